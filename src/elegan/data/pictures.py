@@ -1,0 +1,103 @@
+"""Grids of images and their PNG files."""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from elegan.errors import EleganError
+
+GAP_COLOUR = 255
+
+
+def grid(images: np.ndarray, columns: int, gap: int = 2, scale: int = 1) -> np.ndarray:
+    """Lays images out row by row.
+
+    Args:
+        images: uint8 [N, H, W, C], C 1 or 3.
+        columns: images a row; the last row is filled up with white.
+        gap: white pixels between neighbours (none at the rim).
+        scale: each pixel becomes a square of this side, so that small digits can be seen.
+
+    Returns:
+        uint8 [rows * H * scale + ..., columns * W * scale + ..., C].
+    """
+    if images.ndim != 4 or len(images) == 0:
+        raise ValueError(f"A grid needs uint8 [N, H, W, C] with N > 0, not {images.shape}.")
+    count, height, width, channels = images.shape
+    columns = max(1, min(columns, count))
+    rows = -(-count // columns)
+    height, width = height * scale, width * scale
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    sheet = np.full(shape, GAP_COLOUR, dtype=np.uint8)
+    for index, image in enumerate(images):
+        top = (index // columns) * (height + gap)
+        left = (index % columns) * (width + gap)
+        enlarged = image.repeat(scale, axis=0).repeat(scale, axis=1)
+        sheet[top : top + height, left : left + width] = enlarged
+    return sheet
+
+
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """Returns the Pillow image ("L" or "RGB") of a uint8 [H, W, 1 or 3] array."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Writes uint8 [H, W, 1 or 3] as a PNG that appears whole or not at all.
+
+    Raises:
+        EleganError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    target = Path(path)
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".png")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            to_pillow(image).save(file, format="PNG")
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+        raise EleganError(f"Could not write '{target}': {why}. Name another place.") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def contact_sheet(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    count: int = 96,
+    columns: int = 12,
+    seed: int = 0,
+) -> np.ndarray:
+    """Returns a grid of a seeded choice of `images` (uint8 [N, H, W, C]), about 1000 pixels wide.
+
+    With labels (int [N]) each row holds one class, in the order of the classes, and as many classes
+    are shown as fit into `count`; without, the choice keeps the order of the set.
+    """
+    generator = np.random.default_rng(seed)
+    if labels is None:
+        chosen = np.sort(generator.permutation(len(images))[:count])
+    else:
+        rows = []
+        for label in np.unique(labels)[: max(1, count // columns)]:
+            members = np.flatnonzero(labels == label)
+            rows.append(np.resize(generator.permutation(members)[:columns], columns))
+        chosen = np.concatenate(rows)
+    scale = max(1, 1000 // (columns * images.shape[2]))
+    return grid(images[chosen], columns, scale=scale)
+
+
+def _umask() -> int:
+    """Returns the process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

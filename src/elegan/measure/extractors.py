@@ -1,7 +1,7 @@
 """Feature extractors: what turns images into the vectors that distances are measured between.
 
-A distance means nothing without the name of its extractor. `FD-digits` and `FD-fashion` are measured
-on networks that the package ships, trained on the very kind of data.
+A distance means nothing without the name of its extractor. `FD-digits` and `FD-fashion` are
+measured on networks that the package ships, trained on the very kind of data.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Extractor(ABC):
         """Returns one feature vector an image, float32 [N, D]."""
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Returns float32 [N, K], each row summing to 1, or None for an extractor without classes."""
+        """Returns float32 [N, K], rows summing to 1, or None for an extractor without classes."""
         return None
 
 

@@ -35,22 +35,22 @@ class Judge(nn.Module):
     def __init__(self, classes: int = 10) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
-            _convolution(1, 16),
-            _convolution(16, 32, stride=2),
+            _convolution(1, 32, width=5, stride=2),
             _Residual(32),
-            _convolution(32, 96, stride=2),
-            _Residual(96),
+            _convolution(32, 64, stride=2),
+            _Residual(64),
+            _Residual(64),
             # One weight for each place and channel: keeps position, which an average would lose.
-            nn.Conv2d(96, 96, SIZE // 4, groups=96, bias=False),
+            nn.Conv2d(64, 64, SIZE // 4, groups=64, bias=False),
             nn.Flatten(),
         )
         self.project = nn.Sequential(
-            nn.Linear(96, FEATURES, bias=False), nn.BatchNorm1d(FEATURES, affine=False)
+            nn.Linear(64, FEATURES, bias=False), nn.BatchNorm1d(FEATURES, affine=False)
         )
         self.classify = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns (features [N, FEATURES], logits [N, classes]) of images [N, 1, 28, 28] in [0, 1]."""
+        """Returns (features [N, FEATURES], logits [N, K]) of images [N, 1, 28, 28] in [0, 1]."""
         features = self.project(self.trunk(images))
         return features, self.classify(nn.functional.silu(features))
 
@@ -68,11 +68,11 @@ class _Residual(nn.Module):
         return torch.relu(inputs + self.body(inputs))
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def _convolution(inputs: int, outputs: int, width: int = 3, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(inputs, outputs, width, stride=stride, padding=width // 2, bias=False),
         nn.BatchNorm2d(outputs),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 

@@ -1,0 +1,253 @@
+"""Reads a run folder into one typed value; what is missing or damaged becomes a note.
+
+A run may have been killed at any moment, may still be going on, or may have lost files on the way
+to another disk. A report must come out of whatever is there, and say what was not.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elegan.errors import EleganError
+
+JSON_FILES = ("settings.json", "environment.json", "data.json", "scores.json")
+LIFE_EVENTS = ("start", "resume", "stop")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One sheet of samples from the fixed latents: the images seen when drawn, and its file."""
+
+    images: int
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a run folder says about its run.
+
+    Attributes:
+        run: the folder.
+        settings, environment, data, scores: the JSON files of those names; empty where missing.
+        events: every readable line of `events.jsonl`, in the order written.
+        samples: the sample sheets, by images seen.
+        real, first_batch: sheets of the data as read, and as the discriminator first saw it.
+        has_model: whether `model/` holds a generator that `elegan generate` can load.
+        has_checkpoint: whether `elegan resume` has something to continue from.
+        notes: sentences on what was missing or damaged.
+    """
+
+    run: Path
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    data: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    events: tuple[Mapping[str, Any], ...]
+    samples: tuple[Sample, ...]
+    real: Path | None
+    first_batch: Path | None
+    has_model: bool
+    has_checkpoint: bool
+    notes: tuple[str, ...]
+
+    def of(self, *kinds: str) -> tuple[Mapping[str, Any], ...]:
+        """Returns every event of the given kinds, in the order written."""
+        return tuple(event for event in self.events if event["event"] in kinds)
+
+    @property
+    def ticks(self) -> tuple[Mapping[str, Any], ...]:
+        """The ticks that led to the present weights, by images seen."""
+        return tuple(event for event in current_line(self.events) if event["event"] == "tick")
+
+    @property
+    def snapshots(self) -> tuple[Mapping[str, Any], ...]:
+        """The snapshots that led to the present weights, by images seen."""
+        return tuple(event for event in current_line(self.events) if event["event"] == "snapshot")
+
+    @property
+    def images(self) -> int:
+        """Images seen by the latest event; the latest sample sheet's where there are no events."""
+        if self.events:
+            return int(self.events[-1]["images"])
+        return self.samples[-1].images if self.samples else 0
+
+    @property
+    def seconds(self) -> float:
+        """Training seconds so far, summed over resumes."""
+        return max((number(event.get("seconds")) or 0.0 for event in self.events), default=0.0)
+
+    @property
+    def stop(self) -> Mapping[str, Any] | None:
+        """The event that ended the run; None while it goes on, and when it was killed."""
+        life = self.of(*LIFE_EVENTS)
+        return life[-1] if life and life[-1]["event"] == "stop" else None
+
+
+def collect(run: Path) -> RunFacts:
+    """Reads the run folder `run`.
+
+    Raises:
+        EleganError: `run` is not a folder, or holds nothing that a run writes.
+    """
+    if not run.is_dir():
+        raise EleganError(
+            f"There is no run folder '{run}'. A run folder is what 'elegan train DATA --out RUN' "
+            "writes; give its path."
+        )
+    notes: list[str] = []
+    documents = {name: _read_json(run / name, notes) for name in JSON_FILES}
+    events = read_events(run / "events.jsonl", notes)
+    samples = _find_samples(run / "samples")
+    if not (events or samples or any(documents.values())):
+        raise EleganError(
+            f"'{run}' is not a run folder: it has no settings.json, events.jsonl or samples. "
+            "Give the folder that 'elegan train' wrote with --out."
+        )
+    if not samples:
+        notes.append("No sample sheet was written yet.")
+    return RunFacts(
+        run=run,
+        settings=documents["settings.json"],
+        environment=documents["environment.json"],
+        data=documents["data.json"],
+        scores=documents["scores.json"],
+        events=events,
+        samples=samples,
+        real=_existing(run / "real.png"),
+        first_batch=_existing(run / "first-batch.png"),
+        has_model=(run / "model" / "generator.safetensors").is_file(),
+        has_checkpoint=any((run / "checkpoints").glob("*/*")),
+        notes=tuple(notes),
+    )
+
+
+def read_events(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
+    """Reads `events.jsonl`: one JSON object a line, each with `event` (str) and `images` (int).
+
+    A line that is no such object is left out, and `notes` receives a sentence on it. A last line
+    without its end is what a killed process leaves, and is told apart from damage elsewhere.
+    """
+    if not path.is_file():
+        notes.append("events.jsonl is missing, so there are no curves.")
+        return ()
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")
+    events: list[dict[str, Any]] = []
+    damaged = 0
+    for position, line in enumerate(lines):
+        if not line.strip():
+            continue
+        event = _parse_event(line)
+        if event is not None:
+            events.append(event)
+        elif position == len(lines) - 1:
+            notes.append("The last line of events.jsonl was cut off in writing and is left out.")
+        else:
+            damaged += 1
+    if damaged:
+        lines_were = "1 line" if damaged == 1 else f"{damaged} lines"
+        notes.append(f"events.jsonl: {lines_were} could not be read and left out.")
+    return tuple(events)
+
+
+def current_line(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Returns ticks and snapshots without those that a resume or a rollback undid.
+
+    A run killed at 120,000 images and resumed from its checkpoint at 100,000 wrote two ticks for
+    each moment in between; only the later led to the present weights. The count of images seen
+    going back is the sign of it. The result is ordered by images seen.
+    """
+    kept: dict[tuple[int, str], Mapping[str, Any]] = {}
+    for event in events:
+        while kept and next(reversed(kept))[0] > event["images"]:
+            kept.popitem()
+        if event["event"] in ("tick", "snapshot"):
+            kept[event["images"], event["event"]] = event
+    return list(kept.values())
+
+
+def number(value: object) -> float | None:
+    """Returns `value` as a float, NaN and infinities included; None when it is not a number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, str) and value.strip().lower() in ("nan", "inf", "-inf", "infinity"):
+        return float(value)
+    return None
+
+
+def finite(value: object) -> float | None:
+    """Returns `value` as a float when it is a finite number, else None."""
+    result = number(value)
+    return result if result is not None and math.isfinite(result) else None
+
+
+def find(document: Mapping[str, Any], *names: str) -> Any:
+    """Returns the value of the first of `names` in `document`, top level first, then nested.
+
+    None when there is none. The report names no section of the settings, so that a setting that
+    moves from one section to another still shows.
+    """
+    for name in names:
+        level: list[Mapping[str, Any]] = [document]
+        while level:
+            for mapping in level:
+                if mapping.get(name) is not None:
+                    return mapping[name]
+            level = [v for mapping in level for v in mapping.values() if isinstance(v, Mapping)]
+    return None
+
+
+def flatten(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Returns (dotted name, value) of every leaf, in the document's order; a list is a leaf."""
+    rows: list[tuple[str, Any]] = []
+    for name, value in document.items():
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", value))
+    return rows
+
+
+def _parse_event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    images = finite(event.get("images"))
+    return None if images is None else {**event, "images": int(images)}
+
+
+def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
+    if not path.is_file():
+        # Scores come from a later `elegan evaluate`: a run without them lacks nothing.
+        if path.name != "scores.json":
+            notes.append(f"{path.name} is missing.")
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        notes.append(f"{path.name} could not be read (not a JSON object).")
+        return {}
+    return document
+
+
+def _find_samples(folder: Path) -> tuple[Sample, ...]:
+    found = [
+        Sample(images=int(path.stem), path=path)
+        for path in folder.glob("*.png")
+        if path.stem.isascii() and path.stem.isdigit()
+    ]
+    return tuple(sorted(found, key=lambda sample: sample.images))
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None

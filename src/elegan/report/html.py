@@ -1,0 +1,89 @@
+"""Writes `report.html`: one file that opens from disk and says what a run did."""
+
+import os
+import tempfile
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from elegan.errors import EleganError
+from elegan.report.charts import charts
+from elegan.report.collect import RunFacts, collect
+from elegan.report.sections import (
+    commands_section,
+    data_section,
+    events_section,
+    facts_list,
+    progress_section,
+    scores_section,
+    settings_section,
+    verdict_section,
+)
+from elegan.report.words import data_name
+
+
+def write_report(run: Path) -> Path:
+    """Writes `run/report.html`, whole or not at all, and returns its path.
+
+    The page holds its pictures, curves and style; it loads nothing. A run that was killed or has
+    lost files still gets a page, which says what was missing.
+
+    Raises:
+        EleganError: `run` is no run folder, or the page cannot be written there.
+    """
+    run = Path(run)
+    target = run / "report.html"
+    page = render(collect(run))
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=run, prefix=".report-", suffix=".html")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(page)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise EleganError(
+            f"Could not write '{target}': {error.strerror}. Free some space or make the folder "
+            f"writable, then type 'elegan report {run}'."
+        ) from error
+    return target
+
+
+def render(facts: RunFacts) -> str:
+    """Returns the whole page for `facts`."""
+    title = facts.run.resolve().name
+    data = data_name(facts)
+    style = files("elegan.report").joinpath("style.css").read_text(encoding="utf-8")
+    curves = charts(facts)
+    sections = [
+        ("", verdict_section(facts)),
+        ("Scores", scores_section(facts)),
+        ("Progress", progress_section(facts)),
+        ("Curves", f'<div class="curves">{"".join(curves)}</div>' if curves else ""),
+        ("Data", data_section(facts)),
+        ("Events", events_section(facts)),
+        ("Settings", settings_section(facts)),
+        ("Next", commands_section(facts)),
+    ]
+    shown = [(name, body) for name, body in sections if body]
+    links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name, _ in shown if name)
+    body = "".join(_section(name, content) for name, content in shown)
+    about = f"<p>{escape(data)}</p>" if data else ""
+    return (
+        "<!doctype html>\n"
+        '<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)} · elegan</title><style>{style}</style></head>"
+        f'<body><header><div class="name"><h1>{escape(title)}</h1>{about}</div>'
+        f"{facts_list(facts)}<nav>{links}</nav></header>"
+        f"<main>{body}</main></body></html>\n"
+    )
+
+
+def _section(name: str, content: str) -> str:
+    if not name:
+        return f'<section class="first">{content}</section>'
+    return f'<section id="{name.lower()}"><h2>{name}</h2>{content}</section>'

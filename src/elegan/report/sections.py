@@ -1,0 +1,294 @@
+"""The sections of the report page: each turns the facts into HTML, or '' where there are none."""
+
+import json
+import math
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from elegan.report.collect import RunFacts, Sample, find, flatten
+from elegan.report.curves import compact
+from elegan.report.pictures import embed
+from elegan.report.scores import ScoreRow, class_shares, protocol, score_rows
+from elegan.report.words import (
+    alarm_spans,
+    alarms,
+    commands,
+    duration,
+    health,
+    images_text,
+    machine,
+    short_count,
+    speed,
+    state,
+    verdict_counts,
+    verdicts,
+)
+
+MOST_STRIP = 8
+MOST_ROWS = 200
+SHEET_WIDTH, STRIP_WIDTH = 1120, 520
+
+
+def facts_list(facts: RunFacts) -> str:
+    """What this run is, as a row of short facts."""
+    rows = []
+    for label, names in (("Task", ("task",)), ("Preset", ("preset",)), ("Size", ("size",))):
+        value = find(facts.settings, *names)
+        if isinstance(value, str | int | float) and value != "":
+            rows.append((label, str(value)))
+    rows.append(("Images seen", f"{facts.images:,}"))
+    rows.append(("Training time", duration(facts.seconds)))
+    if (rate := speed(facts)) is not None:
+        rows.append(("Speed", f"{compact(rate)} images/s"))
+    rows += machine(facts).items()
+    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
+    return f'<dl class="facts">{cells}</dl>'
+
+
+def verdict_section(facts: RunFacts) -> str:
+    """The latest samples, big, and in plain words how the run stands."""
+    sheet = ""
+    for sample in reversed(facts.samples):
+        sheet = _picture(sample.path, SHEET_WIDTH, "Latest samples", "sheet")
+        if sheet:
+            sheet = (
+                f"<figure>{sheet}<figcaption>Samples from fixed latents after "
+                f"{images_text(sample.images)}</figcaption></figure>"
+            )
+            break
+    latest = alarms(facts.ticks[-1]) if facts.ticks else []
+    parts = [f'<p class="health">{escape(health(facts) or "No health line was written.")}</p>']
+    parts += [f'<p class="alarm">{escape(alarm)}</p>' for alarm in latest]
+    parts.append(f"<p>{escape(state(facts))}</p>")
+    parts.append(_headline_scores(score_rows(facts.scores)))
+    if facts.notes:
+        notes = "".join(f"<li>{escape(note)}</li>" for note in facts.notes)
+        parts.append(f'<div class="notes"><h3>Missing from this report</h3><ul>{notes}</ul></div>')
+    return f'{sheet}<div class="verdict"><h2>How it stands</h2>{"".join(parts)}</div>'
+
+
+def scores_section(facts: RunFacts) -> str:
+    """Every score beside what real images score against other real images."""
+    rows = score_rows(facts.scores)
+    if not rows:
+        return ""
+    floors = any(row.floor is not None for row in rows)
+    body = "".join(_score_row(row, floors) for row in rows)
+    floor_head = '<th class="number">Real against real</th>' if floors else ""
+    table = (
+        '<div class="scroll"><table class="scores"><thead><tr><th>Score</th>'
+        f'<th class="number">This model</th>{floor_head}<th>Better</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+    note = (
+        "<p>Real against real is the same score between two sets of real images: the best that a "
+        "perfect generator could reach with as many samples.</p>"
+        if floors
+        else ""
+    )
+    about = ", ".join(f"{name} {_leaf(value)}" for name, value in protocol(facts.scores))
+    how = f'<p class="small">Measured with {escape(about)}.</p>' if about else ""
+    return f"{table}{note}{_shares(facts)}{how}"
+
+
+def progress_section(facts: RunFacts) -> str:
+    """Sheets of the same latents over the run: early ones close together, later ones apart."""
+    figures = []
+    for sample in spread(facts.samples, MOST_STRIP):
+        alt = f"Samples after {images_text(sample.images)}"
+        picture = _picture(sample.path, STRIP_WIDTH, alt, "")
+        if picture:
+            label = short_count(sample.images)
+            figures.append(f"<figure>{picture}<figcaption>{label}</figcaption></figure>")
+    if len(figures) < 2:
+        return ""
+    return (
+        "<p>The same latents after more and more training images.</p>"
+        f'<div class="strip">{"".join(figures)}</div>'
+    )
+
+
+def spread(samples: tuple[Sample, ...], count: int) -> list[Sample]:
+    """Picks at most `count` samples, evenly in the logarithm of images seen, ends included.
+
+    A generator changes most at the start: even steps would show one sketch and seven alike.
+    """
+    if len(samples) <= count:
+        return list(samples)
+    first, last = samples[0], samples[-1]
+    low, high = math.log(max(first.images, 1)), math.log(max(last.images, 2))
+    if first.images == 0:
+        low = math.log(max(samples[1].images, 1))
+    chosen = {first, last}
+    for step in range(1, count - 1):
+        target = math.exp(low + (high - low) * step / (count - 1))
+        rest = [sample for sample in samples if sample not in chosen]
+        chosen.add(min(rest, key=lambda sample: abs(sample.images - target)))
+    return sorted(chosen, key=lambda sample: sample.images)
+
+
+def data_section(facts: RunFacts) -> str:
+    """Real images, the first batch as the discriminator saw it, and the verdict on each file."""
+    figures = []
+    for path, caption in (
+        (facts.real, "Real images, as read"),
+        (facts.first_batch, "The first batch, as the discriminator saw it"),
+    ):
+        picture = _picture(path, SHEET_WIDTH // 2, caption, "") if path else ""
+        if picture:
+            figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+    pictures = f'<div class="pair">{"".join(figures)}</div>' if figures else ""
+    return f"{pictures}{_data_facts(facts)}{_verdict_table(facts)}"
+
+
+def events_section(facts: RunFacts) -> str:
+    """Resumes, acts of the guard and alarms, in order of images seen."""
+    rows: list[tuple[int, str, str, str]] = []
+    for event in facts.of("guard", "resume", "stop"):
+        words = [str(event[key]) for key in ("action", "reason") if event.get(key)]
+        kind = str(event["event"])
+        rows.append((event["images"], kind, kind, ": ".join(words)))
+    for alarm, first, last in alarm_spans(facts):
+        until = "" if first == last else f" (until {images_text(last)})"
+        rows.append((first, "alarm", "alarm", alarm + until))
+    if not rows:
+        return ""
+    rows.sort(key=lambda row: row[0])
+    body = "".join(
+        f'<tr><td class="number">{images:,}</td><td><span class="tag {kind}">{label}</span></td>'
+        f"<td>{escape(text)}</td></tr>"
+        for images, kind, label, text in rows[:MOST_ROWS]
+    )
+    more = _more(len(rows), "events.jsonl")
+    return (
+        '<div class="scroll"><table><thead><tr><th class="number">Images seen</th><th>Event</th>'
+        f"<th>What happened</th></tr></thead><tbody>{body}</tbody></table></div>{more}"
+    )
+
+
+def settings_section(facts: RunFacts) -> str:
+    """The resolved settings and the environment, every value."""
+    tables = [
+        f"<div><h3>{title}</h3>{_key_table(flatten(document))}</div>"
+        for title, document in (
+            ("Settings", facts.settings),
+            ("Environment", facts.environment),
+        )
+        if document
+    ]
+    return f'<div class="pair">{"".join(tables)}</div>' if tables else ""
+
+
+def commands_section(facts: RunFacts) -> str:
+    """What to type next."""
+    rows = "".join(
+        f"<li><span>{escape(command.purpose)}</span><code>{escape(command.text)}</code></li>"
+        for command in commands(facts)
+    )
+    return f'<ul class="commands">{rows}</ul>'
+
+
+def _picture(path: Path, width: int, alt: str, kind: str) -> str:
+    picture = embed(path, width=width)
+    if picture is None:
+        return ""
+    name = f' class="{kind}"' if kind else ""
+    return (
+        f'<img{name} src="{picture.uri}" width="{picture.width}" height="{picture.height}" '
+        f'alt="{escape(alt)}">'
+    )
+
+
+def _headline_scores(rows: list[ScoreRow]) -> str:
+    shown = [row for row in rows if row.better][:3]
+    if not shown:
+        return ""
+    items = []
+    for row in shown:
+        floor = "" if row.floor is None else f"<small>real {compact(row.floor)}</small>"
+        items.append(f"<div><dt>{escape(row.name)}</dt><dd>{compact(row.value)}{floor}</dd></div>")
+    return f'<dl class="headline">{"".join(items)}</dl>'
+
+
+def _score_row(row: ScoreRow, floors: bool) -> str:
+    meaning = f"<small>{escape(row.meaning)}</small>" if row.meaning else ""
+    floor = "" if row.floor is None else compact(row.floor)
+    floor_cell = f'<td class="number">{floor}</td>' if floors else ""
+    return (
+        f'<tr><th scope="row">{escape(row.name)}{meaning}</th>'
+        f'<td class="number"><b>{compact(row.value)}</b></td>{floor_cell}'
+        f"<td>{row.better}</td></tr>"
+    )
+
+
+def _shares(facts: RunFacts) -> str:
+    classes = facts.data.get("classes")
+    shares = class_shares(facts.scores, classes if isinstance(classes, list) else ())
+    if not shares:
+        return ""
+    most = max(max(share.generated, share.real or 0.0) for share in shares) or 1.0
+    items = []
+    for share in shares:
+        width = 100 * share.generated / most
+        real = ""
+        if share.real is not None:
+            real = f'<i class="real" style="left:{100 * share.real / most:.1f}%"></i>'
+        items.append(
+            f"<li><span>{escape(share.name)}</span>"
+            f'<div class="track"><i class="bar" style="width:{width:.1f}%"></i>{real}</div>'
+            f"<b>{100 * share.generated:.1f} %</b></li>"
+        )
+    key = (
+        "; the line is its share of real images" if any(s.real is not None for s in shares) else ""
+    )
+    return (
+        f"<h3>Classes among the samples</h3><p>Bar: share of the samples that the classifier takes "
+        f'for this class{key}.</p><ul class="shares">{"".join(items)}</ul>'
+    )
+
+
+def _data_facts(facts: RunFacts) -> str:
+    rows = [(name, value) for name, value in flatten(facts.data) if name not in ("verdicts",)]
+    return _key_table(rows) if rows else ""
+
+
+def _verdict_table(facts: RunFacts) -> str:
+    counts = verdict_counts(facts)
+    if not counts:
+        return ""
+    summary = ", ".join(f"{count:,} {action}" for action, count in sorted(counts.items()))
+    skipped = [verdict for verdict in verdicts(facts) if verdict.get("action") == "skipped"]
+    text = f"<h3>Files</h3><p>{escape(summary)}.</p>"
+    if not skipped:
+        return text
+    body = "".join(
+        f"<tr><td>{escape(str(verdict.get('file', '')))}</td>"
+        f"<td>{escape(str(verdict.get('reason', '')))}</td></tr>"
+        for verdict in skipped[:MOST_ROWS]
+    )
+    return (
+        f'{text}<div class="scroll"><table><thead><tr><th>Skipped file</th><th>Reason</th></tr>'
+        f"</thead><tbody>{body}</tbody></table></div>{_more(len(skipped), 'data.json')}"
+    )
+
+
+def _key_table(rows: Iterable[tuple[str, Any]]) -> str:
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(_leaf(value))}</td></tr>'
+        for name, value in rows
+    )
+    return f'<table class="keys"><tbody>{body}</tbody></table>'
+
+
+def _leaf(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return ", ".join(str(item) for item in value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _more(count: int, where: str) -> str:
+    return "" if count <= MOST_ROWS else f"<p>{count - MOST_ROWS:,} more are in {where}.</p>"

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from elegan.data.pictures import contact_sheet, grid, save_png
 from elegan.errors import EleganError
-from PIL import Image
 
 
 def test_grid_places_each_image_and_leaves_the_rest_white():

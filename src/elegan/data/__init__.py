@@ -1,0 +1,19 @@
+"""Files -> checked uint8 images: sources, ingest, cache, inspection, data order and pictures."""
+
+from elegan.data.dataset import FITS, MAX_RESOLUTION, MIN_RESOLUTION, ImageData, Verdict
+from elegan.data.known import KNOWN
+from elegan.data.opening import open_data
+from elegan.data.sampling import batch_indices
+from elegan.data.sources import has_test_split
+
+__all__ = [
+    "FITS",
+    "KNOWN",
+    "MAX_RESOLUTION",
+    "MIN_RESOLUTION",
+    "ImageData",
+    "Verdict",
+    "batch_indices",
+    "has_test_split",
+    "open_data",
+]

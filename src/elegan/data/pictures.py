@@ -2,12 +2,12 @@
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from elegan.data.cache import temporary_beside
 from elegan.errors import EleganError
 
 GAP_COLOUR = 255
@@ -53,21 +53,14 @@ def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
         EleganError: the folder cannot be written or the disk is full; nothing is left behind.
     """
     target = Path(path)
-    temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".png")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            to_pillow(image).save(file, format="PNG")
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        with temporary_beside(target) as temporary:
+            to_pillow(image).save(temporary, format="PNG")
+            os.replace(temporary, target)
     except OSError as error:
         why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         raise EleganError(f"Could not write '{target}': {why}. Name another place.") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def contact_sheet(
@@ -94,10 +87,3 @@ def contact_sheet(
         chosen = np.concatenate(rows)
     scale = max(1, 1000 // (columns * images.shape[2]))
     return grid(images[chosen], columns, scale=scale)
-
-
-def _umask() -> int:
-    """Returns the process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,0 +1,211 @@
+"""The cache of ingested images: entries named by content, each written whole or not at all.
+
+An entry `images/<key>/` holds `images.npy` (uint8 [N, R, R, C]), `labels.npy` where there are labels,
+and `facts.json`. `stamps/<stamp>` remembers which key a source had when its files last had these sizes
+and times, so that opening it again need not read them.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from elegan.errors import EleganError
+
+FORMAT = 1  # a change of how images are decoded or stored raises it
+
+
+def content_key(*parts: object) -> str:
+    """Returns the name of what these parts describe; their `repr` must say all that matters."""
+    return hashlib.sha256(repr((FORMAT, *parts)).encode("utf-8", "replace")).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Returns `$ELEGAN_CACHE`, else `$XDG_CACHE_HOME/elegan`, else `~/.cache/elegan`."""
+    if named := os.environ.get("ELEGAN_CACHE"):
+        return Path(named).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "elegan"
+
+
+@contextlib.contextmanager
+def temporary_beside(target: Path) -> Iterator[Path]:
+    """Yields an unused path in the folder of `target`; what is still there at the end is removed.
+
+    The name is private to this process, so that two writers of one target never meet.
+    """
+    temporary = target.parent / f".{target.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        yield temporary
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explained_failures() -> Iterator[None]:
+    """Turns a failure to write the cache into a message that says what to do.
+
+    Raises:
+        EleganError: the disk is full or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        folder = cache_folder()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            why = "the disk is full"
+        else:
+            why = error.strerror or str(error)
+        raise EleganError(
+            f"Could not write the image cache '{folder}': {why}. Free some space there, or name "
+            "another folder: export ELEGAN_CACHE=FOLDER"
+        ) from error
+
+
+class EntryWriter:
+    """Writes the images of one entry front to back, hashing them on the way.
+
+    Plain writes, not a memory map: on a full disk a write is an error that can be explained, while
+    touching a map kills the process.
+    """
+
+    def __init__(self, folder: Path, resolution: int, channels: int) -> None:
+        self._shape = (resolution, resolution, channels)
+        self._file = open(folder / "images.npy", "xb")  # noqa: SIM115
+        self._digest = hashlib.sha256(repr(self._shape).encode())
+        self._folder = folder
+        self.count = 0
+        self._write_header()
+
+    def _write_header(self) -> None:
+        """The header's length is the same for every count: numpy leaves room for the axis to grow."""
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self._shape)}
+        npy_format.write_array_header_1_0(self._file, header)
+
+    def append(self, images: np.ndarray) -> None:
+        """Adds uint8 [n, R, R, C]."""
+        if images.shape[1:] != self._shape or images.dtype != np.uint8:
+            raise ValueError(
+                f"Expected uint8 [n, {self._shape}], got {images.dtype} {images.shape}."
+            )
+        data = np.ascontiguousarray(images).data
+        self._digest.update(data)
+        self._file.write(data)
+        self.count += len(images)
+
+    def close(self) -> None:
+        """Closes the file, whatever was written."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Removes what was written, so that another writer can start in the same folder."""
+        self._file.close()
+        (self._folder / "images.npy").unlink()
+
+    def finish(self, labels: np.ndarray | None, facts: dict[str, Any]) -> None:
+        """Completes the entry; `facts` (JSON) must hold "classes" and gets "count" and "hash"."""
+        size = self._file.tell()
+        self._file.seek(0)
+        self._write_header()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if labels is not None:
+            labels = labels.astype("<i8")
+            self._digest.update(labels.tobytes())
+            np.save(self._folder / "labels.npy", labels, allow_pickle=False)
+        self._digest.update(json.dumps(facts["classes"]).encode())
+        facts = {
+            **facts,
+            "count": self.count,
+            "bytes": size,
+            "hash": self._digest.hexdigest(),
+        }
+        (self._folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def entry_path(key: str) -> Path:
+    """Returns where the entry of that key lies, or will lie."""
+    return cache_folder() / "images" / key
+
+
+@contextlib.contextmanager
+def new_entry(key: str) -> Iterator[Path]:
+    """Yields an empty folder that becomes the entry `key` when the block ends without an error.
+
+    Where another process made the same entry meanwhile, that one stays: the two are equal.
+
+    Raises:
+        EleganError: the disk is full or the cache cannot be written; nothing is left behind.
+    """
+    target = entry_path(key)
+    with explained_failures():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_beside(target) as temporary:
+            temporary.mkdir()
+            yield temporary
+            try:
+                temporary.rename(target)
+            except OSError:
+                if not is_whole(target):
+                    raise
+
+
+def is_whole(folder: Path) -> bool:
+    """Returns whether an entry is there with all of its images."""
+    try:
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        return (folder / "images.npy").stat().st_size == facts["bytes"]
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def find(key: str) -> Path | None:
+    """Returns the entry's folder; one that is damaged is removed and None returned."""
+    folder = entry_path(key)
+    if is_whole(folder):
+        return folder
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def load(folder: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    """Returns (read-only memory-mapped images, int64 labels or None, facts) of an entry."""
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    # An empty file region cannot be mapped.
+    mode = "r" if facts["count"] else None
+    images = np.load(folder / "images.npy", mmap_mode=mode, allow_pickle=False)
+    labels = folder / "labels.npy"
+    return images, np.load(labels, allow_pickle=False) if labels.exists() else None, facts
+
+
+def remember(stamp: str, key: str) -> None:
+    """Notes that the source with this stamp has the content `key`."""
+    path = cache_folder() / "stamps" / stamp
+    with explained_failures():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_beside(path) as temporary:
+            temporary.write_text(key, encoding="ascii")
+            os.replace(temporary, path)
+
+
+def recall(stamp: str) -> Path | None:
+    """Returns the entry of the source with this stamp, or None."""
+    try:
+        key = (cache_folder() / "stamps" / stamp).read_text(encoding="ascii")
+    except OSError:
+        return None
+    return find(key) if key else None

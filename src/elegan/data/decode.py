@@ -1,0 +1,266 @@
+"""One image file -> one uint8 array, with every conversion named."""
+
+import io
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+# No format that runs another program (EPS) or has no signature of its own (TGA).
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+MAX_PIXELS = 64_000_000  # decoded; about 256 MB as RGBA
+LARGE_PIXELS = 16_000_000
+GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+ORIENTATION_TAG = 0x0112
+OVERSAMPLING = 3  # a JPEG is decoded at a reduced scale no smaller than this many target pixels
+
+_large = threading.Lock()  # large images are decoded one at a time, whatever the number of threads
+
+
+class Unusable(Exception):
+    """A file that cannot be used; the message is the reason, in plain words."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What an image's header says: its size once upright, and whether it is gray."""
+
+    width: int
+    height: int
+    gray: bool
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image as an array.
+
+    Attributes:
+        pixels: uint8 [R, R, C].
+        size: (width, height) of the upright original.
+        conversions: what was done to its colours, orientation or frames; empty for none.
+        resizing: how it came to R x R; empty where it had that size.
+    """
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    conversions: tuple[str, ...]
+    resizing: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The shape every image gets; the fields are those of `dataset.Options`, settled."""
+
+    resolution: int
+    channels: int
+    fit: str
+    background: tuple[int, int, int]
+
+
+def probe(data: bytes, background: tuple[int, int, int]) -> Probe:
+    """Reads the header of an image file.
+
+    Raises:
+        Unusable: the file is not an image that can be read within the limits.
+    """
+    try:
+        image = _open(data)
+        width, height = image.size
+        # A PNG keeps its orientation where only decoding finds it; `decode` still applies it.
+        if image.format in ("JPEG", "WEBP", "TIFF", "MPO") and _orientation(image) >= 5:
+            width, height = height, width
+        colourless = len(set(background)) == 1 or not image.has_transparency_data
+        return Probe(width, height, _is_gray(image) and colourless)
+    except Exception as error:
+        raise Unusable(_reason(error, data)) from error
+
+
+def decode(data: bytes, target: Target) -> Decoded:
+    """Decodes an image file to the target's shape.
+
+    Raises:
+        Unusable: the file is damaged, or larger than the limits.
+    """
+    # Pillow's readers raise many kinds of errors on damaged files, some undocumented; a file
+    # somebody else made must never stop the pass over all the others.
+    try:
+        image = _open(data)
+        size = image.size
+        if size[0] * size[1] > LARGE_PIXELS:
+            with _large:
+                return _convert(image, size, target)
+        return _convert(image, size, target)
+    except Exception as error:
+        raise Unusable(_reason(error, data)) from error
+
+
+def fit_square(image: Image.Image, target: Target) -> Image.Image:
+    """Returns an "L" or "RGB" image as R x R: centre crop, padding or stretching.
+
+    Antialiased (Lanczos) where it shrinks, bicubic where it grows, untouched where it fits.
+    """
+    width, height = image.size
+    side = target.resolution
+    if (width, height) == (side, side):
+        return image
+    if target.fit == "crop":
+        edge = min(width, height)
+        left, top = (width - edge) // 2, (height - edge) // 2
+        image = image.crop((left, top, left + edge, top + edge))
+        return _resize(image, side, side)
+    if target.fit == "stretch":
+        return _resize(image, side, side)
+    scale = side / max(width, height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    colour = Image.new("RGB", (1, 1), target.background).convert(image.mode).getpixel((0, 0))
+    canvas = Image.new(image.mode, (side, side), colour)
+    canvas.paste(_resize(image, *inner), ((side - inner[0]) // 2, (side - inner[1]) // 2))
+    return canvas
+
+
+def _open(data: bytes) -> Image.Image:
+    if not data:
+        raise Unusable("empty file (0 bytes)")
+    Image.init()
+    formats = [name for name in FORMATS if name in Image.OPEN]
+    image = Image.open(io.BytesIO(data), formats=formats)
+    width, height = image.size
+    if width * height > MAX_PIXELS and not _can_shrink(image):
+        raise Unusable(
+            f"{width}x{height} is over the limit of {MAX_PIXELS // 1_000_000} million pixels"
+        )
+    return image
+
+
+def _can_shrink(image: Image.Image) -> bool:
+    """Whether decoding can be done at 1/8 scale in little memory (not so for progressive JPEG)."""
+    return image.format == "JPEG" and not image.info.get("progressive")
+
+
+def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decoded:
+    conversions: list[str] = []
+    if getattr(image, "is_animated", False):
+        conversions.append(f"first of {getattr(image, 'n_frames', 'several')} frames")
+    deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", []))
+    _shrink_while_decoding(image, target)
+    image.load()
+    orientation = _orientation(image)
+    if orientation > 1:
+        image = ImageOps.exif_transpose(image)
+        conversions.append("turned upright by its EXIF orientation")
+        size = size[::-1] if orientation >= 5 else size
+    image, notes = _to_plain(image, deep, target.background)
+    conversions += notes
+    wanted = "L" if target.channels == 1 else "RGB"
+    if image.mode != wanted:
+        conversions.append("gray to RGB" if wanted == "RGB" else "colour to gray")
+        image = image.convert(wanted)
+    pixels = np.asarray(fit_square(image, target), dtype=np.uint8)
+    side = target.resolution
+    resizing = "" if size == (side, side) else f"{target.fit} {size[0]}x{size[1]} to {side}x{side}"
+    pixels = pixels.reshape(side, side, target.channels)
+    return Decoded(pixels, size, tuple(conversions), resizing)
+
+
+def _shrink_while_decoding(image: Image.Image, target: Target) -> None:
+    """Lets the JPEG decoder skip the detail of a photo many times larger than the target."""
+    if image.format == "JPEG":
+        edge = max(image.size) if target.fit == "pad" else min(image.size)
+        scale = OVERSAMPLING * target.resolution / edge
+        if scale < 1:
+            image.draft(None, (round(image.width * scale), round(image.height * scale)))
+        if image.width * image.height > MAX_PIXELS:
+            raise Unusable(f"still over {MAX_PIXELS // 1_000_000} million pixels at reduced scale")
+
+
+def _orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation 1..8, 1 where there is none or it is damaged."""
+    try:
+        value: Any = image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # damaged metadata does not make a picture unusable
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _is_gray(image: Image.Image) -> bool:
+    if image.mode == "P" and image.palette is not None:
+        palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
+        return bool((palette == palette[:, :1]).all())
+    return image.mode in GRAY_MODES
+
+
+def _to_plain(
+    image: Image.Image, deep: bool, background: tuple[int, int, int]
+) -> tuple[Image.Image, list[str]]:
+    """Returns the image as "L" or "RGB", and what that took."""
+    notes: list[str] = []
+    gray = _is_gray(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        image, note = _scale_depth(image)
+        notes.append(note)
+    elif deep:
+        notes.append("16-bit scaled to 8-bit")
+    if image.has_transparency_data:
+        notes.append(f"transparency flattened on {background}")
+        if image.mode == "P":
+            notes.append("palette to gray" if gray else "palette to RGB")
+        layer = image.convert("RGBA")
+        flat = Image.new("RGBA", layer.size, (*background, 255))
+        flat.alpha_composite(layer)
+        gray = gray and len(set(background)) == 1
+        return flat.convert("L" if gray else "RGB"), notes
+    if image.mode in ("L", "RGB"):
+        return image, notes
+    if image.mode == "P":
+        notes.append("palette to gray" if gray else "palette to RGB")
+    elif image.mode not in ("1", "RGBX"):
+        notes.append(f"{image.mode} to {'gray' if gray else 'RGB'}")
+    return image.convert("L" if gray else "RGB"), notes
+
+
+def _scale_depth(image: Image.Image) -> tuple[Image.Image, str]:
+    """Scales 16-bit, 32-bit and float grays to 8 bits, over the range of the type where it has one.
+
+    32-bit integers and floats have no common range: 0..65535 and 0..1 are taken where the values
+    fit, else the image's own range.
+    """
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise Unusable("it holds values that are not finite numbers")
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):
+        low, high, note = 0.0, 65535.0, "16-bit scaled to 8-bit"
+    elif image.mode == "F" and low >= 0 and high <= 1:
+        low, high, note = 0.0, 1.0, "float 0..1 scaled to 8-bit"
+    else:
+        note = f"its own range {low:g}..{high:g} scaled to 8-bit"
+    scaled = (values - low) * (255 / max(high - low, 1e-12))
+    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8)), note
+
+
+def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
+    if image.size == (width, height):
+        return image
+    shrinks = width < image.width or height < image.height
+    filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+    return image.resize((width, height), filter_)
+
+
+def _reason(error: Exception, data: bytes) -> str:
+    """Says in plain words why a file cannot be used."""
+    if isinstance(error, Unusable):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        return f"over the limit of {limit} million pixels for any image"
+    if isinstance(error, UnidentifiedImageError):
+        text = data[:1024].decode("utf-8", "ignore")  # the cut may fall within a letter
+        plain = len(text.encode()) > len(data[:1024]) - 4 and "\0" not in text
+        return "a text file, not an image" if plain else "not an image of a known format"
+    if isinstance(error, MemoryError):
+        return "too large for the memory of this machine"
+    if "truncated" in str(error):
+        return "truncated: the file ends before its last pixels"
+    return f"damaged: {error}"

@@ -1,0 +1,319 @@
+"""Finding the image files of a folder or a zip, safely, and reading what their places mean."""
+
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from elegan.data.dataset import Verdict
+from elegan.errors import EleganError
+
+IMAGE_SUFFIXES = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".gif",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".avif",
+        ".jp2",
+        ".apng",
+    ]
+)
+MAX_FILE_BYTES = 512 << 20
+MAX_ZIP_BYTES = 1 << 30  # what a zip may hold whatever its own size ...
+MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
+IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """One file that may be an image.
+
+    Attributes:
+        name: path within the set, '/'-separated and printable.
+        location: path on disk, or name of the member of the zip.
+        stamp: changes whenever the file does, as far as size and times tell.
+        label: index of its class, -1 without.
+    """
+
+    name: str
+    location: str
+    stamp: str
+    label: int = -1
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.name.split("/"))
+
+    @property
+    def looks_like_image(self) -> bool:
+        return os.path.splitext(self.name)[1].lower() in IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What was found: files to read, and verdicts on those that are not even opened."""
+
+    entries: tuple[FileEntry, ...]
+    skipped: tuple[Verdict, ...] = ()
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def printable(name: str) -> str:
+    """Returns a file name as text that can be written anywhere, whatever bytes it holds."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in IGNORED_NAMES
+
+
+def walk_folder(root: Path) -> Listing:
+    """Lists a folder and all below it, in the order of names.
+
+    Links are followed, but each folder is entered once, so a link that leads back ends there.
+
+    Raises:
+        EleganError: `root` itself cannot be listed.
+    """
+    entries: list[FileEntry] = []
+    skipped: list[Verdict] = []
+    visited: set[tuple[int, int]] = set()
+
+    pending: list[tuple[Path, str]] = [(root, "")]
+    while pending:
+        folder, prefix = pending.pop()
+        try:
+            status = folder.stat()
+            children = sorted(os.listdir(folder))
+        except OSError as error:
+            if folder == root:
+                raise EleganError(
+                    f"The folder '{root}' cannot be read: {error.strerror}. "
+                    "Give yourself the right to read it, or name another."
+                ) from error
+            skipped.append(Verdict(prefix, "skipped", f"unreadable folder: {error.strerror}"))
+            continue
+        if (status.st_dev, status.st_ino) in visited:
+            reason = "a link to a folder that is read already (perhaps a loop)"
+            skipped.append(Verdict(prefix, "skipped", reason))
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        below = []
+        for child in children:
+            name = f"{prefix}/{printable(child)}".lstrip("/")
+            found = _look(folder / child, name)
+            if found is None:
+                below.append((folder / child, name))
+            elif isinstance(found, Verdict):
+                skipped.append(found)
+            else:
+                entries.append(found)
+        # Real folders first, so that of a folder and a link to it the link is the one skipped.
+        below.sort(key=lambda item: item[0].is_symlink())
+        pending.extend(reversed(below))
+    return Listing(entries=tuple(sorted(entries, key=lambda e: e.parts)), skipped=tuple(skipped))
+
+
+def _look(path: Path, name: str) -> FileEntry | Verdict | None:
+    """Returns an entry for a file, a verdict for what is not to be opened, None for a folder."""
+    if _is_hidden(path.name):
+        return Verdict(name, "skipped", "hidden or made by the system")
+    try:
+        status = path.stat()
+    except OSError as error:
+        why = "a link that leads nowhere" if path.is_symlink() else f"unreadable: {error.strerror}"
+        return Verdict(name, "skipped", why)
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        # Opening a pipe would wait for ever.
+        return Verdict(name, "skipped", "not a regular file")
+    if status.st_size > MAX_FILE_BYTES:
+        return Verdict(name, "skipped", f"larger than {MAX_FILE_BYTES >> 20} MiB, the limit")
+    stamp = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+    return FileEntry(name=name, location=str(path), stamp=stamp)
+
+
+def walk_zip(path: Path, inner: str = "") -> Listing:
+    """Lists the files of a zip, or of its folder `inner`. Nothing is ever extracted to disk.
+
+    Raises:
+        EleganError: it is not a zip, or it would unpack to far more than an archive of images.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise EleganError(f"'{path}' cannot be read as a zip: {error}.") from error
+    total = sum(member.file_size for member in members)
+    if total > max(MAX_ZIP_BYTES, MAX_ZIP_RATIO * path.stat().st_size):
+        raise EleganError(
+            f"'{path}' would unpack to {total >> 20} MiB, over {MAX_ZIP_RATIO} times its size: it "
+            "looks like a zip bomb. Unpack it yourself if you trust it, and name the folder."
+        )
+    prefix = f"{inner}/" if inner else ""
+    entries, skipped = [], []
+    for member in members:
+        if member.is_dir() or not member.filename.startswith(prefix):
+            continue
+        name = printable(member.filename.replace("\\", "/"))[len(prefix) :]
+        if reason := _refusal(member, name):
+            skipped.append(Verdict(name, "skipped", reason))
+        else:
+            stamp = f"{member.file_size}-{member.CRC}"
+            entries.append(FileEntry(name=name, location=member.filename, stamp=stamp))
+    return Listing(entries=tuple(sorted(entries, key=lambda e: e.parts)), skipped=tuple(skipped))
+
+
+def _refusal(member: zipfile.ZipInfo, name: str) -> str:
+    """Returns why a member of a zip is not to be read, or ''."""
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or ":" in parts[0]:
+        return "its path leads out of the zip"
+    if any(_is_hidden(part) for part in parts):
+        return "hidden or made by the system"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "a link inside a zip"
+    if member.flag_bits & 1:
+        return "encrypted"
+    if member.file_size > MAX_FILE_BYTES:
+        return f"larger than {MAX_FILE_BYTES >> 20} MiB, the limit"
+    return ""
+
+
+@contextmanager
+def reader(archive: Path | None) -> Iterator[Callable[[FileEntry], bytes]]:
+    """Yields a thread-safe function that returns the bytes of an entry of a folder or a zip.
+
+    It raises OSError (or what zipfile raises on a damaged member) where that fails.
+    """
+    if archive is None:
+        yield _read_file
+        return
+    with zipfile.ZipFile(archive) as opened:
+
+        def read(entry: FileEntry) -> bytes:
+            with opened.open(entry.location) as member:
+                return member.read(MAX_FILE_BYTES)
+
+        yield read
+
+
+def _read_file(entry: FileEntry) -> bytes:
+    with open(entry.location, "rb") as file:
+        return file.read(MAX_FILE_BYTES)
+
+
+def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
+    """Reads what the folders of a listing mean.
+
+    - A lone folder around everything is looked through.
+    - `train/` beside `test/` (or `val/`): the split's own folder is taken.
+    - `images/` beside other folders (masks, annotations): it alone is taken.
+    - Two or more folders and no image beside them: each is a class, in the order of names.
+    - Anything else is one set without classes.
+
+    Returns:
+        the arranged listing, and whether there is a test split. For split "test" without one the
+        listing is that of the training images; the caller refuses.
+    """
+    notes: list[str] = []
+    skipped = list(listing.skipped)
+    depth, has_test = 0, False
+    entries = listing.entries
+    while True:
+        groups, loose = _groups(entries, depth)
+        if loose or not groups:
+            break
+        train, test = _split_folders(groups)
+        if len(groups) == 1:
+            chosen = next(iter(groups))
+        elif train and test and not has_test:
+            has_test = True
+            chosen = test if split == "test" else train
+            others = ", ".join(
+                f"{name}/ ({count})" for name, count in groups.items() if name != chosen
+            )
+            notes.append(f"{chosen}/ is the {split} split; kept apart: {others}.")
+            split_folders = {*groups} - {chosen}
+            entries = tuple(e for e in entries if e.parts[depth] not in split_folders)
+        elif "images" in groups:
+            chosen = "images"
+            notes.append("Of several folders only images/ is read; name another to train on it.")
+        else:
+            break
+        skipped += [
+            Verdict(entry.name, "skipped", f"outside {chosen}/")
+            for entry in entries
+            if entry.parts[depth] != chosen or len(entry.parts) == depth + 1
+        ]
+        entries = tuple(e for e in entries if e.parts[depth] == chosen and len(e.parts) > depth + 1)
+        depth += 1
+    groups, loose = _groups(entries, depth)
+    if loose and groups:
+        notes.append("Images lie beside and inside folders: read as one set without classes.")
+    if loose or len(groups) < 2:
+        listing = Listing(entries=entries, skipped=tuple(skipped), notes=tuple(notes))
+        return listing, has_test
+    labelled, outside = _by_class(entries, sorted(groups), depth)
+    skipped += outside
+    listing = Listing(
+        entries=labelled, skipped=tuple(skipped), classes=tuple(sorted(groups)), notes=tuple(notes)
+    )
+    return listing, has_test
+
+
+def _groups(entries: tuple[FileEntry, ...], depth: int) -> tuple[dict[str, int], int]:
+    """Returns ({folder at this depth: images in it}, images that lie beside those folders)."""
+    groups: dict[str, int] = {}
+    loose = 0
+    for entry in entries:
+        if not entry.looks_like_image:
+            continue
+        if len(entry.parts) > depth + 1:
+            groups[entry.parts[depth]] = groups.get(entry.parts[depth], 0) + 1
+        else:
+            loose += 1
+    return groups, loose
+
+
+def _split_folders(groups: dict[str, int]) -> tuple[str | None, str | None]:
+    """Returns the names of the train and test folders where these groups are splits, else Nones."""
+    lower = {name.lower(): name for name in groups}
+    if not set(lower) <= {*TRAIN_NAMES, *TEST_NAMES}:
+        return None, None
+    train = next((lower[name] for name in TRAIN_NAMES if name in lower), None)
+    test = next((lower[name] for name in TEST_NAMES if name in lower), None)
+    return train, test
+
+
+def _by_class(
+    entries: tuple[FileEntry, ...], classes: list[str], depth: int
+) -> tuple[tuple[FileEntry, ...], list[Verdict]]:
+    """Gives each entry its class; files outside the class folders get a verdict instead."""
+    labels = {name: index for index, name in enumerate(classes)}
+    labelled, outside = [], []
+    for entry in entries:
+        label = labels.get(entry.parts[depth]) if len(entry.parts) > depth + 1 else None
+        if label is None:
+            outside.append(Verdict(entry.name, "skipped", "outside the class folders"))
+        else:
+            labelled.append(replace(entry, label=label))
+    return tuple(labelled), outside

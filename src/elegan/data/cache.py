@@ -1,8 +1,8 @@
 """The cache of ingested images: entries named by content, each written whole or not at all.
 
-An entry `images/<key>/` holds `images.npy` (uint8 [N, R, R, C]), `labels.npy` where there are labels,
-and `facts.json`. `stamps/<stamp>` remembers which key a source had when its files last had these sizes
-and times, so that opening it again need not read them.
+An entry `images/<key>/` holds `images.npy` (uint8 [N, R, R, C]), `labels.npy` where there are
+labels, and `facts.json`. `stamps/<stamp>` remembers which key a source had when its files last had
+these sizes and times, so that opening it again need not read them.
 """
 
 import contextlib
@@ -90,7 +90,7 @@ class EntryWriter:
         self._write_header()
 
     def _write_header(self) -> None:
-        """The header's length is the same for every count: numpy leaves room for the axis to grow."""
+        """Its length is the same for every count: numpy leaves room for the axis to grow."""
         header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self._shape)}
         npy_format.write_array_header_1_0(self._file, header)
 

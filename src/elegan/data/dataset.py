@@ -36,7 +36,7 @@ class Options:
     """How images become arrays of one shape.
 
     Attributes:
-        resolution: side in pixels, 16..256; None takes the common square size of the images, else 64.
+        resolution: side in pixels, 16..256; None takes the common square size, else 64.
         channels: 1 (gray) or 3 (RGB); None takes 1 when every image is gray.
         fit: "crop" the centre square, "pad" to a square with the background, or "stretch".
         background: RGB 0..255 behind transparent pixels and padding.

@@ -150,7 +150,7 @@ def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decod
     if orientation > 1:
         image = ImageOps.exif_transpose(image)
         conversions.append("turned upright by its EXIF orientation")
-        size = size[::-1] if orientation >= 5 else size
+        size = (size[1], size[0]) if orientation >= 5 else size
     image, notes = _to_plain(image, deep, target.background)
     conversions += notes
     wanted = "L" if target.channels == 1 else "RGB"

@@ -11,26 +11,9 @@ from pathlib import Path
 from elegan.data.dataset import Verdict
 from elegan.errors import EleganError
 
-IMAGE_SUFFIXES = frozenset(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".gif",
-        ".bmp",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".avif",
-        ".jp2",
-        ".apng",
-    ]
+IMAGE_SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".gif", ".bmp", ".webp", ".avif"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
 MAX_FILE_BYTES = 512 << 20
 MAX_ZIP_BYTES = 1 << 30  # what a zip may hold whatever its own size ...
@@ -248,12 +231,10 @@ def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
         elif train and test and not has_test:
             has_test = True
             chosen = test if split == "test" else train
-            others = ", ".join(
-                f"{name}/ ({count})" for name, count in groups.items() if name != chosen
-            )
+            apart = {name: count for name, count in groups.items() if name != chosen}
+            others = ", ".join(f"{name}/ ({count} images)" for name, count in apart.items())
             notes.append(f"{chosen}/ is the {split} split; kept apart: {others}.")
-            split_folders = {*groups} - {chosen}
-            entries = tuple(e for e in entries if e.parts[depth] not in split_folders)
+            entries = tuple(e for e in entries if e.parts[depth] not in apart)
         elif "images" in groups:
             chosen = "images"
             notes.append("Of several folders only images/ is read; name another to train on it.")

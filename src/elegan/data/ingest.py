@@ -110,8 +110,8 @@ def _write_entry(
 ) -> None:
     """Decodes every image into the entry at `folder`.
 
-    A file found damaged only on decoding may have decided the shape of all; then the shape is settled
-    again without it and the images are written once more.
+    A file found damaged only on decoding may have decided the shape of all; then the shape is
+    settled again without it and the images are written once more.
     """
     usable = [survey for survey in surveys if isinstance(survey.found, Probe)]
     skipped = [
@@ -172,7 +172,7 @@ def _decode_all(
 
 
 def _ordered(verdicts: list[Verdict], skipped: list[Verdict]) -> list[Verdict]:
-    """Returns all verdicts in the order of file names, images staying in the order they are kept."""
+    """Returns all verdicts in the order of file names, which is also the order of the images."""
     return sorted([*verdicts, *skipped], key=lambda verdict: verdict.file.split("/"))
 
 

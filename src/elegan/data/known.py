@@ -193,11 +193,7 @@ def _fetch_one(known: Known, remote: Remote, folder: Path) -> None:
             except (OSError, ValueError) as error:
                 failures.append(f"{home}: {getattr(error, 'reason', error)}")
     root = os.environ.get("ELEGAN_DATA")
-    place = (
-        f"'{Path(root) / known.name}'"
-        if root
-        else f"FOLDER/{known.name} and set ELEGAN_DATA=FOLDER"
-    )
+    place = f"'{Path(root or 'FOLDER') / known.name}'{'' if root else ', set ELEGAN_DATA=FOLDER'}"
     wanted = ", ".join(file.file for file in known.files)
     raise EleganError(
         f"The data set '{known.name}' is not on this machine and {remote.file} could not be "

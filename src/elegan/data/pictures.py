@@ -67,23 +67,27 @@ def contact_sheet(
     images: np.ndarray,
     labels: np.ndarray | None = None,
     *,
-    count: int = 96,
+    count: int = 120,
     columns: int = 12,
     seed: int = 0,
 ) -> np.ndarray:
-    """Returns a grid of a seeded choice of `images` (uint8 [N, H, W, C]), about 1000 pixels wide.
+    """Returns a grid of a seeded choice of `images` (uint8 [N, H, W, C]), up to 1000 pixels wide.
 
     With labels (int [N]) each row holds one class, in the order of the classes, and as many classes
     are shown as fit into `count`; without, the choice keeps the order of the set.
     """
     generator = np.random.default_rng(seed)
-    if labels is None:
-        chosen = np.sort(generator.permutation(len(images))[:count])
-    else:
-        rows = []
-        for label in np.unique(labels)[: max(1, count // columns)]:
-            members = np.flatnonzero(labels == label)
-            rows.append(np.resize(generator.permutation(members)[:columns], columns))
-        chosen = np.concatenate(rows)
     scale = max(1, 1000 // (columns * images.shape[2]))
-    return grid(images[chosen], columns, scale=scale)
+    if labels is None:
+        return grid(
+            images[np.sort(generator.permutation(len(images))[:count])], columns, scale=scale
+        )
+    present = np.unique(labels)
+    rows_each = max(1, count // (columns * len(present)))
+    chosen = []
+    for label in present[: max(1, count // columns)]:
+        members = generator.permutation(np.flatnonzero(labels == label))[: rows_each * columns]
+        row = images[np.sort(members)]
+        filling = (-len(row) % columns, *images.shape[1:])
+        chosen += [row, np.full(filling, GAP_COLOUR, dtype=np.uint8)]
+    return grid(np.concatenate(chosen), columns, scale=scale)

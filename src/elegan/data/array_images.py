@@ -20,7 +20,7 @@ def ingest_arrays(source: ArraySource, options: Options) -> str:
     Raises:
         EleganError: the values are not those of images, or the cache cannot be written.
     """
-    key = cache.content_key("arrays", source.digest(), source.classes, source.notes, options)
+    key = cache.content_key("arrays", source.digest(), options)
     if cache.find(key) is None:
         with cache.new_entry(key) as folder:
             _write_entry(source, options, folder)
@@ -28,9 +28,10 @@ def ingest_arrays(source: ArraySource, options: Options) -> str:
 
 
 def _write_entry(source: ArraySource, options: Options, folder: Path) -> None:
-    layouts = [_Layout(array.shape) for array in source.arrays]
+    stored = source.load()
+    layouts = [_Layout(array.shape) for array in stored]
     sizes: dict[str, int] = {}
-    for array, layout in zip(source.arrays, layouts, strict=True):
+    for array, layout in zip(stored, layouts, strict=True):
         size = f"{layout.width}x{layout.height}"
         sizes[size] = sizes.get(size, 0) + array.shape[0]
     resolution, channels = options.settle(
@@ -43,7 +44,7 @@ def _write_entry(source: ArraySource, options: Options, folder: Path) -> None:
     writer = cache.EntryWriter(folder, resolution, channels)
     try:
         verdicts = []
-        for array, layout in zip(source.arrays, layouts, strict=True):
+        for array, layout in zip(stored, layouts, strict=True):
             mapping = _Mapping(array)
             for chunk in array.chunks():
                 writer.append(_to_target(layout.channels_last(mapping(chunk)), target))
@@ -51,13 +52,13 @@ def _write_entry(source: ArraySource, options: Options, folder: Path) -> None:
             converted = bool(mapping.reason) or layout.channels != channels
             reason = "; ".join(part for part in reasons if part)
             verdicts.append((array.file, "converted" if converted else "used", reason))
-        labels, classes = _labels(source)
+        labels, classes = _labels(source, stored)
         facts = {
             "resolution": resolution,
             "channels": channels,
             "classes": classes,
             "verdicts": verdicts,
-            "notes": list(source.notes),
+            "notes": [],
             "sizes": sizes,
         }
         writer.finish(labels, facts)
@@ -168,7 +169,9 @@ def _to_target(images: np.ndarray, target: Target) -> np.ndarray:
     return np.stack(list(each()))
 
 
-def _labels(source: ArraySource) -> tuple[np.ndarray | None, list[str]]:
+def _labels(
+    source: ArraySource, arrays: tuple[PixelArray, ...]
+) -> tuple[np.ndarray | None, list[str]]:
     """Returns (int64 labels or None, class names).
 
     With given names the values are their indices; else each value that occurs is a class.
@@ -176,7 +179,7 @@ def _labels(source: ArraySource) -> tuple[np.ndarray | None, list[str]]:
     Raises:
         EleganError: a label is outside the named classes, or the labels are not whole numbers.
     """
-    stored = [array.labels for array in source.arrays]
+    stored = [array.labels for array in arrays]
     if any(labels is None for labels in stored):
         return None, []
     labels = np.concatenate([labels for labels in stored if labels is not None])

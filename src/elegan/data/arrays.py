@@ -230,31 +230,40 @@ def _check_images(array: PixelArray, path: Path) -> PixelArray:
     return array
 
 
-def open_cifar(path: Path, member: str | None = None) -> PixelArray:
+def open_cifar(path: Path) -> PixelArray:
     """Opens one batch of CIFAR-10's binary version: records of a label byte and 3 x 32 x 32 bytes.
 
-    Args:
-        path: the .bin file, or the .tar.gz that holds it.
-        member: the name within the .tar.gz.
+    Raises:
+        EleganError: the file is not a whole number of records.
+    """
+    return _cifar_records(path.read_bytes(), path.name, path)
+
+
+def open_cifar_archive(path: Path, members: tuple[str, ...]) -> tuple[PixelArray, ...]:
+    """Opens batches of CIFAR-10's binary version inside its .tar.gz, without unpacking it to disk.
 
     Raises:
-        EleganError: the file is not a whole number of records, or the member is missing.
+        EleganError: the archive is damaged, or a member is missing.
     """
-    if member is None:
-        data = path.read_bytes()
-    else:
-        try:
-            with tarfile.open(path, "r:*") as archive:
+    batches = []
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for member in members:
                 file = archive.extractfile(member)
                 data = b"" if file is None else file.read(CIFAR_RECORD * CIFAR_RECORDS + 1)
-        except (OSError, EOFError, tarfile.TarError, KeyError) as error:
-            raise _broken(path, f"'{member}' cannot be read from it ({error})") from error
+                batches.append(_cifar_records(data, member.rsplit("/", 1)[-1], path))
+    except (OSError, EOFError, tarfile.TarError, KeyError) as error:
+        raise _broken(path, f"its batches cannot be read ({error})") from error
+    return tuple(batches)
+
+
+def _cifar_records(data: bytes, name: str, path: Path) -> PixelArray:
     if not data or len(data) % CIFAR_RECORD:
         raise _broken(path, "it is not CIFAR-10's binary version")
     records = np.frombuffer(data, dtype=np.uint8).reshape(-1, CIFAR_RECORD)
     pixels = records[:, 1:].reshape(-1, 3, 32, 32)
     return PixelArray(
-        file=member.rsplit("/", 1)[-1] if member else path.name,
+        file=name,
         path=path,
         shape=pixels.shape,
         dtype=pixels.dtype,

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from numpy.lib import format as npy_format
 
 from elegan.errors import EleganError
 
+STALE_SECONDS = 24 * 3600
 FORMAT = 1  # a change of how images are decoded or stored raises it
 
 
@@ -153,6 +155,7 @@ def new_entry(key: str) -> Iterator[Path]:
     target = entry_path(key)
     with explained_failures():
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
         with temporary_beside(target) as temporary:
             temporary.mkdir()
             yield temporary
@@ -161,6 +164,14 @@ def new_entry(key: str) -> Iterator[Path]:
             except OSError:
                 if not is_whole(target):
                     raise
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what writers that were killed left behind more than a day ago."""
+    for path in folder.glob(".*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(path)
 
 
 def is_whole(folder: Path) -> bool:

@@ -51,6 +51,8 @@ class Options:
     background: tuple[int, int, int] = (255, 255, 255)
 
     def __post_init__(self) -> None:
+        # A list, as JSON gives it, must name the same entry of the cache.
+        object.__setattr__(self, "background", tuple(self.background))
         size = self.resolution
         if size is not None and not MIN_RESOLUTION <= size <= MAX_RESOLUTION:
             raise UsageError(

@@ -5,7 +5,9 @@ numbers of each; the second decodes and writes to the cache, so that memory stay
 """
 
 import hashlib
+import logging
 import os
+import time
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +26,9 @@ from elegan.data.files import FileEntry, Listing
 from elegan.data.sources import FileSource
 
 MAX_WORKERS = 8
+ANNOUNCE_SECONDS = 5.0
+
+_log = logging.getLogger("elegan")
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -49,7 +54,11 @@ def ingest_files(source: FileSource, options: Options) -> str:
         # The limits on size are decode's own, stated in the verdict.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         surveys = list(
-            ordered_map(lambda entry: _survey(entry, read, options), source.listing.entries)
+            _announced(
+                ordered_map(lambda entry: _survey(entry, read, options), source.listing.entries),
+                len(source.listing.entries),
+                f"Reading {source.name}",
+            )
         )
         contents = [(s.entry.name, s.entry.label, s.sha256) for s in surveys]
         listing = source.listing
@@ -73,6 +82,16 @@ def ordered_map(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _announced(results: Iterator[A], total: int, what: str) -> Iterator[A]:
+    """Passes results on, saying every few seconds how far a long pass is."""
+    said = time.monotonic()
+    for count, result in enumerate(results, start=1):
+        if time.monotonic() - said > ANNOUNCE_SECONDS:
+            said = time.monotonic()
+            _log.info("%s: %d of %d files", what, count, total)
+        yield result
 
 
 def _read_bytes(read: Read, entry: FileEntry) -> bytes:
@@ -157,7 +176,8 @@ def _decode_all(
     kept: list[Survey] = []
     verdicts: list[Verdict] = []
     sizes: Counter[str] = Counter()
-    for survey, result in zip(usable, ordered_map(attempt, usable), strict=True):
+    results = _announced(ordered_map(attempt, usable), len(usable), "Converting")
+    for survey, result in zip(usable, results, strict=True):
         name = survey.entry.name
         if isinstance(result, str):
             verdicts.append(Verdict(name, "skipped", result))

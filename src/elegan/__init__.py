@@ -1,0 +1,90 @@
+"""elegan trains generative adversarial networks and puts them to work on the machine a person has.
+
+    import elegan
+
+    run = elegan.train("mnist-5k", minutes=5)
+    run.model.generate(16, seed=0).save("digits.png")
+    model = elegan.load("runs/mnist-5k-robust")
+    elegan.evaluate(model, "mnist-5k")
+
+torch is imported by the first call that needs it, not by `import elegan`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elegan.errors import EleganError, UsageError
+from elegan.run import Run
+
+if TYPE_CHECKING:
+    from elegan.models import Model
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EleganError",
+    "Run",
+    "UsageError",
+    "evaluate",
+    "inspect",
+    "load",
+    "report",
+    "resume",
+    "train",
+]
+
+
+def train(data: str | Path, *, preset: str = "robust", **settings: Any) -> Run:
+    """Trains a model, or resumes the run that stands in `out`.
+
+    Args:
+        data: a known name, a folder, a zip, IDX files, .npy or .npz.
+        preset: a row of the preset table.
+        settings: any field of `elegan.settings.TrainSettings`, nested ones as dictionaries:
+            `train("mnist", minutes=4, optimizer={"beta2": 0.9})`.
+
+    Raises:
+        EleganError: with a message that says what to do.
+    """
+    from elegan.settings import preset_settings
+    from elegan.training import train as train_settings
+
+    out = settings.get("out")
+    if out is not None:
+        settings["out"] = str(out)
+    return train_settings(preset_settings(preset, str(data), settings))
+
+
+def resume(run: str | Path) -> Run:
+    """Continues a run from its newest checkpoint; nothing to resume is an error."""
+    from elegan.training import resume as resume_run
+
+    return resume_run(run)
+
+
+def load(path: str | Path, *, device: str = "auto", precision: str = "auto") -> "Model":
+    """Loads the model of a run folder, a model folder or a file within."""
+    from elegan.models import Model
+
+    return Model.load(path, device=device, precision=precision)
+
+
+def inspect(data: str | Path, **options: Any) -> dict[str, Any]:
+    """Reads every file of `data` and returns verdicts, sizes, duplicates, balance and advice."""
+    from elegan.data.inspection import inspect as inspect_data
+
+    return inspect_data(str(data), **options)
+
+
+def evaluate(model: Any, data: str | Path, **options: Any) -> dict[str, Any]:
+    """Scores a model (or run, or path) against real data; see `elegan.scoring.evaluate_model`."""
+    from elegan.scoring import evaluate_model
+
+    return evaluate_model(model, str(data), **options)
+
+
+def report(run: str | Path) -> Path:
+    """Writes report.html of a run folder anew and returns its path."""
+    from elegan.report import write_report
+
+    return write_report(Run(run).path)

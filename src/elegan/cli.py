@@ -1,0 +1,124 @@
+"""The command line: parses a verb's flags, calls one function, prints its answer."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from elegan.errors import EleganError, UsageError, did_you_mean
+from elegan.settings import from_json, parse_count, preset_settings
+from elegan.verbs import VERBS, Answer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong usage, 130/143 stopped."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json, words = _take_flag(words, "--json")
+    traceback, words = _take_flag(words, "--traceback")
+    try:
+        answer = _run(words)
+    except EleganError as error:
+        if traceback:
+            raise
+        print(f"elegan: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("elegan: interrupted; nothing was being trained.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away (`| head`)
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        if traceback:
+            raise
+        print(
+            f"elegan: unexpected {type(error).__name__}: {error}\n"
+            "Run the same command with --traceback to see where.",
+            file=sys.stderr,
+        )
+        return 1
+    print(answer.text, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(answer.facts, ensure_ascii=False))
+    return 0
+
+
+def _run(words: list[str]) -> Answer:
+    if not words or words[0] in ("-h", "--help", "help"):
+        return Answer(_overview())
+    if words[0] in ("-V", "--version"):
+        from elegan import __version__
+
+        return Answer(f"elegan {__version__}")
+    verb, rest = words[0], words[1:]
+    if verb not in VERBS:
+        raise UsageError(f"Unknown verb '{verb}'.{did_you_mean(verb, VERBS)} See elegan --help.")
+    if verb == "train":
+        return _train(rest)
+    import tyro
+
+    return tyro.cli(
+        VERBS[verb],
+        prog=f"elegan {verb}",
+        args=rest,
+        config=(tyro.conf.PositionalRequiredArgs,),
+    )
+
+
+def _overview() -> str:
+    lines = [f"  {name:<12}{(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
+    return (
+        "elegan trains generative adversarial networks on the machine you have.\n\n"
+        "Usage: elegan VERB ...      elegan VERB --help shows a verb's flags\n\n"
+        + "\n".join(lines)
+        + "\n\nEvery verb takes --json (one JSON object on stdout) and --traceback.\n"
+        "Begin with: elegan train mnist-5k --minutes 5"
+    )
+
+
+def _train(words: list[str]) -> Answer:
+    """Parses the settings over the defaults of the preset or the settings file that is named."""
+    import tyro
+
+    preset, words = _take_value(words, "--preset")
+    file, words = _take_value(words, "--settings")
+    images, words = _take_value(words, "--images")
+    dry_run, words = _take_flag(words, "--dry-run")
+    if file and preset:
+        raise UsageError("Give --preset or --settings, not both.")
+    default = from_json(Path(file)) if file else preset_settings(preset or "robust", "")
+    if images:
+        words += ["--images", str(parse_count(images))]
+    if file and (not words or words[0].startswith("-")):
+        words = [default.data, *words]  # the file names the data, unless the command does
+    settings = tyro.cli(
+        type(default),
+        prog="elegan train",
+        description="Train a model; the same command again resumes where it stopped."
+        " Also: --dry-run shows what would be done, --settings FILE reads a settings.json.",
+        default=dataclasses.replace(default, data=tyro.MISSING),
+        args=words,
+        config=(tyro.conf.PositionalRequiredArgs,),
+    )
+    return VERBS["train"](settings, dry_run=dry_run)
+
+
+def _take_flag(words: list[str], flag: str) -> tuple[bool, list[str]]:
+    return flag in words, [word for word in words if word != flag]
+
+
+def _take_value(words: list[str], flag: str) -> tuple[str | None, list[str]]:
+    """Takes `--flag VALUE` or `--flag=VALUE` out of the words."""
+    for index, word in enumerate(words):
+        if word == flag:
+            if index + 1 == len(words):
+                raise UsageError(f"{flag} needs a value.")
+            return words[index + 1], words[:index] + words[index + 2 :]
+        if word.startswith(flag + "="):
+            return word.removeprefix(flag + "="), words[:index] + words[index + 1 :]
+    return None, words
+
+
+if __name__ == "__main__":
+    sys.exit(main())

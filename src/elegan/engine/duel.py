@@ -1,0 +1,271 @@
+"""The loop: batch, generate, discriminator step, generator step, average, tick, snapshot.
+
+There is one loop for every use. A task says what is generated and what is lost; this file says when.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from elegan.engine import checkpoints, distributed
+from elegan.engine.batches import Batch, Batches
+from elegan.engine.console import Console, duration
+from elegan.engine.guard import Guard
+from elegan.engine.health import health
+from elegan.engine.interruption import InterruptedRun, Interruption
+from elegan.engine.players import Player, rate_factor
+from elegan.engine.run_folder import RunFolder
+from elegan.engine.task import Losses, Task
+from elegan.errors import EleganError
+from elegan.machine.precision import Precision
+from elegan.machine.randomness import seed_default
+from elegan.settings import TrainSettings
+
+
+@dataclass(kw_only=True)
+class Duel:
+    """One training run.
+
+    Attributes:
+        task: the use.
+        batches: real images.
+        folder: the run folder, locked by the caller.
+        settings: resolved.
+        stop: images at which the run ends.
+        images: real images seen so far, all processes together.
+        seconds: spent in steps so far, over all resumes; ticks and snapshots are not counted.
+    """
+
+    task: Task
+    batches: Batches
+    folder: RunFolder
+    settings: TrainSettings
+    precision: Precision
+    console: Console
+    stop: int
+    images: int = 0
+    seconds: float = 0.0
+    guard: Guard = field(default_factory=Guard)
+
+    def __post_init__(self) -> None:
+        self.world = distributed.world()
+        self._tick_every = max(1, self.stop // self.settings.ticks)
+        self._snapshot_every = max(1, self.stop // self.settings.snapshots)
+        self._sums: dict[str, float] = defaultdict(float)
+        self._steps = 0
+        self._tick_began: tuple[int, float] | None = None  # (images, seconds), after a warm-up
+
+    # --- the loop ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Trains from wherever the run stands to its end.
+
+        Raises:
+            InterruptedRun: after Ctrl-C or SIGTERM, once everything is saved.
+            EleganError: the numbers went bad beyond repair, or a file could not be written.
+        """
+        if self.images == 0:
+            self._save()  # there is always a checkpoint to roll back to
+        with Interruption() as interruption:
+            while self.images < self.stop:
+                began = time.perf_counter()
+                finite = self.step(self.batches.at(self.images))
+                before, self.images = self.images, self.images + self.settings.batch
+                self.seconds += time.perf_counter() - began
+                self._act(self.guard.judge(finite))
+
+                ended = self.images >= self.stop
+                snapshot = ended or _crossed(before, self.images, self._snapshot_every)
+                if snapshot or _crossed(before, self.images, self._tick_every):
+                    self._tick()
+                if snapshot:
+                    self._snapshot()
+                if interruption.signal_number is not None and not ended:
+                    self._stop_early(interruption.signal_number)
+        self._event("stop", reason="done")
+
+    def step(self, batch: Batch) -> bool:
+        """One step of both players; returns whether every number in it was finite."""
+        task, progress = self.task, batch.position / self.stop
+        factor = rate_factor(progress, self.settings.optimizer) * self.guard.rate_scale
+        seed_default(self.settings.seed, "step", batch.position, self.world.rank)
+        with self.precision.autocast():
+            fakes = task.generate(batch)
+
+        losses = task.discriminator_loss(batch, fakes.detach(), progress)
+        if not task.discriminator.backward(losses):
+            return False
+        task.discriminator.step(factor)
+        task.after_discriminator_step()
+
+        # The discriminator only passes gradients on here; its own would be computed for nothing.
+        task.discriminator.network.requires_grad_(False)
+        generator_losses = task.generator_loss(batch, fakes)
+        finite = task.generator.backward(generator_losses)
+        task.discriminator.network.requires_grad_(True)
+        if not finite:
+            return False
+        task.generator.step(factor)
+        task.ema.update(batch.position + batch.whole, batch.whole)
+        self._add("discriminator", losses, task.discriminator)
+        self._add("generator", generator_losses, task.generator)
+        self._steps += 1
+        return True
+
+    # --- what happens now and then ----------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Measures, writes one event, prints one line."""
+        images, seconds = self._tick_began or (None, None)
+        speed = (
+            (self.images - images) / (self.seconds - seconds)
+            if images is not None and seconds is not None and self.images > images
+            else None
+        )
+        self._tick_began = (self.images, self.seconds)
+        means = {name: total / max(1, self._steps) for name, total in self._sums.items()}
+        self._sums.clear()
+        self._steps = 0
+        if not self.world.leads:
+            return
+        norms = {name: means.pop(name) for name in list(means) if name.startswith("gradient_norm")}
+        signals = {**self.task.signals(), **norms}
+        sentence, alarms = health(signals, self.images / self.stop)
+        self._event(
+            "tick",
+            losses=means,
+            signals=signals,
+            images_per_second=speed,
+            health=sentence,
+            alarms=alarms,
+        )
+        left = f", {duration((self.stop - self.images) / speed)} left" if speed else ""
+        rate = f"{speed:,.0f} images/s" if speed else "warming up"
+        self.console.say(
+            f"{self.images:>9,}/{self.stop:,} images  {duration(self.seconds)} ({rate}{left})"
+            f"  D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
+        )
+        for alarm in alarms:
+            self.console.say(f"  alarm: {alarm}")
+        self.console.progress(self.images, self.stop, speed)
+
+    def _snapshot(self) -> None:
+        """Writes samples, a score, the model and a checkpoint."""
+        if self.world.leads:
+            with self.folder.explained("samples"):
+                self.task.preview(self.folder.samples / f"{self.images:07d}.png")
+            scores = self.task.score()
+            if scores:
+                self._event("snapshot", scores=scores)
+                figures = ", ".join(f"{name} {value:.3g}" for name, value in scores.items())
+                self.console.say(f"{self.images:>9,}/{self.stop:,} images  {figures}")
+            else:
+                self._event("snapshot")
+        self._save()
+
+    def _save(self) -> None:
+        """Writes a checkpoint and the model; every process waits for it."""
+        if self.world.leads:
+            checkpoints.save(self.folder.checkpoints, self._parts(), self._facts())
+            with self.folder.explained("model"):
+                self.task.save_model(self.folder.model, self._training())
+        distributed.barrier()
+
+    def _stop_early(self, signal_number: int) -> None:
+        self._save()
+        self._event("stop", reason=f"signal {signal_number}")
+        raise InterruptedRun(
+            f"Stopped at {self.images:,} of {self.stop:,} images; everything is saved."
+            f" To go on, type: elegan resume {self.folder.path}",
+            signal_number,
+        )
+
+    def _act(self, action: str) -> None:
+        """Carries out what the guard decided."""
+        if action == "go":
+            return
+        reason = f"a loss or gradient was not finite near {self.images:,} images"
+        self._event("guard", action=action, reason=reason)
+        self.console.say(f"  guard: {reason}; {action}")
+        if action == "rollback":
+            self.restore(keep_guard=True)
+            self.console.say(f"  guard: learning rates are now x{self.guard.rate_scale:g}")
+        elif action == "stop":
+            raise EleganError(
+                f"Training stopped: {reason}, again after {self.guard.rollbacks_allowed} rollbacks at"
+                " lower rates. Lower --optimizer.generator-rate and --optimizer.discriminator-rate, or"
+                f" use --precision float32. The last finite model is in {self.folder.model}."
+            )
+
+    # --- state ------------------------------------------------------------------------------
+
+    def restore(self, *, keep_guard: bool = False) -> bool:
+        """Takes the newest whole checkpoint; returns whether there was one."""
+        found = checkpoints.load(self.folder.checkpoints, self.console.say)
+        if found is None:
+            return False
+        parts, facts = found
+        for name, module in self._modules().items():
+            checkpoints.restore_module(module, parts[name])
+        for name, player in self._players().items():
+            checkpoints.restore_optimizer(player.optimizer, parts[f"{name}_optimizer"])
+        self.task.restore(parts.get("task", {}))
+        self.images, self.seconds = facts["images"], facts["seconds"]
+        if not keep_guard:
+            self.guard.restore(facts["guard"])
+        self._sums.clear()
+        self._steps, self._tick_began = 0, None
+        return True
+
+    def _players(self) -> dict[str, Player]:
+        return {"generator": self.task.generator, "discriminator": self.task.discriminator}
+
+    def _modules(self) -> dict[str, nn.Module]:
+        players = {name: player.network for name, player in self._players().items()}
+        return {**players, "ema": self.task.ema.network}
+
+    def _parts(self) -> dict[str, Mapping[str, Tensor]]:
+        parts: dict[str, Mapping[str, Tensor]] = {
+            name: module.state_dict() for name, module in self._modules().items()
+        }
+        for name, player in self._players().items():
+            parts[f"{name}_optimizer"] = checkpoints.optimizer_tensors(player.optimizer)
+        own = self.task.tensors()
+        return {**parts, "task": own} if own else parts
+
+    def _facts(self) -> dict[str, Any]:
+        return {"images": self.images, "seconds": self.seconds, "guard": self.guard.facts()}
+
+    def _training(self) -> dict[str, Any]:
+        data = self.batches.data
+        return {
+            "data": data.name,
+            "data_hash": data.hash,
+            "preset": self.settings.preset,
+            "seed": self.settings.seed,
+            "images": self.images,
+            "seconds": round(self.seconds, 1),
+            "precision": self.precision.reason,
+        }
+
+    def _add(self, side: str, losses: Losses, player: Player) -> None:
+        self._sums[f"gradient_norm_{side}"] += player.gradient_norm
+        for name, value in losses.items():
+            self._sums[side if name == "loss" else name] += value.item()
+
+    def _event(self, event: str, **values: Any) -> None:
+        if self.world.leads:
+            self.folder.append_event(
+                {"event": event, "images": self.images, "seconds": round(self.seconds, 3), **values}
+            )
+
+
+def _crossed(before: int, now: int, every: int) -> bool:
+    return now // every > before // every
+
+

@@ -1,0 +1,71 @@
+"""What the loop needs of a use: two players, two losses, a preview and measurements. Never a loop."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from elegan.engine.batches import Batch
+from elegan.engine.ema import Ema
+from elegan.engine.players import Player
+
+Losses = Mapping[str, Tensor]
+"""Named scalars of one step. "loss" is what is minimised; the others are detached, for the record."""
+
+
+class Task(Protocol):
+    """One use of the engine.
+
+    Attributes:
+        generator, discriminator: the players.
+        ema: the average of the generator's weights.
+    """
+
+    generator: Player
+    discriminator: Player
+    ema: Ema
+
+    def generate(self, batch: Batch) -> Tensor:
+        """Returns generated images for this batch, float [N, C, R, R] in [-1, 1], with gradients."""
+        ...
+
+    def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """Returns the discriminator's losses on real images and on `fakes` (detached)."""
+        ...
+
+    def generator_loss(self, batch: Batch, fakes: Tensor) -> Losses:
+        """Returns the generator's losses on `fakes`, through which gradients flow."""
+        ...
+
+    def after_discriminator_step(self) -> None:
+        """Called after each of the discriminator's steps (weight clipping, for example)."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Returns the task's own state for a checkpoint; often nothing."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes back what `tensors` returned."""
+        ...
+
+    def first_batch(self, batch: Batch, path: Path) -> None:
+        """Writes a picture of a batch as the discriminator sees it."""
+        ...
+
+    def preview(self, path: Path) -> None:
+        """Writes a picture made from fixed inputs by the averaged generator."""
+        ...
+
+    def signals(self) -> dict[str, float]:
+        """Measures how the duel stands; cheap enough for every tick."""
+        ...
+
+    def score(self) -> dict[str, float]:
+        """Scores the averaged generator; for every snapshot."""
+        ...
+
+    def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
+        """Writes the averaged generator as a model folder, with facts about its training."""
+        ...

@@ -1,0 +1,82 @@
+"""Walks through latent space."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from elegan.data.pictures import grid, to_pillow
+from elegan.errors import EleganError, UsageError
+from elegan.models.model import Model, latent_noise
+
+
+def slerp(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
+    """Moves along the great circle from `start` to `end`, float [N, latent] each.
+
+    A straight line between two normal vectors passes through lengths that noise never has
+    (White 2016); nearly parallel vectors fall back to the line.
+    """
+    cosine = torch.nn.functional.cosine_similarity(start, end, dim=1).clamp(-1, 1)
+    angle = cosine.acos()[:, None]
+    if bool((angle.sin() < 1e-4).any()):
+        return torch.lerp(start, end, share)
+    return (((1 - share) * angle).sin() * start + (share * angle).sin() * end) / angle.sin()
+
+
+def save_walk(
+    model: Model,
+    out: Path,
+    *,
+    points: int = 8,
+    frames: int = 12,
+    seed: int = 0,
+    label: str | int | None = None,
+    columns: int = 4,
+    milliseconds: int = 60,
+) -> tuple[Path, int]:
+    """Writes a GIF that loops: the last point leads back to the first.
+
+    Returns:
+        (the file, its number of frames).
+
+    Raises:
+        UsageError: not a .gif, fewer than 2 points or 1 frame; EleganError: it cannot be written.
+    """
+    if out.suffix.lower() != ".gif":
+        raise UsageError(f"Cannot write {out}: name a file that ends in .gif.")
+    if points < 2 or frames < 1 or columns < 1:
+        raise UsageError("A walk needs at least 2 points, 1 frame a step and 1 column.")
+    walks = columns**2
+    labels = model.labels_for(walks, label)
+    latents = latent_noise(points * walks, model.latent, seed).view(points, walks, -1)
+    pictures: list[Image.Image] = []
+    for point in range(points):
+        for frame in range(frames):
+            now = slerp(latents[point], latents[(point + 1) % points], frame / frames)
+            images = model.from_latents(now, labels)
+            scale = max(1, 56 // images.shape[1])
+            pictures.append(to_pillow(_even(grid(images, columns, scale=scale))))
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pictures[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=milliseconds,
+            loop=0,
+        )
+        temporary.replace(out)
+    except OSError as error:
+        raise EleganError(f"Cannot write {out}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return out, len(pictures)
+
+
+def _even(sheet: np.ndarray) -> np.ndarray:
+    """Crops an odd last row or column, which some players refuse."""
+    return sheet[: sheet.shape[0] // 2 * 2, : sheet.shape[1] // 2 * 2]

@@ -1,0 +1,66 @@
+"""Layers that more than one network uses."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class FastDropout(nn.Module):
+    """Dropout whose mask is drawn eight elements to a random 64-bit word.
+
+    On a CPU the usual Bernoulli draw is serial and takes a third of a small network's step. Here each
+    element gets 8 random bits, so the rate is rounded to a multiple of 1/256 (0.3 becomes 0.3008) and
+    the surviving elements are scaled by exactly the reciprocal of what remains.
+
+    Source of dropout: Srivastava et al. 2014.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"dropout rate must be in [0, 1), not {rate}")
+        self.threshold = round(rate * 256)
+
+    @property
+    def rate(self) -> float:
+        """The share of elements dropped, a multiple of 1/256."""
+        return self.threshold / 256
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Drops elements in training mode; the identity otherwise. Any shape."""
+        if not self.training or self.threshold == 0:
+            return features
+        words = torch.empty(
+            (features.numel() + 7) // 8, dtype=torch.int64, device=features.device
+        ).random_(-(2**63), None)
+        kept = (words.view(torch.uint8)[: features.numel()] >= self.threshold).to(features.dtype)
+        # The mask takes the memory order of the features: the product then runs over both in order.
+        return features * kept.mul_(1 / (1 - self.rate)).as_strided(
+            features.shape, features.stride()
+        )
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate:.4f}"
+
+
+def upsample_to(features: Tensor, size: int) -> Tensor:
+    """Nearest-neighbour upsampling [N, C, h, h] -> [N, C, size, size], size = 2h or 2h - 1."""
+    doubled = functional.interpolate(features, scale_factor=2.0, mode="nearest")
+    return doubled if doubled.shape[-1] == size else doubled[..., :size, :size]
+
+
+def resolution_ladder(resolution: int, smallest: int = 7) -> list[int]:
+    """Sides of the feature maps from the image inward, each half the last rounded up.
+
+    28 -> [28, 14, 7]; 100 -> [100, 50, 25, 13, 7]; 256 -> [256, 128, 64, 32, 16, 8, 4]. Halving stops
+    at the first side that is no larger than `smallest`.
+    """
+    ladder = [resolution]
+    while ladder[-1] > smallest:
+        ladder.append((ladder[-1] + 1) // 2)
+    return ladder
+
+
+def scaled_width(base: int, size: float) -> int:
+    """The channel count `base` times the size dial, at least 8 and a multiple of 8."""
+    return max(8, round(base * size / 8) * 8)

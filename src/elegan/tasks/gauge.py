@@ -1,0 +1,86 @@
+"""How a generating run stands: cheap signals for every tick, a quick score for every snapshot."""
+
+from collections.abc import Callable
+
+import numpy as np
+from torch import Tensor, cat
+
+from elegan.engine.batches import Batches
+from elegan.machine.randomness import key
+from elegan.measure.extractors import extractor_for
+from elegan.measure.frechet import Gaussian, fit_gaussian, frechet_distance
+from elegan.measure.quick import prepare_reference, quick_signals
+
+Drawn = tuple[np.ndarray, Tensor | None]
+
+
+class Gauge:
+    """Compares samples with real images, some of which the run never trains on."""
+
+    PROBE = 256  # images in each tick's measurements
+    SCORED = 2_000  # generated images in each snapshot's quick Fréchet distance
+    REFERENCE = 10_000  # real images that it is measured against
+
+    def __init__(self, batches: Batches, *, seed: int) -> None:
+        self._batches = batches
+        random = np.random.default_rng(key(seed, "gauge"))
+        trained, held = batches.training_indices, batches.held_out_indices
+        self._trained = _some(random, trained, self.PROBE)
+        # With too few images to hold any out, training images stand in and the gap is about zero.
+        self._held = _some(random, held, self.PROBE) if len(held) else self._trained
+        self._scored_against = _some(random, trained, self.REFERENCE)
+        images = batches.data.images
+        self._quick = prepare_reference(
+            images[trained], images[held] if len(held) else None, seed=seed
+        )
+        self._real: Gaussian | None = None
+
+    def signals(
+        self, logits: Callable[[np.ndarray, Tensor | None], Tensor], drawn: Drawn
+    ) -> dict[str, float]:
+        """Returns what `engine.health` judges.
+
+        - `fooling_rate`: share of pairs in which a generated image scores above an unseen real one;
+          0.5 when the discriminator cannot tell them apart.
+        - `score_gap`: mean logit of unseen reals minus that of fakes, in standard deviations.
+        - `held_out_gap`: mean logit of training images minus that of unseen reals, likewise: the
+          discriminator's overfitting (Karras et al. 2020, section 3).
+        - the signals of `measure.quick`.
+
+        Args:
+            logits: images uint8 [N, R, R, C] (, labels) -> the discriminator's logits [N].
+            drawn: generated images and their labels.
+        """
+        images, labels = drawn
+        fake = logits(images, labels)
+        unseen = logits(self._images(self._held), self._batches.labels(self._held))
+        seen = logits(self._images(self._trained), self._batches.labels(self._trained))
+        spread = cat([fake, unseen]).std().item() + 1e-6
+        return {
+            "fooling_rate": (fake[:, None] > unseen[None, :]).float().mean().item(),
+            "score_gap": (unseen.mean() - fake.mean()).item() / spread,
+            "held_out_gap": (seen.mean() - unseen.mean()).item() / spread,
+            **quick_signals(images, self._quick),
+        }
+
+    def score(self, draw: Callable[[int], Drawn]) -> dict[str, float]:
+        """Returns a quick Fréchet distance, to see the trend; `elegan evaluate` gives the figure.
+
+        Its name carries the count of generated images: with so few it reads higher.
+        """
+        data = self._batches.data
+        extractor = extractor_for(data.name, data.resolution, data.channels)
+        count = min(self.SCORED, len(self._scored_against))
+        if count < 2:
+            return {}
+        if self._real is None:
+            self._real = fit_gaussian(extractor.features(self._images(self._scored_against)))
+        generated = fit_gaussian(extractor.features(draw(count)[0]))
+        return {f"FD-{extractor.name} ({count:,})": frechet_distance(generated, self._real)}
+
+    def _images(self, indices: np.ndarray) -> np.ndarray:
+        return self._batches.data.images[indices]
+
+
+def _some(random: np.random.Generator, indices: np.ndarray, most: int) -> np.ndarray:
+    return np.sort(random.choice(indices, min(most, len(indices)), replace=False))

@@ -1,0 +1,325 @@
+"""From settings to a finished run: data, folder, task, duel, scores, report."""
+
+import dataclasses
+import math
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from elegan import __version__
+from elegan.data import ImageData, open_data
+from elegan.data.pictures import contact_sheet, save_png
+from elegan.engine import distributed
+from elegan.engine.batches import Batches
+from elegan.engine.console import Console, duration
+from elegan.engine.duel import Duel
+from elegan.engine.run_folder import RunFolder, default_folder
+from elegan.engine.task import Task
+from elegan.errors import EleganError, UsageError, lookup
+from elegan.losses import ADVERSARIAL
+from elegan.machine.precision import Precision, choose
+from elegan.networks import PAIRS
+from elegan.run import Run
+from elegan.scoring import evaluate_run
+from elegan.settings import PRESETS, TrainSettings, from_json, validate
+from elegan.tasks import TASKS
+
+_FEWEST = 2  # images a batch can be drawn from
+_MAY_CHANGE = {"images", "epochs", "minutes", "out", "device"}  # between a run and its resumption
+
+
+def train(settings: TrainSettings) -> Run:
+    """Trains, or resumes what stands in the run folder, to the stop rule.
+
+    Raises:
+        EleganError: bad data, a folder that cannot be written or belongs to another run.
+        InterruptedRun: Ctrl-C or SIGTERM, after saving.
+    """
+    check_names(settings)
+    world = distributed.join()
+    if settings.batch % world.size:
+        raise UsageError(f"--batch {settings.batch} must be a multiple of {world.size} processes.")
+    folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
+    if world.leads:
+        with folder.lock():
+            _train_in(folder, settings, world)
+    else:
+        _train_in(folder, settings, world)
+    return Run(folder.path)
+
+
+def resume(path: Path | str) -> Run:
+    """Continues a run from its newest checkpoint.
+
+    Raises:
+        EleganError: there is no run, nothing to resume, or the run is complete.
+    """
+    run = Run(path)
+    if not any((run.path / "checkpoints").glob("[0-9]*")):
+        raise EleganError(
+            f"{run.path} has no checkpoint, so there is nothing to resume."
+            " Begin anew with `elegan train` and another --out."
+        )
+    return train(dataclasses.replace(run.settings, out=str(run.path)))
+
+
+def plan(settings: TrainSettings) -> dict[str, Any]:
+    """Returns what `train` would do, without writing anything but the data cache (--dry-run)."""
+    check_names(settings)
+    data = load_data(settings)
+    precision = choose(settings.device, settings.precision)
+    batches, make_task = _prepare(settings, data, precision, distributed.World())
+    task = make_task()
+    stop = settings.images or settings.epochs and _from_epochs(settings, batches)
+    return {
+        "settings": dataclasses.asdict(settings),
+        "out": str(settings.out or _default(settings)),
+        "precision": precision.reason,
+        "data": {key: value for key, value in data.facts().items() if key != "verdicts"},
+        "images": stop or (None if settings.minutes else PRESETS[settings.preset].images),
+        "parameters": {
+            "generator": sum(one.numel() for one in task.generator.parameters),
+            "discriminator": sum(one.numel() for one in task.discriminator.parameters),
+        },
+    }
+
+
+def check_names(settings: TrainSettings) -> None:
+    """Refuses unknown names and impossible values before anything is read or written."""
+    lookup(PRESETS, settings.preset, "preset")
+    lookup(TASKS, settings.task, "task")
+    lookup(PAIRS, settings.network.name, "network")
+    lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
+    validate(settings)
+
+
+def load_data(settings: TrainSettings, split: str = "train") -> ImageData:
+    """Opens the data a run trains on.
+
+    Raises:
+        EleganError: too few images, or labels are asked for and there are none.
+    """
+    data = open_data(
+        settings.data,
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        limit=settings.limit if split == "train" else None,
+        seed=settings.seed,
+        split=split,
+    )
+    if len(data) < _FEWEST:
+        raise EleganError(
+            f"{settings.data} holds {len(data)} usable image(s); a GAN needs at least {_FEWEST}, and"
+            f" some hundreds to learn. See `elegan inspect {settings.data}`."
+        )
+    if settings.conditional and data.labels is None:
+        raise EleganError(
+            f"--conditional needs labels, and {settings.data} has none."
+            " Put the images into one subfolder a class."
+        )
+    return data
+
+
+def _train_in(folder: RunFolder, settings: TrainSettings, world: distributed.World) -> None:
+    data = load_data(settings)
+    precision = choose(settings.device, settings.precision)
+    batches, make_task = _prepare(settings, data, precision, world)
+    found = folder.settings.exists()
+    if found:
+        settings = _agree(folder, settings, batches)
+    with Console(folder, quiet=not world.leads) as console:
+        console.say(f"{data.name}: {len(data):,} images {data.resolution}x{data.resolution}"
+                    f"x{data.channels}; {precision.reason}; {torch.get_num_threads()} threads")
+        if not found:
+            settings = _resolve_stop(settings, batches, make_task, precision, console)
+        assert settings.images is not None
+        duel = Duel(
+            task=make_task(),
+            batches=batches,
+            folder=folder,
+            settings=settings,
+            precision=precision,
+            console=console,
+            stop=settings.images,
+        )
+        if found and duel.restore():
+            _say_restored(duel, data)
+            if duel.images >= duel.stop:
+                return
+        elif world.leads:
+            _begin(folder, settings, data, batches, duel.task, precision)
+        distributed.barrier()
+        duel.run()
+        if world.leads:
+            _finish(folder, duel, console)
+
+
+def _prepare(
+    settings: TrainSettings, data: ImageData, precision: Precision, world: distributed.World
+) -> tuple[Batches, Callable[[], Task]]:
+    batches = Batches(
+        data,
+        batch=settings.batch,
+        seed=settings.seed,
+        device=precision.device,
+        world=world,
+        conditional=settings.conditional,
+    )
+    return batches, lambda: TASKS[settings.task](settings, data, batches, precision)
+
+
+def _resolve_stop(
+    settings: TrainSettings,
+    batches: Batches,
+    make_task: Callable[[], Task],
+    precision: Precision,
+    console: Console,
+) -> TrainSettings:
+    """Turns epochs or minutes into images, once; a resumed run reads the count."""
+    images = settings.images
+    if settings.epochs:
+        images = _from_epochs(settings, batches)
+    elif settings.minutes:
+        speed = measure_speed(settings, batches, make_task, precision, settings.minutes)
+        images = max(settings.batch, int(speed * settings.minutes * 60))
+        console.say(
+            f"measured {speed:,.0f} images/s: {settings.minutes:g} minutes are {images:,} images"
+        )
+    images = images or PRESETS[settings.preset].images
+    return dataclasses.replace(settings, images=images, epochs=None, minutes=None)
+
+
+def _from_epochs(settings: TrainSettings, batches: Batches) -> int:
+    return max(settings.batch, math.ceil((settings.epochs or 0) * len(batches.training_indices)))
+
+
+def measure_speed(
+    settings: TrainSettings,
+    batches: Batches,
+    make_task: Callable[[], Task],
+    precision: Precision,
+    minutes: float,
+) -> float:
+    """Returns images per second of real steps on networks that are then thrown away.
+
+    Whole cycles of the lazy penalties are timed, and the median cycle counts, so that neither
+    warm-up nor another process's burst decides.
+    """
+    duel = Duel(
+        task=make_task(),
+        batches=batches,
+        folder=RunFolder(Path()),
+        settings=settings,
+        precision=precision,
+        console=Console(RunFolder(Path()), quiet=True),
+        stop=1 << 40,
+    )
+    cycle = settings.loss.penalty_every
+    budget = min(15.0, max(2.0, minutes * 60 * 0.05))
+    cycles: list[float] = []
+    position, began = 0, time.perf_counter()
+    while len(cycles) < 4 or time.perf_counter() - began < budget:
+        start = time.perf_counter()
+        for _ in range(cycle):
+            duel.step(batches.at(position))
+            position += settings.batch
+        cycles.append(time.perf_counter() - start)
+    return cycle * settings.batch / statistics.median(cycles[1:])
+
+
+def _agree(folder: RunFolder, settings: TrainSettings, batches: Batches) -> TrainSettings:
+    """Returns the settings of the run in the folder, its stop moved if another is asked for.
+
+    Raises:
+        UsageError: the folder belongs to a run with other settings.
+    """
+    before = from_json(folder.settings)
+    old, new = dataclasses.asdict(before), dataclasses.asdict(settings)
+    different = [key for key in old if key not in _MAY_CHANGE and old[key] != new[key]]
+    if different:
+        changes = "; ".join(f"{key}: {old[key]} there, {new[key]} asked" for key in different)
+        raise UsageError(
+            f"{folder.path} holds a run with other settings ({changes})."
+            " Ask for the same, or name another folder with --out."
+        )
+    # Minutes were turned into images when the run began; only a count can move the stop.
+    stop = _from_epochs(settings, batches) if settings.epochs else settings.images
+    if stop and stop != before.images:
+        before = dataclasses.replace(before, images=stop)
+        folder.write_json("settings.json", dataclasses.asdict(before))
+    return before
+
+
+def _say_restored(duel: Duel, data: ImageData) -> None:
+    if duel.world.leads:
+        duel.folder.forget_after(duel.images)
+    if duel.images >= duel.stop:
+        duel.console.say(
+            f"The run in {duel.folder.path} is complete: {duel.images:,} images."
+            f" To go on, ask for more, such as --images {2 * duel.images}."
+        )
+        return
+    duel.folder.append_event({"event": "resume", "images": duel.images, "seconds": duel.seconds})
+    duel.console.say(
+        f"resumed {duel.folder.path} at {duel.images:,} of {duel.stop:,} images: both networks,"
+        f" the average, both optimizers, guard (rates x{duel.guard.rate_scale:g});"
+        f" {duration(duel.seconds)} of training so far"
+    )
+
+
+def _begin(
+    folder: RunFolder,
+    settings: TrainSettings,
+    data: ImageData,
+    batches: Batches,
+    task: Task,
+    precision: Precision,
+) -> None:
+    """Writes what a run folder holds before the first step; settings last, for they mark a run."""
+    with folder.explained("samples"):
+        folder.samples.mkdir(parents=True, exist_ok=True)
+    folder.write_json("environment.json", environment(precision))
+    folder.write_json("data.json", data.facts())
+    save_png(contact_sheet(data.images, data.labels, seed=settings.seed), folder.path / "real.png")
+    task.first_batch(batches.at(0), folder.path / "first-batch.png")
+    folder.append_event({"event": "start", "images": 0, "seconds": 0.0})
+    folder.write_json("settings.json", dataclasses.asdict(settings))
+
+
+def environment(precision: Precision) -> dict[str, Any]:
+    """Returns versions, device, threads and precision: what a figure must carry."""
+    return {
+        "elegan": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "device": str(precision.device),
+        "precision": precision.name,
+        "reason": precision.reason,
+    }
+
+
+def _finish(folder: RunFolder, duel: Duel, console: Console) -> None:
+    """Scores the model and writes the report."""
+    from elegan.report import write_report
+
+    console.say("scoring against real images ...")
+    console.say(evaluate_run(Run(folder.path)))
+    report = write_report(folder.path)
+    console.say(
+        f"done in {duration(duel.seconds)} of training. Samples: {folder.samples};"
+        f" report: {report}\nNext: elegan generate {folder.path} -n 100 --out samples.png"
+    )
+
+
+def _default(settings: TrainSettings) -> Path:
+    return default_folder(settings.data, settings.preset)

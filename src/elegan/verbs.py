@@ -1,0 +1,305 @@
+"""One function a verb: does it, and returns what to print and what to hand to a script.
+
+Parameters become flags, in the order in which `--help` shows them; torch is imported where it is used.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import elegan
+from elegan.errors import lookup
+from elegan.settings import PRESETS, TrainSettings
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb found.
+
+    Attributes:
+        text: for a person.
+        facts: JSON values, printed by --json.
+    """
+
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
+    """Train a model; the same command again resumes where it stopped."""
+    from elegan import training
+
+    if dry_run:
+        plan = training.plan(settings)
+        data, parameters = plan["data"], plan["parameters"]
+        stop = f"{plan['images']:,} images" if plan["images"] else f"{settings.minutes:g} minutes"
+        return Answer(
+            f"Would train {settings.preset} on {data['name']} ({data['images']:,} images"
+            f" {data['resolution']}x{data['resolution']}x{data['channels']}) for {stop} into"
+            f" {plan['out']}\n{plan['precision']}\ngenerator {parameters['generator']:,} and"
+            f" discriminator {parameters['discriminator']:,} parameters\nNothing was written.",
+            plan,
+        )
+    return _trained(training.train(settings))
+
+
+def resume(run: str) -> Answer:
+    """Continue a run from its newest checkpoint.
+
+    Args:
+        run: the run folder.
+    """
+    return _trained(elegan.resume(run))
+
+
+def _trained(run: elegan.Run) -> Answer:
+    last = run.events[-1] if run.events else {}
+    return Answer(
+        f"{run.path}",
+        {
+            "run": str(run.path),
+            "images": last.get("images"),
+            "seconds": last.get("seconds"),
+            "report": str(run.report),
+            "scores": run.scores,
+        },
+    )
+
+
+def inspect(
+    data: str,
+    *,
+    resolution: int | None = None,
+    channels: int | None = None,
+    fit: str = "crop",
+    out: str = "contact-sheet.png",
+) -> Answer:
+    """Read every file of a data set: verdicts, contact sheet, duplicates, balance, advice.
+
+    Args:
+        data: a known name, a folder, a zip, IDX files, .npy or .npz.
+        resolution: side in pixels that training would use.
+        channels: 1 or 3.
+        fit: crop, pad or stretch.
+        out: where the contact sheet goes.
+    """
+    from elegan.data.inspection import format_report
+
+    report = elegan.inspect(
+        data, resolution=resolution, channels=channels, fit=fit, contact_sheet=out
+    )
+    return Answer(format_report(report), report)
+
+
+def generate(
+    model: str,
+    *,
+    n: int = 64,
+    seed: int = 0,
+    label: str | None = None,
+    truncation: float | None = None,
+    out: str = "samples.png",
+    device: str = "auto",
+) -> Answer:
+    """Draw images from a model into one sheet (.png), arrays (.npz) or a folder of files.
+
+    Args:
+        model: a run folder, a model folder or a file within.
+        n: how many images.
+        seed: the same seed gives the same images.
+        label: class to draw, by name or index (conditional models).
+        truncation: keep noise within so many standard deviations: typical, less varied images.
+        out: FILE.png, FILE.npz or a folder.
+        device: auto, cpu or cuda.
+    """
+    import time
+
+    loaded = elegan.load(model, device=device)
+    began = time.perf_counter()
+    samples = loaded.generate(n, seed=seed, label=label, truncation=truncation)
+    speed = n / (time.perf_counter() - began)
+    path = samples.save(out)
+    return Answer(
+        f"{n:,} images -> {path}  ({speed:,.0f} images/s)",
+        {
+            "out": str(path),
+            "images": n,
+            "seed": seed,
+            "images_per_second": round(speed, 1),
+            "model_sha256": samples.model_sha256,
+        },
+    )
+
+
+def interpolate(
+    model: str,
+    *,
+    out: str = "interpolation.gif",
+    n: int = 8,
+    frames: int = 12,
+    seed: int = 0,
+    label: str | None = None,
+    columns: int = 4,
+) -> Answer:
+    """Walk through a model's latent space in an animated GIF.
+
+    Args:
+        model: a run folder, a model folder or a file within.
+        out: FILE.gif.
+        n: points that the walk passes.
+        frames: steps from one point to the next.
+        seed: of the points.
+        label: class to draw (conditional models).
+        columns: the GIF shows columns x columns walks side by side.
+    """
+    from elegan.models.interpolation import save_walk
+
+    path, count = save_walk(
+        elegan.load(model),
+        Path(out),
+        points=n,
+        frames=frames,
+        seed=seed,
+        label=label,
+        columns=columns,
+    )
+    return Answer(f"{count} frames -> {path}", {"out": str(path), "frames": count})
+
+
+def evaluate(
+    model: str,
+    data: str,
+    *,
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: str | None = None,
+    limit: int | None = None,
+) -> Answer:
+    """Score a model's samples against real data, beside what real images themselves score.
+
+    Args:
+        model: a run folder, a model folder or a file within.
+        data: what to compare with.
+        n: samples to draw.
+        seed: of the samples.
+        extractor: digits, fashion or random; by default the data's own.
+        limit: compare with so many real images only (per class where labelled).
+    """
+    from elegan.measure.scores import format_scores
+
+    scores = elegan.evaluate(model, data, n=n, seed=seed, extractor=extractor, limit=limit)
+    return Answer(format_scores(scores), scores)
+
+
+def health(run: str) -> Answer:
+    """Say how a run stands, in plain words.
+
+    Args:
+        run: the run folder, finished or not.
+    """
+    opened = elegan.Run(run)
+    ticks = [event for event in opened.events if event["event"] == "tick"]
+    guards = [event for event in opened.events if event["event"] == "guard"]
+    if not ticks:
+        return Answer(f"{run}: no tick yet; nothing has been measured.", {"run": run, "ticks": 0})
+    last = ticks[-1]
+    lines = [f"{run} at {last['images']:,} images: {last['health']}"]
+    lines += [f"alarm: {alarm}" for alarm in last["alarms"]] or ["no alarms"]
+    if guards:
+        lines.append(f"{len(guards)} steps were not finite; the last: {guards[-1]['reason']}")
+    lines += [f"  {name:<32}{value:.3f}" for name, value in last["signals"].items()]
+    facts = {"run": run, "ticks": len(ticks), "guard_events": len(guards), **last}
+    return Answer("\n".join(lines), facts)
+
+
+def report(run: str) -> Answer:
+    """Write report.html of a run anew.
+
+    Args:
+        run: the run folder, finished or not.
+    """
+    path = elegan.report(run)
+    return Answer(f"{path}", {"report": str(path)})
+
+
+def list_(what: str = "presets") -> Answer:
+    """List what can be named: presets, data, tasks, networks, losses, metrics.
+
+    Args:
+        what: one of these.
+    """
+    rows = lookup(_LISTS, what, "list")()
+    width = max(len(name) for name in rows)
+    return Answer(
+        "\n".join(f"{name:<{width}}  {about}" for name, about in rows.items()), {what: rows}
+    )
+
+
+def _networks() -> dict[str, str]:
+    from elegan.networks import PAIRS
+
+    return {name: pair.source for name, pair in PAIRS.items()}
+
+
+def _losses() -> dict[str, str]:
+    from elegan.losses import ADVERSARIAL
+
+    return {name: loss.source for name, loss in ADVERSARIAL.items()}
+
+
+def _data() -> dict[str, str]:
+    from elegan.data import KNOWN
+
+    return {name: known.about for name, known in KNOWN.items()}
+
+
+def _tasks() -> dict[str, str]:
+    from elegan.tasks import TASKS
+
+    return {name: (task.__doc__ or "").splitlines()[0] for name, task in TASKS.items()}
+
+
+def _metrics() -> dict[str, str]:
+    from elegan.measure.scores import METRICS
+
+    return dict(METRICS)
+
+
+_LISTS = {
+    "presets": lambda: {name: preset.about for name, preset in PRESETS.items()},
+    "data": _data,
+    "tasks": _tasks,
+    "networks": _networks,
+    "losses": _losses,
+    "metrics": _metrics,
+}
+
+
+def doctor() -> Answer:
+    """Show what this machine offers and whether everything that elegan needs works."""
+    from elegan.doctor import diagnose
+
+    checks = diagnose()
+    text = "\n".join(
+        f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.found}" for check in checks
+    )
+    facts = {"ok": all(check.ok for check in checks)}
+    return Answer(text, {**facts, "checks": [dataclasses.asdict(check) for check in checks]})
+
+
+VERBS = {
+    "train": train,
+    "resume": resume,
+    "inspect": inspect,
+    "generate": generate,
+    "interpolate": interpolate,
+    "evaluate": evaluate,
+    "health": health,
+    "report": report,
+    "list": list_,
+    "doctor": doctor,
+}
+"""Every verb of the command line, in the order of its help."""
+
+

@@ -109,12 +109,12 @@ def _on_duplicates(duplicates: dict[str, Any]) -> list[str]:
     said = []
     if duplicates["exact"]:
         said.append(
-            f"{duplicates['exact']} images repeat another exactly; a generator gives those more "
+            f"Exact repeats of another image: {duplicates['exact']}; a generator gives those more "
             "weight. Remove them unless that is meant."
         )
     if duplicates["near"]:
         said.append(
-            f"{duplicates['near']} of {duplicates['compared_for_near']} compared images are nearly "
+            f"Near repeats: {duplicates['near']} of {duplicates['compared_for_near']} compared images are nearly "
             "the same as another."
         )
     if leaked := duplicates.get("test_images_in_train"):

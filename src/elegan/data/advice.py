@@ -114,8 +114,8 @@ def _on_duplicates(duplicates: dict[str, Any]) -> list[str]:
         )
     if duplicates["near"]:
         said.append(
-            f"Near repeats: {duplicates['near']} of {duplicates['compared_for_near']} compared images are nearly "
-            "the same as another."
+            f"Near repeats: {duplicates['near']} of {duplicates['compared_for_near']} compared "
+            "images are nearly the same as another."
         )
     if leaked := duplicates.get("test_images_in_train"):
         said.append(

@@ -179,7 +179,9 @@ PRESETS: dict[str, Preset] = {
 """Every preset, one row each; measured times and scores stand in docs/figures.md."""
 
 
-def preset_settings(preset: str, data: str, overrides: Mapping[str, Any] | None = None) -> TrainSettings:
+def preset_settings(
+    preset: str, data: str, overrides: Mapping[str, Any] | None = None
+) -> TrainSettings:
     """Returns the preset's settings with `overrides` (nested as in settings.json) on top.
 
     Raises:

@@ -1,5 +1,6 @@
 """From settings to a finished run: data, folder, task, duel, scores, report."""
 
+import contextlib
 import dataclasses
 import math
 import platform
@@ -45,12 +46,10 @@ def train(settings: TrainSettings) -> Run:
     world = distributed.join()
     if settings.batch % world.size:
         raise UsageError(f"--batch {settings.batch} must be a multiple of {world.size} processes.")
+    data = load_data(settings)  # first, so that bad data leave no folder behind
     folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
-    if world.leads:
-        with folder.lock():
-            _train_in(folder, settings, world)
-    else:
-        _train_in(folder, settings, world)
+    with folder.lock() if world.leads else contextlib.nullcontext():
+        _train_in(folder, settings, data, world)
     return Run(folder.path)
 
 
@@ -76,7 +75,7 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
     precision = choose(settings.device, settings.precision)
     batches, make_task = _prepare(settings, data, precision, distributed.World())
     task = make_task()
-    stop = settings.images or settings.epochs and _from_epochs(settings, batches)
+    stop = settings.images or (settings.epochs and _from_epochs(settings, batches))
     return {
         "settings": dataclasses.asdict(settings),
         "out": str(settings.out or _default(settings)),
@@ -127,16 +126,19 @@ def load_data(settings: TrainSettings, split: str = "train") -> ImageData:
     return data
 
 
-def _train_in(folder: RunFolder, settings: TrainSettings, world: distributed.World) -> None:
-    data = load_data(settings)
+def _train_in(
+    folder: RunFolder, settings: TrainSettings, data: ImageData, world: distributed.World
+) -> None:
     precision = choose(settings.device, settings.precision)
     batches, make_task = _prepare(settings, data, precision, world)
     found = folder.settings.exists()
     if found:
         settings = _agree(folder, settings, batches)
     with Console(folder, quiet=not world.leads) as console:
-        console.say(f"{data.name}: {len(data):,} images {data.resolution}x{data.resolution}"
-                    f"x{data.channels}; {precision.reason}; {torch.get_num_threads()} threads")
+        console.say(
+            f"{data.name}: {len(data):,} images {data.resolution}x{data.resolution}"
+            f"x{data.channels}; {precision.reason}; {torch.get_num_threads()} threads"
+        )
         if not found:
             settings = _resolve_stop(settings, batches, make_task, precision, console)
         assert settings.images is not None

@@ -84,12 +84,12 @@ def inspect(
         fit: crop, pad or stretch.
         out: where the contact sheet goes.
     """
-    from elegan.data.inspection import format_report
+    from elegan.data.wording import describe
 
     report = elegan.inspect(
         data, resolution=resolution, channels=channels, fit=fit, contact_sheet=out
     )
-    return Answer(format_report(report), report)
+    return Answer(describe(report), report)
 
 
 def generate(
@@ -251,7 +251,7 @@ def _losses() -> dict[str, str]:
 def _data() -> dict[str, str]:
     from elegan.data import KNOWN
 
-    return {name: known.about for name, known in KNOWN.items()}
+    return {name: f"{known.what} ({known.licence})" for name, known in KNOWN.items()}
 
 
 def _tasks() -> dict[str, str]:
@@ -301,5 +301,3 @@ VERBS = {
     "doctor": doctor,
 }
 """Every verb of the command line, in the order of its help."""
-
-

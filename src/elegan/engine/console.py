@@ -63,5 +63,7 @@ class Console:
     def progress(self, images: int, stop: int, speed: float | None) -> None:
         """Moves the bar. Without a terminal nothing is printed: ticks are lines of their own."""
         if self._bar is not None:
-            rest = f"{speed:,.0f} images/s, {duration((stop - images) / speed)} left" if speed else ""
+            rest = (
+                f"{speed:,.0f} images/s, {duration((stop - images) / speed)} left" if speed else ""
+            )
             self._bar.update(self._bar.task_ids[0], completed=images, total=stop, rest=rest)

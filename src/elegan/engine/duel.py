@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -58,6 +57,7 @@ class Duel:
         self._snapshot_every = max(1, self.stop // self.settings.snapshots)
         self._sums: dict[str, float] = defaultdict(float)
         self._steps = 0
+        self._raised: set[str] = set()  # alarms of the last tick, so that each is printed once
         self._tick_began: tuple[int, float] | None = None  # (images, seconds), after a warm-up
 
     # --- the loop ---------------------------------------------------------------------------
@@ -151,7 +151,9 @@ class Duel:
             f"  D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
         )
         for alarm in alarms:
-            self.console.say(f"  alarm: {alarm}")
+            if alarm.split(":")[0] not in self._raised:
+                self.console.say(f"  alarm: {alarm}")
+        self._raised = {alarm.split(":")[0] for alarm in alarms}
         self.console.progress(self.images, self.stop, speed)
 
     def _snapshot(self) -> None:
@@ -267,5 +269,3 @@ class Duel:
 
 def _crossed(before: int, now: int, every: int) -> bool:
     return now // every > before // every
-
-

@@ -79,7 +79,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # <malloc.h>
 
 
 def _bf16_on_cpu() -> tuple[bool, str]:
-    for name, test in (("AMX", "_is_amx_tile_supported"), ("AVX512-BF16", "_is_avx512_bf16_supported")):
+    for name, test in (
+        ("AMX", "_is_amx_tile_supported"),
+        ("AVX512-BF16", "_is_avx512_bf16_supported"),
+    ):
         # Private in torch.cpu, so a release without them means only that the question stays open.
         if getattr(torch.cpu, test, lambda: False)():
             return True, f"this CPU multiplies bfloat16 in hardware ({name})"

@@ -22,7 +22,9 @@ from elegan.machine.randomness import generator as keyed_generator
 from elegan.networks import ImageShape, build_generator
 
 FORMAT, VERSION = "elegan-model", 1
-_CHUNK = 256  # latents are drawn in chunks of this size, so image i does not depend on how many follow
+_CHUNK = (
+    256  # latents are drawn in chunks of this size, so image i does not depend on how many follow
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,9 +86,7 @@ class Samples:
             arrays["classes"] = np.array(self.classes)
         temporary = out.with_name(f".{out.name}.{os.getpid()}.npz")
         try:
-            np.savez(
-                temporary, **arrays, seed=np.int64(self.seed), model_sha256=self.model_sha256
-            )
+            np.savez(temporary, **arrays, seed=np.int64(self.seed), model_sha256=self.model_sha256)
             temporary.replace(out)
         finally:
             temporary.unlink(missing_ok=True)

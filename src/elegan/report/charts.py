@@ -43,12 +43,12 @@ CHARTS = (
     Chart(
         title="Score gap",
         names={
-            "signals.score_gap": "training images − generated",
-            "signals.held_out_gap": "held-out images − generated",
+            "signals.score_gap": "real over generated",
+            "signals.held_out_gap": "training over unseen real",
         },
-        y_label="difference of mean score",
-        reading="How much higher the discriminator scores real images than generated ones. When "
-        "the held-out curve falls below the other, it is learning its training images by heart.",
+        y_label="standard deviations of the score",
+        reading="How much higher the discriminator scores one kind of image than the other. When "
+        "the second curve leaves zero, it is learning its training images by heart.",
     ),
     Chart(
         title="Gradient norms",
@@ -63,25 +63,26 @@ CHARTS = (
     ),
     Chart(
         title="Coverage",
-        names={"signals.coverage": "real images with a sample nearby"},
+        names={"signals.coverage": "real images with a sample near"},
         y_label="share of real images",
         y_range=(0.0, 1.0),
         reading="How much of the real data has a generated neighbour. A fall means that the "
         "generator is dropping kinds of images.",
     ),
     Chart(
-        title="Copies",
-        names={"signals.duplicates": "samples like another sample"},
-        y_label="share of samples",
-        reading="How many samples nearly repeat one another. A rise is the first sign of "
+        title="Repetition",
+        names={"signals.duplicates": "pairs of samples nearly alike"},
+        y_label="share of pairs",
+        reading="How often two samples are the same picture. A rise is the first sign of "
         "mode collapse.",
     ),
     Chart(
         title="Nearest training image",
-        names={"signals.nearest": "median distance"},
-        y_label="distance",
-        reading="How far a sample is from the most similar training image. Near zero, the "
-        "generator copies.",
+        names={"signals.nearest": "sample to its nearest"},
+        y_label="distance, unseen real images = 1",
+        y_range=(0.0, 1.0),
+        reading="How far a sample is from the most similar training image. Well below 1 the "
+        "generator copies; well above, samples do not look like the data.",
     ),
     Chart(
         title="Speed",
@@ -103,7 +104,7 @@ def charts(facts: RunFacts) -> list[str]:
     scored = record(facts.snapshots)
     listed = {name for chart in CHARTS for name in chart.names}
     others = [
-        Chart(title=_title(name), names={name: _title(name)}, y_label="value", reading="")
+        Chart(title=_title(name), names={name: _label(name)}, y_label="value", reading="")
         for name in recorded
         if name.startswith("signals.") and name not in listed
     ]
@@ -145,6 +146,18 @@ def event_marks(facts: RunFacts) -> list[Mark]:
     return marks
 
 
+def marks_key(facts: RunFacts) -> str:
+    """Returns what the vertical lines in the charts mean, as HTML; "" when there are none."""
+    kinds = {event["event"] for event in facts.of("resume", "guard")}
+    words = {"resume": "the run was resumed", "guard": "the guard acted"}
+    items = "".join(
+        f'<li><i class="flag {kind}"></i>{text}</li>'
+        for kind, text in words.items()
+        if kind in kinds
+    )
+    return f'<ul class="legend">{items}</ul>' if items else ""
+
+
 def _values(event: Mapping[str, Any]) -> list[tuple[str, Any]]:
     found = []
     for group in ("losses", "signals", "scores"):
@@ -182,7 +195,7 @@ def _loss_charts(recorded: Mapping[str, Series]) -> list[Chart]:
             made.append(
                 Chart(
                     title=title,
-                    names={name: _title(name) for name in part},
+                    names={name: _label(name) for name in part},
                     y_label="loss",
                     log_y=log_y,
                     reading=reading,
@@ -252,6 +265,11 @@ def _figure(
     )
 
 
-def _title(name: str) -> str:
+def _label(name: str) -> str:
     plain = name.split(".", 1)[-1].replace("_", " ")
-    return plain if any(letter.isupper() for letter in plain) else plain[:1].upper() + plain[1:]
+    return plain.upper() if plain in ("r1", "r2") else plain
+
+
+def _title(name: str) -> str:
+    label = _label(name)
+    return label[:1].upper() + label[1:]

@@ -1,25 +1,23 @@
 """Writes `report.html`: one file that opens from disk and says what a run did."""
 
-import os
-import tempfile
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 from elegan.errors import EleganError
-from elegan.report.charts import charts
-from elegan.report.collect import RunFacts, collect
+from elegan.machine.files import write_durably
+from elegan.report.charts import charts, marks_key
+from elegan.report.collect import RunFacts, collect, find
 from elegan.report.sections import (
     commands_section,
     data_section,
     events_section,
-    facts_list,
     progress_section,
     scores_section,
     settings_section,
     verdict_section,
 )
-from elegan.report.words import data_name
+from elegan.report.words import data_name, duration, images_text
 
 
 def write_report(run: Path) -> Path:
@@ -34,16 +32,9 @@ def write_report(run: Path) -> Path:
     run = Path(run)
     target = run / "report.html"
     page = render(collect(run))
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=run, prefix=".report-", suffix=".html")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
+        write_durably(target, page)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise EleganError(
             f"Could not write '{target}': {error.strerror}. Free some space or make the folder "
             f"writable, then type 'elegan report {run}'."
@@ -56,12 +47,13 @@ def render(facts: RunFacts) -> str:
     title = facts.run.resolve().name
     data = data_name(facts)
     style = files("elegan.report").joinpath("style.css").read_text(encoding="utf-8")
-    curves = charts(facts)
+    figures = "".join(charts(facts))
+    curves = f'{marks_key(facts)}<div class="curves">{figures}</div>' if figures else ""
     sections = [
         ("", verdict_section(facts)),
         ("Scores", scores_section(facts)),
         ("Progress", progress_section(facts)),
-        ("Curves", f'<div class="curves">{"".join(curves)}</div>' if curves else ""),
+        ("Curves", curves),
         ("Data", data_section(facts)),
         ("Events", events_section(facts)),
         ("Settings", settings_section(facts)),
@@ -70,15 +62,17 @@ def render(facts: RunFacts) -> str:
     shown = [(name, body) for name, body in sections if body]
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name, _ in shown if name)
     body = "".join(_section(name, content) for name, content in shown)
-    about = f"<p>{escape(data)}</p>" if data else ""
+    preset = find(facts.settings, "preset")
+    lead = [part for part in (data, preset) if isinstance(part, str) and part]
+    lead += [images_text(facts.images), f"{duration(facts.seconds)} of training"]
     return (
         "<!doctype html>\n"
         '<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)} · elegan</title><style>{style}</style></head>"
-        f'<body><header><div class="name"><h1>{escape(title)}</h1>{about}</div>'
-        f"{facts_list(facts)}<nav>{links}</nav></header>"
+        f"<body><header><h1>{escape(title)}</h1><p>{escape(', '.join(lead))}</p>"
+        f"<nav>{links}</nav></header>"
         f"<main>{body}</main></body></html>\n"
     )
 

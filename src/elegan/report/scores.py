@@ -18,7 +18,19 @@ MEANINGS = (
     ("nearest", "", "distance to the most similar training image; near 0 is a copy"),
 )
 # Not scores: how the scores were made.
-PROTOCOL = ("generated", "reference", "held_out", "seed", "count", "dimension", "batch", "sha256")
+PROTOCOL = (
+    "data",
+    "extractor",
+    "model_sha256",
+    "images_seen",
+    "generated",
+    "reference",
+    "held_out",
+    "seed",
+    "count",
+    "dimension",
+    "sha256",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from elegan.report.scores import ScoreRow, class_shares, protocol, score_rows
 from elegan.report.words import (
     alarm_spans,
     alarms,
+    class_names,
     commands,
+    data_name,
     duration,
     health,
     images_text,
@@ -28,12 +30,13 @@ from elegan.report.words import (
 
 MOST_STRIP = 8
 MOST_ROWS = 200
+MOST_MEMBERS = 24
 SHEET_WIDTH, STRIP_WIDTH = 1120, 520
 
 
 def facts_list(facts: RunFacts) -> str:
-    """What this run is, as a row of short facts."""
-    rows = []
+    """What this run is, as a list of short facts."""
+    rows = [("Data", data_name(facts))] if data_name(facts) else []
     for label, names in (("Task", ("task",)), ("Preset", ("preset",)), ("Size", ("size",))):
         value = find(facts.settings, *names)
         if isinstance(value, str | int | float) and value != "":
@@ -41,7 +44,7 @@ def facts_list(facts: RunFacts) -> str:
     rows.append(("Images seen", f"{facts.images:,}"))
     rows.append(("Training time", duration(facts.seconds)))
     if (rate := speed(facts)) is not None:
-        rows.append(("Speed", f"{compact(rate)} images/s"))
+        rows.append(("Speed", f"{rate:,.0f} images/s" if rate >= 10 else f"{rate:.2g} images/s"))
     rows += machine(facts).items()
     cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
     return f'<dl class="facts">{cells}</dl>'
@@ -66,6 +69,7 @@ def verdict_section(facts: RunFacts) -> str:
     if facts.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in facts.notes)
         parts.append(f'<div class="notes"><h3>Missing from this report</h3><ul>{notes}</ul></div>')
+    parts.append(facts_list(facts))
     return f'{sheet}<div class="verdict"><h2>How it stands</h2>{"".join(parts)}</div>'
 
 
@@ -78,9 +82,8 @@ def scores_section(facts: RunFacts) -> str:
     body = "".join(_score_row(row, floors) for row in rows)
     floor_head = '<th class="number">Real against real</th>' if floors else ""
     table = (
-        '<div class="scroll"><table class="scores"><thead><tr><th>Score</th>'
-        f'<th class="number">This model</th>{floor_head}<th>Better</th></tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        '<table class="scores"><thead><tr><th>Score</th>'
+        f'<th class="number">This model</th>{floor_head}</tr></thead>{body}</table>'
     )
     note = (
         "<p>Real against real is the same score between two sets of real images: the best that a "
@@ -90,7 +93,7 @@ def scores_section(facts: RunFacts) -> str:
     )
     about = ", ".join(f"{name} {_leaf(value)}" for name, value in protocol(facts.scores))
     how = f'<p class="small">Measured with {escape(about)}.</p>' if about else ""
-    return f"{table}{note}{_shares(facts)}{how}"
+    return f'<div class="beside"><div>{table}{note}{how}</div>{_shares(facts)}</div>'
 
 
 def progress_section(facts: RunFacts) -> str:
@@ -148,6 +151,8 @@ def events_section(facts: RunFacts) -> str:
     rows: list[tuple[int, str, str, str]] = []
     for event in facts.of("guard", "resume", "stop"):
         words = [str(event[key]) for key in ("action", "reason") if event.get(key)]
+        if event["event"] == "resume" and not words:
+            words = ["continued from a checkpoint"]
         kind = str(event["event"])
         rows.append((event["images"], kind, kind, ": ".join(words)))
     for alarm, first, last in alarm_spans(facts):
@@ -163,7 +168,7 @@ def events_section(facts: RunFacts) -> str:
     )
     more = _more(len(rows), "events.jsonl")
     return (
-        '<div class="scroll"><table><thead><tr><th class="number">Images seen</th><th>Event</th>'
+        '<div class="scroll"><table class="events"><thead><tr><th class="number">Images seen</th><th>Event</th>'
         f"<th>What happened</th></tr></thead><tbody>{body}</tbody></table></div>{more}"
     )
 
@@ -207,25 +212,26 @@ def _headline_scores(rows: list[ScoreRow]) -> str:
         return ""
     items = []
     for row in shown:
-        floor = "" if row.floor is None else f"<small>real {compact(row.floor)}</small>"
+        floor = "" if row.floor is None else f"<small>real images {compact(row.floor)}</small>"
         items.append(f"<div><dt>{escape(row.name)}</dt><dd>{compact(row.value)}{floor}</dd></div>")
     return f'<dl class="headline">{"".join(items)}</dl>'
 
 
 def _score_row(row: ScoreRow, floors: bool) -> str:
-    meaning = f"<small>{escape(row.meaning)}</small>" if row.meaning else ""
     floor = "" if row.floor is None else compact(row.floor)
     floor_cell = f'<td class="number">{floor}</td>' if floors else ""
+    better = f"{row.better} is better" if row.better else ""
+    about = "; ".join(text for text in (row.meaning, better) if text)
+    # A line of its own: beside the numbers it would be a column of single words on a phone.
+    about_row = f'<tr class="about"><td colspan="3">{escape(about)}</td></tr>' if about else ""
     return (
-        f'<tr><th scope="row">{escape(row.name)}{meaning}</th>'
-        f'<td class="number"><b>{compact(row.value)}</b></td>{floor_cell}'
-        f"<td>{row.better}</td></tr>"
+        f'<tbody><tr><th scope="row">{escape(row.name)}</th>'
+        f'<td class="number"><b>{compact(row.value)}</b></td>{floor_cell}</tr>{about_row}</tbody>'
     )
 
 
 def _shares(facts: RunFacts) -> str:
-    classes = facts.data.get("classes")
-    shares = class_shares(facts.scores, classes if isinstance(classes, list) else ())
+    shares = class_shares(facts.scores, class_names(facts))
     if not shares:
         return ""
     most = max(max(share.generated, share.real or 0.0) for share in shares) or 1.0
@@ -240,17 +246,26 @@ def _shares(facts: RunFacts) -> str:
             f'<div class="track"><i class="bar" style="width:{width:.1f}%"></i>{real}</div>'
             f"<b>{100 * share.generated:.1f} %</b></li>"
         )
-    key = (
-        "; the line is its share of real images" if any(s.real is not None for s in shares) else ""
-    )
+    real_known = any(share.real is not None for share in shares)
+    key = "; the line is its share of real images" if real_known else ""
     return (
-        f"<h3>Classes among the samples</h3><p>Bar: share of the samples that the classifier takes "
-        f'for this class{key}.</p><ul class="shares">{"".join(items)}</ul>'
+        '<div><h3>Classes among the samples</h3><p class="small">Bar: share of the samples taken '
+        f'for this class{key}.</p><ul class="shares">{"".join(items)}</ul></div>'
     )
 
 
 def _data_facts(facts: RunFacts) -> str:
-    rows = [(name, value) for name, value in flatten(facts.data) if name not in ("verdicts",)]
+    rows: list[tuple[str, Any]] = []
+    for name, value in facts.data.items():
+        # The verdicts and their counts have a table of their own.
+        if name in ("verdicts", "files") or value in (None, "", [], {}):
+            continue
+        if isinstance(value, Mapping):
+            members = [f"{member} ({_leaf(count)})" for member, count in value.items()]
+            more = [f"{len(members) - MOST_MEMBERS:,} more"] if len(members) > MOST_MEMBERS else []
+            rows.append((name, ", ".join(members[:MOST_MEMBERS] + more)))
+        else:
+            rows.append((name, value))
     return _key_table(rows) if rows else ""
 
 

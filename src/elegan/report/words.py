@@ -30,12 +30,12 @@ def short_count(images: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Returns "48 s", "4 min 02 s" or "3 h 07 min"."""
+    """Returns "48 s", "4 min", "4 min 02 s" or "3 h 07 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
+        return f"{whole // 60} min" + (f" {whole % 60:02d} s" if whole % 60 else "")
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
@@ -56,7 +56,9 @@ def machine(facts: RunFacts) -> dict[str, str]:
         ("Threads", ("threads", "num_threads")),
         ("Precision", ("precision", "dtype")),
     ):
-        value = next((v for d in documents if (v := find(d, *names)) not in (None, "")), None)
+        value = next(
+            (v for d in documents if (v := find(d, *names)) not in (None, "", "auto")), None
+        )
         if value is not None and not isinstance(value, Mapping | list):
             found[label] = str(value)
     return found
@@ -76,7 +78,8 @@ def state(facts: RunFacts) -> str:
 def health(facts: RunFacts) -> str:
     """Returns the latest health line of the run; "" when none was written."""
     lines = (str(tick["health"]) for tick in reversed(facts.ticks) if tick.get("health"))
-    return next(lines, "")
+    line = next(lines, "")
+    return line[:1].upper() + line[1:]
 
 
 def alarms(tick: Mapping[str, Any]) -> list[str]:
@@ -113,12 +116,23 @@ def speed(facts: RunFacts) -> float | None:
 
 
 def verdict_counts(facts: RunFacts) -> dict[str, int]:
-    """Returns how many files were used, converted and skipped, by the data's verdicts."""
+    """Returns how many files were used, converted and skipped."""
+    counted = facts.data.get("files")
+    if isinstance(counted, Mapping):
+        return {
+            str(name): int(count) for name, value in counted.items() if (count := finite(value))
+        }
     counts: dict[str, int] = {}
     for verdict in verdicts(facts):
         action = str(verdict.get("action", "unknown"))
         counts[action] = counts.get(action, 0) + 1
     return counts
+
+
+def class_names(facts: RunFacts) -> list[str]:
+    """Returns the names of the data's classes, in the order of their labels."""
+    classes = facts.data.get("classes")
+    return [str(name) for name in classes] if isinstance(classes, Mapping | list) else []
 
 
 def verdicts(facts: RunFacts) -> list[Mapping[str, Any]]:

@@ -225,9 +225,7 @@ class Generate:
         for part in latents.split(500):
             with self.precision.autocast():
                 labels = self._labels(len(part))
-                images.append(
-                    to_uint8(self.ema.network(part.to(self.precision.device), labels))
-                )
+                images.append(to_uint8(self.ema.network(part.to(self.precision.device), labels)))
         return np.concatenate(images)
 
 

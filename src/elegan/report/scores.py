@@ -1,5 +1,6 @@
 """Turns `scores.json` into rows to show: every score beside what real data scores itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ PROTOCOL = (
     "dimension",
     "sha256",
 )
+HASH = re.compile("[0-9a-f]{40,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ def score_rows(scores: Mapping[str, Any]) -> list[ScoreRow]:
     return rows
 
 
-def protocol(scores: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def protocol(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Returns what makes the scores comparable: extractor, counts, seed; (name, value) pairs."""
     shown = []
     for name, value in flatten(scores):
@@ -100,7 +102,10 @@ def protocol(scores: Mapping[str, Any]) -> list[tuple[str, Any]]:
             part == word or part.startswith(f"{word}_") for part in parts for word in PROTOCOL
         )
         if about and isinstance(value, str | int | float):
-            shown.append((name.replace("_", " ").replace(".", ", "), value))
+            text = f"{value:,}" if isinstance(value, int) else str(value)
+            # The first digits of a hash are enough to see that two differ.
+            text = f"{text[:12]}…" if HASH.fullmatch(text) else text
+            shown.append((name.replace("_", " ").replace(".", ", "), text))
     return shown
 
 

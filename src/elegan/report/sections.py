@@ -91,7 +91,7 @@ def scores_section(facts: RunFacts) -> str:
         if floors
         else ""
     )
-    about = ", ".join(f"{name} {_leaf(value)}" for name, value in protocol(facts.scores))
+    about = ", ".join(f"{name} {value}" for name, value in protocol(facts.scores))
     how = f'<p class="small">Measured with {escape(about)}.</p>' if about else ""
     return f'<div class="beside"><div>{table}{note}{how}</div>{_shares(facts)}</div>'
 
@@ -108,7 +108,7 @@ def progress_section(facts: RunFacts) -> str:
     if len(figures) < 2:
         return ""
     return (
-        "<p>The same latents after more and more training images.</p>"
+        "<p>The same latents all along; below each sheet, the training images seen.</p>"
         f'<div class="strip">{"".join(figures)}</div>'
     )
 
@@ -168,8 +168,8 @@ def events_section(facts: RunFacts) -> str:
     )
     more = _more(len(rows), "events.jsonl")
     return (
-        '<div class="scroll"><table class="events"><thead><tr><th class="number">Images seen</th><th>Event</th>'
-        f"<th>What happened</th></tr></thead><tbody>{body}</tbody></table></div>{more}"
+        '<div class="scroll"><table class="events"><thead><tr><th class="number">Images seen</th>'
+        f"<th>Event</th><th>What happened</th></tr></thead><tbody>{body}</tbody></table></div>{more}"
     )
 
 
@@ -212,7 +212,7 @@ def _headline_scores(rows: list[ScoreRow]) -> str:
         return ""
     items = []
     for row in shown:
-        floor = "" if row.floor is None else f"<small>real images {compact(row.floor)}</small>"
+        floor = "" if row.floor is None else f"<small>real {compact(row.floor)}</small>"
         items.append(f"<div><dt>{escape(row.name)}</dt><dd>{compact(row.value)}{floor}</dd></div>")
     return f'<dl class="headline">{"".join(items)}</dl>'
 

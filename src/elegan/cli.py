@@ -12,7 +12,11 @@ from elegan.verbs import VERBS, Answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong usage, 130/143 stopped."""
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped after saving.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json, words = _take_flag(words, "--json")
     traceback, words = _take_flag(words, "--traceback")
@@ -56,6 +60,8 @@ def _run(words: list[str]) -> Answer:
         raise UsageError(f"Unknown verb '{verb}'.{did_you_mean(verb, VERBS)} See elegan --help.")
     if verb == "train":
         return _train(rest)
+    if verb == "list" and not rest:
+        rest = ["presets"]
     import tyro
 
     return tyro.cli(

@@ -9,11 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from elegan.errors import UsageError, did_you_mean, lookup
-
-S = TypeVar("S")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ class LossSettings:
     consistency: float = 0.0
     """Weight of the consistency penalty under small shifts (10 in the paper)."""
     clip: float = 0.0
-    """Clips the discriminator's weights to [-clip, clip] after each step (0.01 in WGAN); 0 = off."""
+    """Clips D's weights to [-clip, clip] after each step (0.01 in WGAN); 0 = off."""
     penalty_every: int = 1
     """Gradient penalties are evaluated each so many steps, their weight multiplied accordingly."""
 
@@ -97,7 +95,7 @@ class TrainSettings:
     epochs: float | None = None
     """Stop after so many passes over the data."""
     minutes: float | None = None
-    """Stop after about so many minutes: the speed is measured first, then fixed as a count of images."""
+    """Stop after about so many minutes: turned into images by measuring the speed first."""
     size: float = 1.0
     """The capacity dial: multiplies every width; the learning rates follow as 1/sqrt(size)."""
     batch: int = 64
@@ -192,13 +190,13 @@ def preset_settings(
     return override(override(settings, row.values), overrides or {})
 
 
-def override(settings: S, values: Mapping[str, Any], where: str = "") -> S:
-    """Returns a copy of a settings dataclass with some values replaced, nested dataclasses included.
+def override(settings: Any, values: Mapping[str, Any], where: str = "") -> Any:
+    """Returns a copy of a settings dataclass with values replaced, nested dataclasses too.
 
     Raises:
         UsageError: a key is unknown (the nearest is named) or a value has the wrong type.
     """
-    known = {one.name: one for one in dataclasses.fields(settings)}  # pyright: ignore[reportArgumentType]
+    known = {one.name: one for one in dataclasses.fields(settings)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
@@ -212,7 +210,7 @@ def override(settings: S, values: Mapping[str, Any], where: str = "") -> S:
                 raise UsageError(f"Setting '{where}{key}' must be an object, not {value!r}.")
             value = override(now, value, f"{where}{key}.")
         changes[key] = value
-    return dataclasses.replace(settings, **changes)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return dataclasses.replace(settings, **changes)
 
 
 def validate(settings: TrainSettings) -> None:

@@ -115,8 +115,8 @@ def load_data(settings: TrainSettings, split: str = "train") -> ImageData:
     )
     if len(data) < _FEWEST:
         raise EleganError(
-            f"{settings.data} holds {len(data)} usable image(s); a GAN needs at least {_FEWEST}, and"
-            f" some hundreds to learn. See `elegan inspect {settings.data}`."
+            f"{settings.data} holds {len(data)} usable image(s); a GAN needs at least {_FEWEST},"
+            f" and some hundreds to learn. See `elegan inspect {settings.data}`."
         )
     if settings.conditional and data.labels is None:
         raise EleganError(

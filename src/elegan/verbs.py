@@ -1,6 +1,6 @@
 """One function a verb: does it, and returns what to print and what to hand to a script.
 
-Parameters become flags, in the order in which `--help` shows them; torch is imported where it is used.
+Parameters become flags, in the order of the help; torch is imported where it is used.
 """
 
 import dataclasses
@@ -223,7 +223,7 @@ def report(run: str) -> Answer:
     return Answer(f"{path}", {"report": str(path)})
 
 
-def list_(what: str = "presets") -> Answer:
+def list_(what: str) -> Answer:
     """List what can be named: presets, data, tasks, networks, losses, metrics.
 
     Args:

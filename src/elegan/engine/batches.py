@@ -33,7 +33,8 @@ class Batch:
 class Batches:
     """The run's endless stream of real images, in keyed order.
 
-    A share of the images is held out, never trained on, to measure overfitting of the discriminator.
+    A share of the images is held out, never trained on, to measure overfitting of the
+    discriminator.
     """
 
     HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_FROM = 0.02, 512, 500

@@ -1,8 +1,8 @@
 """Checkpoints: named stateful parts as safetensors, and one JSON manifest with the SHA-256 of each.
 
 A checkpoint is written into a temporary folder, every file and then the folder flushed to disk, the
-manifest last, and the folder renamed. So a folder named by a sequence number is whole, whenever the process died.
-The newest is found by sequence number, never by time stamp.
+manifest last, and the folder renamed. So a folder named by a sequence number is whole, whenever the
+process died. The newest is found by sequence number, never by time stamp.
 """
 
 import json
@@ -60,8 +60,8 @@ def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise EleganError(
-            f"Cannot write the checkpoint {final}: {error.strerror or error}. Earlier checkpoints are"
-            " whole. Free some space or mend the permissions, then run the same command again."
+            f"Cannot write the checkpoint {final}: {error.strerror or error}. Earlier checkpoints"
+            " are whole. Free some space or mend the permissions, then run the same command again."
         ) from error
     for old in sorted(_sequences(folder))[:-KEPT]:
         shutil.rmtree(folder / f"{old:04d}", ignore_errors=True)

@@ -1,7 +1,8 @@
-"""Several processes, one run: torchrun and torch.distributed, without a wrapper around the networks.
+"""Several processes, one run: torchrun and torch.distributed, without a wrapper around the
+networks.
 
-Each process takes its share of every batch; after backward the gradients are flattened, averaged in one
-all-reduce and scattered back. Two players and double backward need nothing more.
+Each process takes its share of every batch; after backward the gradients are flattened, averaged in
+one all-reduce and scattered back. Two players and double backward need nothing more.
 """
 
 import os

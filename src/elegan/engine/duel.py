@@ -1,6 +1,7 @@
 """The loop: batch, generate, discriminator step, generator step, average, tick, snapshot.
 
-There is one loop for every use. A task says what is generated and what is lost; this file says when.
+There is one loop for every use. A task says what is generated and what is lost; this file says
+when.
 """
 
 import time
@@ -147,8 +148,8 @@ class Duel:
         left = f", {duration((self.stop - self.images) / speed)} left" if speed else ""
         rate = f"{speed:,.0f} images/s" if speed else "warming up"
         self.console.say(
-            f"{self.images:>9,}/{self.stop:,} images  {duration(self.seconds)} ({rate}{left})"
-            f"  D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
+            f"{self.images:>9,}/{self.stop:,} images  {duration(self.seconds)} ({rate}{left})  "
+            f"D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
         )
         for alarm in alarms:
             if alarm.split(":")[0] not in self._raised:
@@ -199,8 +200,9 @@ class Duel:
             self.console.say(f"  guard: learning rates are now x{self.guard.rate_scale:g}")
         elif action == "stop":
             raise EleganError(
-                f"Training stopped: {reason}, again after {self.guard.rollbacks_allowed} rollbacks at"
-                " lower rates. Lower --optimizer.generator-rate and --optimizer.discriminator-rate, or"
+                f"Training stopped: {reason}, again after {self.guard.rollbacks_allowed} rollbacks"
+                " at lower rates. Lower --optimizer.generator-rate and"
+                " --optimizer.discriminator-rate, or"
                 f" use --precision float32. The last finite model is in {self.folder.model}."
             )
 

@@ -12,7 +12,8 @@ def decay(images: int, batch: int, half_life: float, ramp: float) -> float:
     The half-life is `half_life` images, but at most `ramp` times the images seen, so that early
     weights are forgotten quickly: 0.5 ** (batch / half-life).
 
-    Source: Karras et al. 2020 (ADA), the reference schedule of the average; Yaz et al. 2019 for averaging.
+    Source: Karras et al. 2020 (ADA), the reference schedule of the average; Yaz et al. 2019 for
+    averaging.
     """
     life = min(half_life, max(images, 1) * ramp) if ramp else half_life
     return 0.5 ** (batch / max(life, 1e-8))

@@ -14,7 +14,8 @@ COPIES_NEAREST = 0.3
 def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str]]:
     """Returns (a sentence, the alarms with their remedies).
 
-    Alarms about variety wait until a tenth of the run is done: every generator begins with one blob.
+    Alarms about variety wait until a tenth of the run is done: every generator begins with one
+    blob.
 
     Args:
         signals: what the task measured; a missing signal is not judged.
@@ -36,8 +37,8 @@ def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str
     if progress >= 0.1:
         if signals.get("duplicates", 0.0) > COLLAPSE_DUPLICATES:
             alarms.append(
-                f"{signals['duplicates']:.0%} of the samples repeat another: the generator collapses"
-                " onto few images. A lower learning rate, r1 and r2, or the preset robust help."
+                f"{signals['duplicates']:.0%} of the samples repeat another: the generator"
+                " collapses onto few images. A lower learning rate, r1 and r2, or the preset robust help."
             )
         if signals.get("coverage", 1.0) < COLLAPSE_COVERAGE:
             alarms.append(

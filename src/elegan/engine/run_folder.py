@@ -114,8 +114,8 @@ class RunFolder:
             yield
         except OSError as error:
             raise EleganError(
-                f"Cannot write {self.path / name}: {error.strerror or error}. The last checkpoint is"
-                " whole. Free some space or mend the permissions, then run the same command again."
+                f"Cannot write {self.path / name}: {error.strerror or error}. The last checkpoint"
+                " is whole. Free some space or mend the permissions, then run the same command again."
             ) from error
 
 

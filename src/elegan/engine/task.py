@@ -1,4 +1,4 @@
-"""What the loop needs of a use: two players, two losses, a preview and measurements. Never a loop."""
+"""What the loop needs of a use: two players, two losses, a preview, measurements."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from elegan.engine.ema import Ema
 from elegan.engine.players import Player
 
 Losses = Mapping[str, Tensor]
-"""Named scalars of one step. "loss" is what is minimised; the others are detached, for the record."""
+"""Named scalars of a step: "loss" is minimised, the others are detached, for the record."""
 
 
 class Task(Protocol):
@@ -27,7 +27,7 @@ class Task(Protocol):
     ema: Ema
 
     def generate(self, batch: Batch) -> Tensor:
-        """Returns generated images for this batch, float [N, C, R, R] in [-1, 1], with gradients."""
+        """Returns images for this batch, float [N, C, R, R] in [-1, 1], with gradients."""
         ...
 
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:

@@ -1,8 +1,8 @@
 """Adversarial losses: what the discriminator and the generator each minimise.
 
-Every function takes raw logits of shape [N] for real and generated images, in float32, and returns a
-scalar. Relativistic losses compare the two, so the generator's side takes both as well; the others
-ignore what they do not need. That one signature is what makes them interchangeable.
+Every function takes raw logits of shape [N] for real and generated images, in float32, and returns
+a scalar. Relativistic losses compare the two, so the generator's side takes both as well; the
+others ignore what they do not need. That one signature is what makes them interchangeable.
 """
 
 from collections.abc import Callable

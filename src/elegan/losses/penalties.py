@@ -1,8 +1,8 @@
 """Penalties on the discriminator. Each is a pure function that returns a scalar, before its weight.
 
-`score` below is the discriminator as a function of images alone (labels bound by the caller): images
-float [N, C, H, W] -> logits [N]. Gradients are taken of the sum of logits, so that row i of the result
-is the gradient for image i as long as no layer mixes the images of a batch.
+`score` below is the discriminator as a function of images alone (labels bound by the caller):
+images float [N, C, H, W] -> logits [N]. Gradients are taken of the sum of logits, so that row i of
+the result is the gradient for image i as long as no layer mixes the images of a batch.
 """
 
 from collections.abc import Callable

@@ -64,8 +64,9 @@ def choose(device: str = "auto", precision: str = "auto") -> Precision:
 def prepare_process() -> None:
     """Flushes denormals and keeps large freed blocks in the process.
 
-    Without the first, a gradient penalty near zero can run 20 times slower on a CPU. Without the second,
-    glibc returns every large tensor's memory to the system and the next step pays for fresh pages.
+    Without the first, a gradient penalty near zero can run 20 times slower on a CPU. Without the
+    second, glibc returns every large tensor's memory to the system and the next step pays for fresh
+    pages.
     """
     torch.set_flush_denormal(True)
     if sys.platform == "linux":

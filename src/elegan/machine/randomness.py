@@ -1,8 +1,9 @@
-"""Keyed randomness: every draw is a function of (seed, stream, images seen, rank) and of nothing else.
+"""Keyed randomness: every draw is a function of (seed, stream, images seen, rank) and of nothing
+else.
 
-No random state is saved or restored. Before each step the default generators are seeded with the key of
-that step, so dropout masks, noise and shifts inside any module are the same in a resumed run as in one that
-was never stopped.
+No random state is saved or restored. Before each step the default generators are seeded with the
+key of that step, so dropout masks, noise and shifts inside any module are the same in a resumed run
+as in one that was never stopped.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The trained artefact: averaged generator weights as safetensors, and one JSON file that names them."""
+"""The trained artefact: averaged generator weights as safetensors, and a JSON file for them."""
 
 import json
 import os
@@ -212,8 +212,8 @@ class Model:
             tensors = load_file(weights)
         except (OSError, ValueError, KeyError) as error:
             raise EleganError(
-                f"The model in {folder} cannot be read: {error}. Its run's checkpoints may be whole:"
-                f" run `elegan resume` on the run folder."
+                f"The model in {folder} cannot be read: {error}."
+                " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
             ) from error
         chosen = choose(device, precision)
         network = build_generator(
@@ -253,7 +253,7 @@ def save_model(
     task: str,
     training: Mapping[str, Any],
 ) -> None:
-    """Writes weights and then model.json, which names them: a reader sees the old or the new model."""
+    """Writes weights, then model.json, which names them: a reader sees the old or the new."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: one.detach().cpu().contiguous() for key, one in network.state_dict().items()}
     checksum = zlib.crc32(b"".join(one.numpy().tobytes() for one in tensors.values()))

@@ -1,9 +1,10 @@
 """The article's two networks: layers, kernels, strides, noise and dropout exactly as it has them.
 
-The convolutions follow the padding rule of the article's framework ("same": what does not divide evenly
-is padded after), its initialisation (Glorot uniform, zero biases), its batch normalisation (momentum
-0.99, epsilon 0.001, after the activation) and its leaky slope of 0.2, so that weights carried over from there
-give the same outputs. `docs/article.md` lists what the article's training code gets wrong.
+The convolutions follow the padding rule of the article's framework ("same": what does not
+divide evenly is padded after), its initialisation (Glorot uniform, zero biases), its batch normalisation
+(momentum 0.99, epsilon 0.001, after the activation) and its leaky slope of 0.2, so that weights
+carried over from there give the same outputs. `docs/article.md` lists what the article's training
+code gets wrong.
 """
 
 import torch
@@ -49,7 +50,8 @@ class ArticleGenerator(nn.Module):
         if self.embedding is not None:
             latents = torch.cat([latents, self.embedding(labels)], dim=1)
         hidden = functional.relu(self.dense(latents))
-        # The article reshapes to height x width x channels; the permuted view is channels-last already.
+        # The article reshapes to height x width x channels; the permuted view is channels-last
+        # already.
         hidden = hidden.view(-1, self.base, self.base, self.base_width).permute(0, 3, 1, 2)
         hidden = self.norm1(functional.relu(self.up1(hidden)))
         hidden = self.norm2(functional.relu(_same(self.up2(hidden))))
@@ -60,8 +62,9 @@ class ArticleGenerator(nn.Module):
 class ArticleDiscriminator(nn.Module):
     """Two strided convolutions (64, 128) with dropout 0.3 -> one logit.
 
-    The article's sigmoid is left to the loss, which is then stable. A conditional discriminator adds
-    the inner product of its features and a class embedding (projection, Miyato and Koyama 2018).
+    The article's sigmoid is left to the loss, which is then stable. A conditional discriminator
+    adds the inner product of its features and a class embedding (projection, Miyato and Koyama
+    2018).
     """
 
     def __init__(self, shape: ImageShape, *, width: int = 64, latent: int = 100) -> None:
@@ -81,7 +84,8 @@ class ArticleDiscriminator(nn.Module):
         """Images [N, C, R, R] in [-1, 1] (, labels int64 [N]) -> logits [N]."""
         hidden = self.drop1(functional.leaky_relu(self.down1(_pad_same(images)), _SLOPE))
         hidden = self.drop2(functional.leaky_relu(self.down2(_pad_same(hidden)), _SLOPE))
-        # Height x width x channels, as the article flattens it; a free view in channels-last memory.
+        # Height x width x channels, as the article flattens it; a free view in channels-last
+        # memory.
         features = hidden.permute(0, 2, 3, 1).flatten(1)
         logits = self.head(features).squeeze(1)
         if self.embedding is not None:

@@ -5,6 +5,8 @@ convolutions (no checkerboard, Odena et al. 2016), and spectral norm in place of
 discriminator (Miyato et al. 2018), which keeps the pair stable at small batches.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -46,7 +48,7 @@ class DcganGenerator(nn.Module):
                     "norm": nn.BatchNorm2d(outside),
                 }
             )
-            for inside, outside in zip(widths, widths[1:], strict=False)
+            for inside, outside in itertools.pairwise(widths)
         )
         self.to_image = nn.Conv2d(widths[-1], shape.channels, 3, padding=1)
         _initialise(self)
@@ -78,7 +80,7 @@ class DcganDiscriminator(nn.Module):
         self.from_image = nn.Conv2d(shape.channels, widths[0], 3, padding=1)
         self.stages = nn.ModuleList(
             nn.Conv2d(outside, inside, 4, stride=2, padding=1)
-            for outside, inside in zip(widths, widths[1:], strict=False)
+            for outside, inside in itertools.pairwise(widths)
         )
         features = sides[-1] ** 2 * widths[-1]
         self.head = nn.Linear(features, 1)

@@ -8,9 +8,9 @@ from torch.nn import functional
 class FastDropout(nn.Module):
     """Dropout whose mask is drawn eight elements to a random 64-bit word.
 
-    On a CPU the usual Bernoulli draw is serial and takes a third of a small network's step. Here each
-    element gets 8 random bits, so the rate is rounded to a multiple of 1/256 (0.3 becomes 0.3008) and
-    the surviving elements are scaled by exactly the reciprocal of what remains.
+    On a CPU the usual Bernoulli draw is serial and takes a third of a small network's step. Here
+    each element gets 8 random bits, so the rate is rounded to a multiple of 1/256 (0.3 becomes
+    0.3008) and the surviving elements are scaled by exactly the reciprocal of what remains.
 
     Source of dropout: Srivastava et al. 2014.
     """
@@ -52,8 +52,8 @@ def upsample_to(features: Tensor, size: int) -> Tensor:
 def resolution_ladder(resolution: int, smallest: int = 7) -> list[int]:
     """Sides of the feature maps from the image inward, each half the last rounded up.
 
-    28 -> [28, 14, 7]; 100 -> [100, 50, 25, 13, 7]; 256 -> [256, 128, 64, 32, 16, 8, 4]. Halving stops
-    at the first side that is no larger than `smallest`.
+    28 -> [28, 14, 7]; 100 -> [100, 50, 25, 13, 7]; 256 -> [256, 128, 64, 32, 16, 8, 4]. Halving
+    stops at the first side that is no larger than `smallest`.
     """
     ladder = [resolution]
     while ladder[-1] > smallest:

@@ -101,4 +101,4 @@ def load_judge(name: str) -> tuple[Judge, dict]:
         )
     judge = Judge(classes=len(card["classes"]))
     judge.load_state_dict({key: value.float() for key, value in load(blob).items()}, strict=False)
-    return judge.eval().requires_grad_(False).to(memory_format=torch.channels_last), card
+    return judge.eval().requires_grad_(False), card

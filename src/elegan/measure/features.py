@@ -1,0 +1,81 @@
+"""What every feature extractor shares: its interface, its precision, how it reads images."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from elegan.errors import UsageError
+
+_BATCH = 100
+
+
+class Extractor(ABC):
+    """Turns uint8 images [N, H, W, C] into features, in float32 on the CPU, whatever the machine.
+
+    Attributes:
+        name: what follows `FD-` in a figure's name.
+        sha256: of the weights; two figures compare only when it is the same.
+        classes: names of the classes that `probabilities` speaks of, or ().
+    """
+
+    name: str
+    sha256: str
+    classes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns one feature vector an image, float32 [N, D]."""
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Returns float32 [N, K], rows summing to 1, or None for an extractor without classes."""
+        return None
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Runs its body in plain float32 without gradients, whatever a training loop has set.
+
+    Neither an active autocast nor a lowered matmul precision may change a figure.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def batches(images: NDArray[np.uint8]) -> Iterator[Tensor]:
+    """Yields float32 [n, C, H, W] in [0, 1], channels last in memory.
+
+    Raises:
+        UsageError: not uint8 [N, H, W, C] with 1 or 3 channels, or no image at all.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise UsageError(
+            "Images to measure must be uint8 of shape [N, H, W, 1] or [N, H, W, 3], not "
+            f"{images.dtype} of shape {list(images.shape)}."
+        )
+    if not len(images):
+        raise UsageError("There is no image to measure. Generate some, or name a folder with some.")
+    for start in range(0, len(images), _BATCH):
+        block = torch.from_numpy(np.array(images[start : start + _BATCH]))
+        yield block.permute(0, 3, 1, 2).float().div_(255)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Returns [N, C, size, size] by a bilinear filter, antialiased where it shrinks."""
+    if images.shape[-2:] == (size, size):
+        return images
+    return F.interpolate(
+        images, size=(size, size), mode="bilinear", align_corners=False, antialias=True
+    )

@@ -1,0 +1,123 @@
+"""Cheap signals for the training loop: is the generator collapsing, copying or missing modes?
+
+Everything is measured on pixels averaged down to 12x12, where a few hundred samples compare with
+thousands of training images in well under a tenth of a second. That is enough for an alarm and not
+for a figure: figures come from `elegan.measure.scores`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elegan.errors import EleganError
+from elegan.measure.manifold import squared_distances
+from elegan.measure.neighbours import nearest, small_pixels
+
+SIDE = 12
+REFERENCE_LIMIT = 20_000
+HELD_OUT_LIMIT = 500
+PAIR_QUANTILE = 0.001
+BALL = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickReference:
+    """What the signals need to know of the real images, prepared once a run.
+
+    Attributes:
+        rows: training images [M, D] at 12x12, at most 20,000 of them.
+        identical: the distance below which two images count as near-identical: 0.1 % of the pairs
+            of real images are that close.
+        distance: the median distance of unseen real images to their nearest training image.
+    """
+
+    rows: NDArray[np.float32]
+    identical: float
+    distance: float
+
+
+def prepare_reference(
+    training: NDArray[np.uint8], held_out: NDArray[np.uint8] | None = None, seed: int = 0
+) -> QuickReference:
+    """Returns what `quick_signals` compares with.
+
+    Args:
+        training: uint8 [M, H, W, C]; a seeded 20,000 of them are kept. A copy of an image that is
+            not kept goes unseen, but copying is a danger of small sets, which are kept whole.
+        held_out: real images that are not trained on; without them the training images take the
+            part, each compared with all the others.
+        seed: of the draw.
+
+    Raises:
+        EleganError: fewer than two training images.
+    """
+    if len(training) < 2:
+        raise EleganError(
+            f"Health signals compare with real images, and there are {len(training)}. Add more."
+        )
+    random = np.random.default_rng(seed)
+    rows = _draw(training, REFERENCE_LIMIT, random)
+    if held_out is not None and len(held_out):
+        unseen = _draw(held_out, HELD_OUT_LIMIT, random)
+        distances, _ = nearest(unseen, rows)
+    else:
+        own = np.arange(min(HELD_OUT_LIMIT, len(rows)))
+        distances, _ = nearest(rows[own], rows, own=own)
+    pairs = _pair_distances(torch.from_numpy(rows[:1000]))
+    # 0.01 over all of 12x12 pixels is invisible, and above the rounding of float32.
+    return QuickReference(
+        rows=rows,
+        identical=max(0.01, float(pairs.quantile(PAIR_QUANTILE))),
+        distance=float(np.median(distances)),
+    )
+
+
+def quick_signals(samples: NDArray[np.uint8], reference: QuickReference) -> dict[str, float]:
+    """Returns three signals of generated images uint8 [N, H, W, C], N of 2 or more, best 256.
+
+    - `duplicates`, 0 to 1: the share of pairs of samples that are near-identical. Real images have
+      0.001 by the making of the threshold. Above 0.02 the samples are visibly repetitive; a
+      generator that has collapsed to k equally frequent pictures is at 1 / k.
+    - `nearest`, 0 upward: the median distance to the nearest training image, divided by that of
+      unseen real images. About 1 is healthy. Below 0.5 more than half of the samples are nearer to
+      a training image than an unseen one would be, by a factor of two: copying. Above 2 the
+      samples do not look like the data yet.
+    - `coverage`, 0 to 1: the share of real images with a sample in the ball that reaches to their
+      5th nearest real neighbour (Naeem et al. 2020), among as many reals as samples. A perfect
+      generator has about 1 - 2^-5 = 0.97; below 0.5 whole regions of the data are missing.
+    """
+    rows = torch.from_numpy(small_pixels(samples, SIDE))
+    anchors = torch.from_numpy(reference.rows[: len(rows)])
+    within = min(BALL + 1, len(anchors))
+    radii = squared_distances(anchors, anchors).topk(within, largest=False).values[:, -1]
+    held = (squared_distances(anchors, rows) <= radii[:, None]).any(1)
+    distances, _ = nearest(rows.numpy(), reference.rows)
+    return {
+        "duplicates": float((_pair_distances(rows) <= reference.identical).float().mean()),
+        "nearest": float(np.median(distances)) / max(reference.distance, 1e-6),
+        "coverage": float(held.float().mean()),
+    }
+
+
+def _pair_distances(rows: Tensor) -> Tensor:
+    """Returns the distances of all pairs of different rows, [N (N - 1) / 2]."""
+    first, second = torch.triu_indices(len(rows), len(rows), offset=1)
+    return squared_distances(rows, rows)[first, second].sqrt()
+
+
+def _draw(
+    images: NDArray[np.uint8], limit: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Returns a random `limit` of the images, or all, in random order, as rows at 12x12.
+
+    In random order even when all are kept: the first rows are the anchors of `coverage`, and files
+    often lie class by class.
+    """
+    chosen = random.permutation(len(images))[:limit]
+    parts = [chosen[start : start + 500] for start in range(0, len(chosen), 500)]
+    return np.concatenate([small_pixels(images[part], SIDE) for part in parts])

@@ -79,6 +79,7 @@ def line_chart(
     Returns:
         An SVG element; an empty string when no series has a finite value.
     """
+    series = [_rounded(one) for one in series]
     values = [y for one in series for y in one.y if math.isfinite(y)]
     if not values:
         return ""
@@ -168,9 +169,10 @@ def _y_scale(values: Sequence[float], log: bool) -> Scale:
         if high < low * 10:
             low, high = low / 1.5, high * 1.5
         return Scale(low=low / 1.1, high=high * 1.1, start=BOTTOM, end=TOP, log=True)
-    if low == high:
-        # A constant needs some range; the smallest positive float still differs from 0.
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    # A constant, and what differs from one by rounding alone, needs some range to be drawn in.
+    size = max(abs(low), abs(high))
+    if high - low <= size * 1e-9:
+        low, high = low - (size or 1.0) / 2, high + (size or 1.0) / 2
     margin = (high - low) * 0.05
     # Zero is shown where it is near: a curve near the axis reads as near zero.
     low = 0.0 if 0 <= low < high / 2 else low - margin
@@ -284,6 +286,12 @@ def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float, flo
         )
         for part in bins.values()
     ]
+
+
+def _rounded(series: Series) -> Series:
+    # The arithmetic of the axes underflows near the smallest floats; to a reader these are zero.
+    y = tuple(0.0 if abs(value) < 1e-290 else value for value in series.y)
+    return Series(label=series.label, x=series.x, y=y)
 
 
 def _last(series: Series) -> float | None:

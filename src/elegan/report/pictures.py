@@ -46,7 +46,7 @@ def embed(path: Path, *, width: int) -> Picture | None:
     elif (factor := width // image.width) > 1:
         size = (image.width * factor, image.height * factor)
         image = image.resize(size, Image.Resampling.NEAREST)
-    kind, data = "png", _encode(image, "PNG", optimize=True)
+    kind, data = "png", _encode(image, "PNG")
     if len(data) > MOST_PNG_BYTES:
         kind, data = "jpeg", _encode(image, "JPEG", quality=88)
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -169,7 +169,8 @@ def events_section(facts: RunFacts) -> str:
     more = _more(len(rows), "events.jsonl")
     return (
         '<div class="scroll"><table class="events"><thead><tr><th class="number">Images seen</th>'
-        f"<th>Event</th><th>What happened</th></tr></thead><tbody>{body}</tbody></table></div>{more}"
+        "<th>Event</th><th>What happened</th></tr></thead>"
+        f"<tbody>{body}</tbody></table></div>{more}"
     )
 
 
@@ -273,7 +274,7 @@ def _verdict_table(facts: RunFacts) -> str:
     counts = verdict_counts(facts)
     if not counts:
         return ""
-    summary = ", ".join(f"{count:,} {action}" for action, count in sorted(counts.items()))
+    summary = ", ".join(f"{count:,} {action}" for action, count in counts.items())
     skipped = [verdict for verdict in verdicts(facts) if verdict.get("action") == "skipped"]
     text = f"<h3>Files</h3><p>{escape(summary)}.</p>"
     if not skipped:

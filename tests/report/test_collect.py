@@ -1,0 +1,137 @@
+"""What a run folder says, and what is said of it when it is torn, damaged or half there."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from elegan.errors import EleganError
+from elegan.report.collect import collect, current_line, find, finite, flatten, number
+
+
+def line(event: str, images: int, **rest: object) -> dict:
+    return {"event": event, "images": images, "seconds": images / 10, **rest}
+
+
+def write_lines(run: Path, *lines: str, end: str = "\n") -> None:
+    (run / "events.jsonl").write_text("\n".join(lines) + end, encoding="utf-8")
+
+
+def test_a_whole_run_is_read_without_a_note(run: Path) -> None:
+    facts = collect(run)
+    assert facts.notes == ()
+    assert facts.images == 1_200_000
+    assert facts.seconds == 240.0
+    assert len(facts.ticks) == 150
+    assert [sample.images for sample in facts.samples][:3] == [0, 80_000, 160_000]
+    assert facts.has_model
+    assert facts.has_checkpoint
+    assert facts.stop is not None
+    assert facts.settings["preset"] == "robust"
+
+
+def test_a_torn_last_line_is_left_out_and_said(run: Path) -> None:
+    whole = json.dumps(line("tick", 100))
+    write_lines(run, whole, whole[:25], end="")
+    facts = collect(run)
+    assert len(facts.events) == 1
+    assert any("last line" in note and "cut off" in note for note in facts.notes)
+
+
+def test_a_last_line_that_is_whole_but_unended_counts(run: Path) -> None:
+    write_lines(run, json.dumps(line("tick", 100)), json.dumps(line("tick", 200)), end="")
+    facts = collect(run)
+    assert len(facts.events) == 2
+    assert facts.notes == ()
+
+
+def test_damaged_lines_elsewhere_are_counted(run: Path) -> None:
+    good = json.dumps(line("tick", 100))
+    write_lines(run, "garbage", "[1, 2]", '{"event": "tick"}', '{"images": 3}', good)
+    facts = collect(run)
+    assert len(facts.events) == 1
+    assert any("4 lines" in note for note in facts.notes)
+
+
+def test_bytes_that_are_not_text_do_not_stop_it(run: Path) -> None:
+    good = json.dumps(line("tick", 100)).encode()
+    (run / "events.jsonl").write_bytes(b"\xff\xfe\x00\n" + good + b"\n")
+    assert len(collect(run).events) == 1
+
+
+def test_missing_and_damaged_files_become_notes(run: Path) -> None:
+    (run / "settings.json").unlink()
+    (run / "environment.json").write_text("{ torn")
+    (run / "data.json").write_text("[]")
+    (run / "scores.json").unlink()
+    facts = collect(run)
+    notes = " ".join(facts.notes)
+    assert facts.settings == facts.environment == facts.data == facts.scores == {}
+    assert "settings.json is missing" in notes
+    assert "environment.json could not be read" in notes
+    assert "data.json could not be read" in notes
+    assert "scores.json" not in notes
+
+
+def test_samples_alone_make_a_run_and_other_files_are_no_samples(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    for name in ("0000500.png", "0012000.png", ".tmp.png", "final.png"):
+        (tmp_path / "samples" / name).write_bytes(b"")
+    facts = collect(tmp_path)
+    assert [sample.images for sample in facts.samples] == [500, 12_000]
+    assert facts.images == 12_000
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EleganError, match="not a run folder"):
+        collect(tmp_path)
+    with pytest.raises(EleganError, match="no run folder"):
+        collect(tmp_path / "absent")
+
+
+def test_a_resume_replaces_what_it_redid() -> None:
+    events = [line("tick", images, run=1) for images in (100, 200, 300)]
+    events += [line("resume", 200)]
+    events += [line("tick", images, run=2) for images in (300, 400)]
+    kept = current_line(events)
+    assert [(event["images"], event["run"]) for event in kept] == [
+        (100, 1),
+        (200, 1),
+        (300, 2),
+        (400, 2),
+    ]
+
+
+def test_a_tick_written_twice_at_one_count_is_kept_once_beside_its_snapshot() -> None:
+    events = [line("tick", 100, run=1), line("snapshot", 100), line("tick", 100, run=2)]
+    kept = current_line(events)
+    assert [event["event"] for event in kept] == ["tick", "snapshot"]
+    assert kept[0]["run"] == 2
+
+
+def test_a_run_resumed_after_its_stop_is_not_ended(run: Path) -> None:
+    lines = [line("start", 0), line("stop", 100, reason="interrupted"), line("resume", 100)]
+    write_lines(run, *map(json.dumps, lines))
+    assert collect(run).stop is None
+
+
+def test_numbers_are_told_from_what_is_none() -> None:
+    assert number(True) is None
+    assert number("3") is None
+    assert math.isnan(number("nan") or 0.0)
+    assert number("-inf") == -math.inf
+    assert finite("inf") is None
+    assert finite(3) == 3.0
+
+
+def test_find_prefers_the_outermost_and_passes_over_none() -> None:
+    document = {"a": {"device": "cuda", "b": {"threads": 4}}, "device": "cpu", "threads": None}
+    assert find(document, "device") == "cpu"
+    assert find(document, "threads") == 4
+    assert find(document, "absent", "device") == "cpu"
+    assert find(document, "absent") is None
+
+
+def test_flatten_names_leaves_by_their_path() -> None:
+    assert flatten({"a": {"b": 1, "c": [2]}, "d": {}}) == [("a.b", 1), ("a.c", [2]), ("d", {})]

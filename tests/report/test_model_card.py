@@ -1,0 +1,63 @@
+"""The model card: what the run folder says, nothing else."""
+
+import json
+import re
+from pathlib import Path
+
+from elegan.report import model_card
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_the_card_holds_data_recipe_scores_and_limits(run: Path) -> None:
+    card = model_card(run)
+    assert card.startswith("# first digits\n")
+    heads = re.findall(r"^## (.*)$", card, flags=re.MULTILINE)
+    assert heads == ["Data", "Recipe", "Scores", "Limits", "Use"]
+    assert "| FD-digits | 3.21 | 0.031 | lower |" in card
+    assert "| optimizer.rate | 0.0002 |" in card
+    assert "| images seen | 1,200,000 |" in card
+    assert "cannot be compared with the FID" in card
+
+
+def test_every_table_row_has_as_many_cells_as_its_head(run: Path) -> None:
+    edit(run / "settings.json", data="a|b\nc", note="x | y")
+    for block in model_card(run).split("\n\n"):
+        if block.startswith("|"):
+            cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+            assert len(cells) == 1
+
+
+def test_markup_in_names_stays_text(run: Path) -> None:
+    edit(run / "settings.json", data="<script>[x](y)`*_")
+    card = model_card(run).partition("## Use")[0]
+    assert "<script>" not in card
+    assert r"\[x\]" in card
+
+
+def test_limits_follow_from_the_facts(run: Path) -> None:
+    assert "near copies" not in model_card(run)
+    assert "not finished" not in model_card(run)
+    edit(run / "data.json", images=90)
+    lines = (run / "events.jsonl").read_text().splitlines()
+    (run / "events.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    shares = [0.19, 0.01, *[0.1] * 8]
+    edit(run / "scores.json", class_frequencies=shares)
+    card = model_card(run)
+    assert "only 90 images" in card
+    assert "not finished" in card
+    assert "Class 0 makes up 19.0 % of its samples, 10.0 % of the data." in card
+    assert "Class 1 makes up 1.0 %" in card
+    assert "Class 2" not in card
+    (run / "scores.json").unlink()
+    assert "None were measured." in model_card(run)
+
+
+def test_a_card_comes_from_a_bare_folder(run: Path) -> None:
+    for name in ("settings.json", "environment.json", "data.json", "scores.json"):
+        (run / name).unlink()
+    card = model_card(run)
+    assert "unknown data" in card
+    assert "No record of the data was kept." in card

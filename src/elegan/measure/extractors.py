@@ -40,16 +40,7 @@ class JudgeExtractor(Extractor):
         self.sha256 = self.card["sha256"]
         self.classes = tuple(self.card["classes"])
 
-    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.features_and_probabilities(images)[0]
-
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.features_and_probabilities(images)[1]
-
-    def features_and_probabilities(
-        self, images: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns both for the price of one."""
+    def measure(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         features, probabilities = [], []
         with full_precision():
             for batch in batches(images):

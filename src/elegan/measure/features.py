@@ -31,12 +31,18 @@ class Extractor(ABC):
     classes: tuple[str, ...] = ()
 
     @abstractmethod
+    def measure(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Returns `features` and `probabilities` of the images for the price of one."""
+
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns one feature vector an image, float32 [N, D]."""
+        return self.measure(images)[0]
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Returns float32 [N, K], rows summing to 1, or None for an extractor without classes."""
-        return None
+        return self.measure(images)[1]
 
 
 @contextmanager

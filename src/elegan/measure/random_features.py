@@ -68,9 +68,9 @@ class RandomExtractor(Extractor):
         with full_precision():
             self._standardise(made_images(_MADE_IMAGES, LARGEST_SIDE, random))
 
-    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def measure(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], None]:
         with full_precision():
-            return torch.cat([self._features(batch) for batch in batches(images)]).numpy()
+            return torch.cat([self._features(batch) for batch in batches(images)]).numpy(), None
 
     def _features(self, images: Tensor) -> Tensor:
         if max(images.shape[-2:]) > LARGEST_SIDE:

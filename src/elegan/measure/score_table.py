@@ -1,0 +1,57 @@
+"""Scores in words: what each one means, and a table to read in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+METRICS: dict[str, str] = {
+    "FD": "lower is better; Fréchet distance of features, named after its extractor",
+    "KID": "lower is better; kernel distance of features, unbiased at any count",
+    "precision": "higher is better; share of samples that lie among real images",
+    "recall": "higher is better; share of real images that lie among samples",
+    "density": "near the floor is better; how thickly real images surround the samples",
+    "coverage": "higher is better; share of real images with a sample beside them",
+    "confidence": "near the floor is better; how sure the judge is of a sample's class",
+    "least_class": "near the floor is better; share of the rarest class among samples",
+    "greatest_class": "near the floor is better; share of the most frequent class",
+    "nearest_pixels": "near the floor is better; median distance to the nearest training image",
+    "nearest_features": "near the floor is better; the same in the extractor's features",
+    "near_copies_pixels": "near 0.01; share nearer to training than 99 % of unseen real images",
+    "near_copies_features": "near 0.01; the same in the extractor's features",
+}
+"""What each score means, by the part of its name before a hyphen."""
+
+
+def format_scores(scores: Mapping[str, Any]) -> str:
+    """Returns the scores of `evaluate` as a table, the floor beside each, the notes below.
+
+    The floor is what real images score in the place of generated ones: no generator can be
+    expected to do better.
+    """
+    counts, extractor, floor = scores["counts"], scores["extractor"], scores["floor"]
+    lines = [
+        f"{counts['generated']:,} generated images against {counts['reference']:,} real ones; "
+        f"floor: {scores['floor_from']}.",
+        f"Extractor: {extractor['name']}, {extractor['dimensions']} features, "
+        f"SHA-256 {extractor['sha256'][:12]}.",
+        "",
+        f"{'':<22}{'generated':>12}{'floor':>12}",
+    ]
+    for name, value in scores.items():
+        meaning = METRICS.get(name.split("-")[0])
+        if meaning is None or name.endswith("_deviation"):
+            continue
+        lines.append(f"{name:<22}{_number(value):>12}{_number(floor[name]):>12}  {meaning}")
+    if "class_frequencies" in scores:
+        lines += ["", f"{'class':<22}{'generated':>12}{'floor':>12}"]
+        for name, share in scores["class_frequencies"].items():
+            real = floor["class_frequencies"][name]
+            lines.append(f"{name:<22}{f'{share:.1%}':>12}{f'{real:.1%}':>12}")
+    if scores["notes"]:
+        lines += ["", *scores["notes"]]
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.5f}" if abs(value) < 0.01 else f"{value:.4f}" if value < 10 else f"{value:.2f}"

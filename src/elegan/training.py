@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import math
 import platform
 import statistics
@@ -48,6 +49,8 @@ def train(settings: TrainSettings) -> Run:
         raise UsageError(f"--batch {settings.batch} must be a multiple of {world.size} processes.")
     data = load_data(settings)  # first, so that bad data leave no folder behind
     folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
+    if world.leads:
+        folder.refuse_strangers()
     with folder.lock() if world.leads else contextlib.nullcontext():
         _train_in(folder, settings, data, world)
     return Run(folder.path)
@@ -57,7 +60,7 @@ def resume(path: Path | str) -> Run:
     """Continues a run from its newest checkpoint.
 
     Raises:
-        EleganError: there is no run, nothing to resume, or the run is complete.
+        EleganError: there is no run, or nothing to resume.
     """
     run = Run(path)
     if not any((run.path / "checkpoints").glob("[0-9]*")):
@@ -133,13 +136,15 @@ def _train_in(
     batches, make_task = _prepare(settings, data, precision, world)
     found = folder.settings.exists()
     if found:
-        settings = _agree(folder, settings, batches)
+        settings = _agree(folder, settings, data, batches)
+    if world.leads:
+        folder.sweep()
     with Console(folder, quiet=not world.leads) as console:
         console.say(
             f"{data.name}: {len(data):,} images {data.resolution}x{data.resolution}"
             f"x{data.channels}; {precision.reason}; {torch.get_num_threads()} threads"
         )
-        if not found:
+        if not found or settings.images is None:
             settings = _resolve_stop(settings, batches, make_task, precision, console)
         assert settings.images is not None
         duel = Duel(
@@ -152,9 +157,17 @@ def _train_in(
             stop=settings.images,
         )
         if found and duel.restore():
-            _say_restored(duel, data)
+            _say_restored(duel)
             if duel.images >= duel.stop:
+                if world.leads and not _is_finished(folder, duel.images):
+                    duel.conclude()
+                    _finish(folder, duel, console)
                 return
+        elif found and (folder.model / "model.json").exists():
+            raise EleganError(
+                f"The run in {folder.path} has lost its checkpoints, so it cannot go on."
+                " Begin anew with another --out; its model is still there."
+            )
         elif world.leads:
             _begin(folder, settings, data, batches, duel.task, precision)
         distributed.barrier()
@@ -190,7 +203,7 @@ def _resolve_stop(
         images = _from_epochs(settings, batches)
     elif settings.minutes:
         speed = measure_speed(settings, batches, make_task, precision, settings.minutes)
-        images = max(settings.batch, int(speed * settings.minutes * 60))
+        images = distributed.largest(max(settings.batch, int(speed * settings.minutes * 60)))
         console.say(
             f"measured {speed:,.0f} images/s: {settings.minutes:g} minutes are {images:,} images"
         )
@@ -227,7 +240,7 @@ def measure_speed(
     budget = min(15.0, max(2.0, minutes * 60 * 0.05))
     cycles: list[float] = []
     position, began = 0, time.perf_counter()
-    while len(cycles) < 4 or time.perf_counter() - began < budget:
+    while len(cycles) < 4 or distributed.largest(int(time.perf_counter() - began < budget)):
         start = time.perf_counter()
         for _ in range(cycle):
             duel.step(batches.at(position))
@@ -236,11 +249,13 @@ def measure_speed(
     return cycle * settings.batch / statistics.median(cycles[1:])
 
 
-def _agree(folder: RunFolder, settings: TrainSettings, batches: Batches) -> TrainSettings:
+def _agree(
+    folder: RunFolder, settings: TrainSettings, data: ImageData, batches: Batches
+) -> TrainSettings:
     """Returns the settings of the run in the folder, its stop moved if another is asked for.
 
     Raises:
-        UsageError: the folder belongs to a run with other settings.
+        UsageError: the folder belongs to a run with other settings, or on other images.
     """
     before = from_json(folder.settings)
     old, new = dataclasses.asdict(before), dataclasses.asdict(settings)
@@ -251,6 +266,12 @@ def _agree(folder: RunFolder, settings: TrainSettings, batches: Batches) -> Trai
             f"{folder.path} holds a run with other settings ({changes})."
             " Ask for the same, or name another folder with --out."
         )
+    facts = folder.path / "data.json"
+    if facts.exists() and json.loads(facts.read_text(encoding="utf-8"))["hash"] != data.hash:
+        raise UsageError(
+            f"{settings.data} no longer holds the images that the run in {folder.path} began with."
+            " Put them back, or train on what there is now with another --out."
+        )
     # Minutes were turned into images when the run began; only a count can move the stop.
     stop = _from_epochs(settings, batches) if settings.epochs else settings.images
     if stop and stop != before.images:
@@ -259,7 +280,17 @@ def _agree(folder: RunFolder, settings: TrainSettings, batches: Batches) -> Trai
     return before
 
 
-def _say_restored(duel: Duel, data: ImageData) -> None:
+def _is_finished(folder: RunFolder, images: int) -> bool:
+    """Whether the scores and the report, which come last, are those of the last checkpoint."""
+    scores, report = folder.path / "scores.json", folder.path / "report.html"
+    try:
+        seen = json.loads(scores.read_text(encoding="utf-8"))["images_seen"]
+        return seen == images and report.stat().st_mtime_ns >= scores.stat().st_mtime_ns
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _say_restored(duel: Duel) -> None:
     if duel.world.leads:
         duel.folder.forget_after(duel.images)
     if duel.images >= duel.stop:
@@ -286,6 +317,7 @@ def _begin(
 ) -> None:
     """Writes what a run folder holds before the first step; settings last, for they mark a run."""
     with folder.explained("samples"):
+        folder.events.unlink(missing_ok=True)  # of a beginning that was killed
         folder.samples.mkdir(parents=True, exist_ok=True)
     folder.write_json("environment.json", environment(precision))
     folder.write_json("data.json", data.facts())

@@ -13,15 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
+from elegan.engine import distributed
 from elegan.errors import EleganError
-from elegan.machine.files import flush, sha256, write_durably
+from elegan.machine.files import flush, save_tensors, sha256, write_durably
 
 VERSION = 1
 KEPT = 2
 Parts = dict[str, dict[str, Tensor]]
+
+
+class NotFiniteError(ValueError):
+    """A tensor that was to be saved holds a number that is not finite."""
 
 
 def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]) -> Path:
@@ -36,22 +42,22 @@ def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping
 
     Raises:
         EleganError: the disk is full or not writable; older checkpoints are untouched.
-        ValueError: a tensor is not finite; nothing is written.
+        NotFiniteError: a tensor is not finite; nothing is written.
     """
     for name, tensors in parts.items():
         for key, tensor in tensors.items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise ValueError(f"{name}.{key} is not finite; such weights are never saved")
+                raise NotFiniteError(f"{name}.{key} is not finite; such weights are never saved")
     sequence = max(_sequences(folder), default=0) + 1
     final = folder / f"{sequence:04d}"
     temporary = folder / f".{sequence:04d}.{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process that had the same number
     try:
         temporary.mkdir(parents=True)
         digests = {}
         for name, tensors in parts.items():
             path = temporary / f"{name}.safetensors"
-            save_file({key: one.detach().cpu().contiguous() for key, one in tensors.items()}, path)
-            flush(path)
+            save_tensors(path, tensors)
             digests[path.name] = sha256(path)
         manifest = {"version": VERSION, "sequence": sequence, "facts": facts, "files": digests}
         write_durably(temporary / "manifest.json", json.dumps(manifest, indent=2))
@@ -71,7 +77,8 @@ def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping
 def load(folder: Path, say: Callable[[str], None] = print) -> tuple[Parts, dict[str, Any]] | None:
     """Reads the newest whole checkpoint.
 
-    A damaged one is named through `say` and the one before it is tried.
+    A damaged one is named through `say` and the one before it is tried; once that is read, the
+    damaged one is renamed, so that it does not count as one of the `KEPT`.
 
     Returns:
         (parts, facts), or None where there is no checkpoint at all.
@@ -79,28 +86,29 @@ def load(folder: Path, say: Callable[[str], None] = print) -> tuple[Parts, dict[
     Raises:
         EleganError: there are checkpoints and none is whole.
     """
-    sequences = sorted(_sequences(folder), reverse=True)
-    for sequence in sequences:
+    damaged: list[Path] = []
+    for sequence in sorted(_sequences(folder), reverse=True):
         path = folder / f"{sequence:04d}"
         try:
-            return _read(path)
-        except (OSError, ValueError, KeyError) as error:
+            found = _read(path)
+        except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
             say(f"Checkpoint {path} is damaged ({error}); trying the one before it.")
-    if sequences:
+            damaged.append(path)
+            continue
+        if distributed.world().leads:
+            for other in damaged:
+                shutil.rmtree(other.with_name(f"damaged-{other.name}"), ignore_errors=True)
+                other.rename(other.with_name(f"damaged-{other.name}"))
+        return found
+    if damaged:
         raise EleganError(
             f"No checkpoint in {folder} can be read. Move the run folder away to start anew."
         )
     return None
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Removes the temporary folders that a killed process left."""
-    for path in folder.glob(".*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def _read(path: Path) -> tuple[Parts, dict[str, Any]]:
-    manifest = json.loads((path / "manifest.json").read_text())
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     if manifest["version"] != VERSION:
         raise ValueError(f"written by format {manifest['version']}, this elegan reads {VERSION}")
     parts: Parts = {}

@@ -24,7 +24,7 @@ class Console:
 
     Args:
         folder: where log.txt is.
-        quiet: prints nothing (the log is still kept), as in every process but the leading one.
+        quiet: neither prints nor logs, as in every process but the leading one.
     """
 
     def __init__(self, folder: RunFolder, *, quiet: bool = False) -> None:
@@ -57,6 +57,8 @@ class Console:
 
     def say(self, line: str) -> None:
         """Prints a line and logs it."""
+        if self._quiet:
+            return
         self._rich.print(line, markup=False, soft_wrap=True)
         self._folder.append_log(line)
 

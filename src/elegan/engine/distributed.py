@@ -66,6 +66,15 @@ def average(tensors: list[Tensor]) -> None:
         one.copy_(part.view(one.shape))
 
 
+def largest(number: int) -> int:
+    """Returns the largest of the numbers that the processes give, so that all act alike."""
+    if world().size == 1:
+        return number
+    shared = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(shared, dist.ReduceOp.MAX)
+    return int(shared)
+
+
 def barrier() -> None:
     """Waits for all processes; returns at once where there is only one."""
     if world().size > 1:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from elegan.engine import checkpoints, distributed
@@ -78,20 +79,46 @@ class Duel:
                 finite = self.step(self.batches.at(self.images))
                 before, self.images = self.images, self.images + self.settings.batch
                 self.seconds += time.perf_counter() - began
-                self._act(self.guard.judge(finite))
 
                 ended = self.images >= self.stop
                 snapshot = ended or _crossed(before, self.images, self._snapshot_every)
+                action = self.guard.judge(finite)
+                if snapshot and action in ("go", "skip") and not self._is_finite():
+                    action = self.guard.escalate()
+                self._act(action)
+                if action == "rollback":
+                    continue
                 if snapshot or _crossed(before, self.images, self._tick_every):
                     self._tick()
                 if snapshot:
                     self._snapshot()
-                if interruption.signal_number is not None and not ended:
-                    self._stop_early(interruption.signal_number)
+                signal_number = distributed.largest(interruption.signal_number or 0)
+                if signal_number and not ended:
+                    self._stop_early(signal_number)
         self._event("stop", reason="done")
 
+    def conclude(self) -> None:
+        """Writes what a kill left out between the last checkpoint and the end of `run`."""
+        if self.world.leads:
+            self._save_model()
+            last = self.folder.read_events()[-1:]
+            if not last or last[0]["event"] != "stop" or last[0]["images"] != self.images:
+                self._event("stop", reason="done")
+
     def step(self, batch: Batch) -> bool:
-        """One step of both players; returns whether every number in it was finite."""
+        """One step of both players; returns whether every number in it was finite.
+
+        Where one was not, neither its player nor the average has moved, nor any batch statistics.
+        """
+        for player in self._players().values():
+            player.keep_buffers()
+        finite = self._exchange(batch)
+        if not finite:
+            for player in self._players().values():
+                player.put_back_buffers()
+        return finite
+
+    def _exchange(self, batch: Batch) -> bool:
         task, progress = self.task, batch.position / self.stop
         factor = rate_factor(progress, self.settings.optimizer) * self.guard.rate_scale
         seed_default(self.settings.seed, "step", batch.position, self.world.rank)
@@ -105,10 +132,10 @@ class Duel:
         task.after_discriminator_step()
 
         # The discriminator only passes gradients on here; its own would be computed for nothing.
-        task.discriminator.network.requires_grad_(False)
+        task.discriminator.follow_gradients(False)
         generator_losses = task.generator_loss(batch, fakes)
         finite = task.generator.backward(generator_losses)
-        task.discriminator.network.requires_grad_(True)
+        task.discriminator.follow_gradients(True)
         if not finite:
             return False
         task.generator.step(factor)
@@ -175,12 +202,16 @@ class Duel:
         """Writes a checkpoint and the model; every process waits for it."""
         if self.world.leads:
             checkpoints.save(self.folder.checkpoints, self._parts(), self._facts())
-            with self.folder.explained("model"):
-                self.task.save_model(self.folder.model, self._training())
+            self._save_model()
         distributed.barrier()
 
+    def _save_model(self) -> None:
+        with self.folder.explained("model"):
+            self.task.save_model(self.folder.model, self._training())
+
     def _stop_early(self, signal_number: int) -> None:
-        self._save()
+        if self._is_finite():  # otherwise the last checkpoint is what there is to save
+            self._save()
         self._event("stop", reason=f"signal {signal_number}")
         raise InterruptedRun(
             f"Stopped at {self.images:,} of {self.stop:,} images; everything is saved."
@@ -196,7 +227,9 @@ class Duel:
         self._event("guard", action=action, reason=reason)
         self.console.say(f"  guard: {reason}; {action}")
         if action == "rollback":
-            self.restore(keep_guard=True)
+            self.restore(rolling_back=True)
+            if self.world.leads:
+                self.folder.forget_after(self.images)
             self.console.say(f"  guard: learning rates are now x{self.guard.rate_scale:g}")
         elif action == "stop":
             raise EleganError(
@@ -208,8 +241,12 @@ class Duel:
 
     # --- state ------------------------------------------------------------------------------
 
-    def restore(self, *, keep_guard: bool = False) -> bool:
-        """Takes the newest whole checkpoint; returns whether there was one."""
+    def restore(self, *, rolling_back: bool = False) -> bool:
+        """Takes the newest whole checkpoint; returns whether there was one.
+
+        Args:
+            rolling_back: keeps the guard's count and the time spent.
+        """
         found = checkpoints.load(self.folder.checkpoints, self.console.say)
         if found is None:
             return False
@@ -219,8 +256,9 @@ class Duel:
         for name, player in self._players().items():
             checkpoints.restore_optimizer(player.optimizer, parts[f"{name}_optimizer"])
         self.task.restore(parts.get("task", {}))
-        self.images, self.seconds = facts["images"], facts["seconds"]
-        if not keep_guard:
+        self.images = facts["images"]
+        if not rolling_back:
+            self.seconds = facts["seconds"]
             self.guard.restore(facts["guard"])
         self._sums.clear()
         self._steps, self._tick_began = 0, None
@@ -241,6 +279,15 @@ class Duel:
             parts[f"{name}_optimizer"] = checkpoints.optimizer_tensors(player.optimizer)
         own = self.task.tensors()
         return {**parts, "task": own} if own else parts
+
+    def _is_finite(self) -> bool:
+        """Whether all that a checkpoint would hold is finite, in every process."""
+        faulty = any(
+            one.is_floating_point() and not bool(torch.isfinite(one).all())
+            for tensors in self._parts().values()
+            for one in tensors.values()
+        )
+        return not distributed.largest(int(faulty))
 
     def _facts(self) -> dict[str, Any]:
         return {"images": self.images, "seconds": self.seconds, "guard": self.guard.facts()}

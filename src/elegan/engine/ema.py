@@ -37,7 +37,9 @@ class Ema:
     def update(self, images: int, batch: int) -> None:
         """Moves the average toward the network; integer buffers are copied."""
         keep = decay(images, batch, self.half_life, self.ramp)
-        torch._foreach_lerp_(self._average, self._followed, 1 - keep)
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            self._average, self._followed, 1 - keep
+        )
         for mine, theirs in self._copied:
             mine.copy_(theirs)
 

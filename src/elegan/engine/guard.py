@@ -32,8 +32,10 @@ class Guard:
             self.skips = 0
             return "go"
         self.skips += 1
-        if self.skips <= self.skips_allowed:
-            return "skip"
+        return "skip" if self.skips <= self.skips_allowed else self.escalate()
+
+    def escalate(self) -> Action:
+        """Returns what a fault asks for that skipping cannot mend: rollback, in the end stop."""
         self.skips = 0
         self.rollbacks += 1
         if self.rollbacks > self.rollbacks_allowed:

@@ -38,7 +38,8 @@ def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str
         if signals.get("duplicates", 0.0) > COLLAPSE_DUPLICATES:
             alarms.append(
                 f"{signals['duplicates']:.0%} of the samples repeat another: the generator"
-                " collapses onto few images. A lower learning rate, r1 and r2, or the preset robust help."
+                " collapses onto few images. A lower learning rate, r1 and r2, or the preset robust"
+                " help."
             )
         if signals.get("coverage", 1.0) < COLLAPSE_COVERAGE:
             alarms.append(

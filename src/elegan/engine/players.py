@@ -32,6 +32,25 @@ class Player:
             fused=True,
         )
         self.gradient_norm = 0.0
+        self._buffers = list(network.buffers())
+        self._kept = [one.clone() for one in self._buffers]
+
+    def follow_gradients(self, wanted: bool) -> None:
+        """Says whether backward computes gradients of this player's parameters."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(wanted)
+
+    @torch.no_grad()
+    def keep_buffers(self) -> None:
+        """Notes batch statistics and the like, which a forward pass moves."""
+        for kept, buffer in zip(self._kept, self._buffers, strict=True):
+            kept.copy_(buffer)
+
+    @torch.no_grad()
+    def put_back_buffers(self) -> None:
+        """Undoes what forward passes did to the buffers since `keep_buffers`."""
+        for kept, buffer in zip(self._kept, self._buffers, strict=True):
+            buffer.copy_(kept)
 
     def backward(self, losses: Mapping[str, Tensor]) -> bool:
         """Computes gradients of `losses["loss"]`, averaged over processes.
@@ -42,9 +61,10 @@ class Player:
         self.optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
         gradients = [one.grad for one in self.parameters if one.grad is not None]
-        distributed.average(gradients)
+        loss = losses["loss"].detach().clone()
+        distributed.average([*gradients, loss])  # the loss too: all processes judge alike
         self.gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
-        return math.isfinite(self.gradient_norm) and math.isfinite(losses["loss"].item())
+        return math.isfinite(self.gradient_norm) and math.isfinite(loss.item())
 
     def step(self, rate_factor: float) -> None:
         """Applies the gradients at the base rate times `rate_factor`."""

@@ -7,8 +7,20 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from elegan.errors import EleganError
-from elegan.machine.files import write_durably
+from elegan.errors import EleganError, UsageError
+from elegan.machine.files import remove_temporaries, write_durably
+
+# What a run may have written before its settings.json, which marks it as one.
+_OWN = {
+    "lock",
+    "log.txt",
+    "samples",
+    "environment.json",
+    "data.json",
+    "events.jsonl",
+    "real.png",
+    "first-batch.png",
+}
 
 
 class RunFolder:
@@ -78,12 +90,15 @@ class RunFolder:
     def append_event(self, event: dict[str, Any]) -> None:
         """Adds one line to events.jsonl; numbers that are not finite become their names."""
         line = json.dumps({key: _plain(value) for key, value in event.items()}, ensure_ascii=False)
-        with self.explained("events.jsonl"), self.events.open("a") as file:
+        with self.explained("events.jsonl"), self.events.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def append_log(self, line: str) -> None:
         """Adds one line to log.txt."""
-        with self.explained("log.txt"), (self.path / "log.txt").open("a") as file:
+        with (
+            self.explained("log.txt"),
+            (self.path / "log.txt").open("a", encoding="utf-8") as file,
+        ):
             file.write(line + "\n")
 
     def read_events(self) -> list[dict[str, Any]]:
@@ -91,7 +106,7 @@ class RunFolder:
         if not self.events.exists():
             return []
         events = []
-        for line in self.events.read_text().splitlines():
+        for line in self.events.read_text(encoding="utf-8", errors="replace").split("\n"):
             with contextlib.suppress(ValueError):
                 events.append(json.loads(line))
         return events
@@ -107,6 +122,29 @@ class RunFolder:
         with self.explained("events.jsonl"):
             write_durably(self.events, text)
 
+    def refuse_strangers(self) -> None:
+        """Refuses a folder that holds other files and no run, before anything is written into it.
+
+        Raises:
+            UsageError: names some of them.
+        """
+        if self.settings.exists() or not self.path.is_dir():
+            return
+        strangers = [one.name for one in self.path.iterdir() if one.name not in _OWN]
+        strangers = sorted(name for name in strangers if not name.startswith("."))
+        if strangers:
+            more = ", ..." if len(strangers) > 3 else ""
+            raise UsageError(
+                f"{self.path} holds no run but other files ({', '.join(strangers[:3])}{more})."
+                " Name a new folder with --out."
+            )
+
+    def sweep(self) -> None:
+        """Removes half-written files of a killed process; only for the owner of the lock."""
+        for folder in (self.path, self.checkpoints, self.samples, self.model):
+            if folder.is_dir():
+                remove_temporaries(folder)
+
     @contextlib.contextmanager
     def explained(self, name: str):
         """Turns a failed write (a full disk, say) into a message that says what survives."""
@@ -115,7 +153,8 @@ class RunFolder:
         except OSError as error:
             raise EleganError(
                 f"Cannot write {self.path / name}: {error.strerror or error}. The last checkpoint"
-                " is whole. Free some space or mend the permissions, then run the same command again."
+                " is whole. Free some space or mend the permissions, then run the same command"
+                " again."
             ) from error
 
 

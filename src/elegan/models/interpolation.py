@@ -16,13 +16,13 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
     """Moves along the great circle from `start` to `end`, float [N, latent] each.
 
     A straight line between two normal vectors passes through lengths that noise never has
-    (White 2016); nearly parallel vectors fall back to the line.
+    (White 2016); rows that are nearly parallel follow the line.
     """
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=1).clamp(-1, 1)
     angle = cosine.acos()[:, None]
-    if bool((angle.sin() < 1e-4).any()):
-        return torch.lerp(start, end, share)
-    return (((1 - share) * angle).sin() * start + (share * angle).sin() * end) / angle.sin()
+    arc = ((1 - share) * angle).sin() * start + (share * angle).sin() * end
+    flat = angle.sin() < 1e-4
+    return torch.where(flat, torch.lerp(start, end, share), arc / angle.sin().where(~flat, 1.0))
 
 
 def save_walk(

@@ -10,20 +10,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from elegan.data.pictures import grid, save_png
 from elegan.errors import EleganError, UsageError, did_you_mean
-from elegan.machine.files import flush, sha256, write_durably
+from elegan.machine.files import save_tensors, sha256, write_durably
 from elegan.machine.pixels import to_uint8
 from elegan.machine.precision import Precision, choose
 from elegan.machine.randomness import generator as keyed_generator
 from elegan.networks import ImageShape, build_generator
 
 FORMAT, VERSION = "elegan-model", 1
-_CHUNK = (
-    256  # latents are drawn in chunks of this size, so image i does not depend on how many follow
+# Latents are drawn in chunks of this size, so that image i does not depend on how many follow.
+_CHUNK = 256
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
 )
 
 
@@ -96,9 +105,17 @@ class Samples:
         for index, image in enumerate(self.images):
             folder = out
             if self.labels is not None:
-                folder = out / self.classes[int(self.labels[index])]
-            folder.mkdir(parents=True, exist_ok=True)
+                label = int(self.labels[index])
+                folder = out / _folder_name(self.classes[label], label)
             save_png(image, folder / f"{index:0{digits}d}.png")
+
+
+def _folder_name(name: str, label: int) -> str:
+    """Returns a class name as a folder name that stays where it is put, on every system."""
+    safe = "".join("_" if one in '/\\:*?"<>|' or not one.isprintable() else one for one in name)
+    if safe == name and not name.startswith(".") and name.strip() and len(name.encode()) < 200:
+        return name
+    return f"{label:03d}-{safe.strip('. ')[:50]}"
 
 
 class Model:
@@ -140,7 +157,7 @@ class Model:
         Args:
             label: the class to draw, by name or index; by default a conditional model goes
                 through its classes in turn.
-            truncation: redraws noise outside [-truncation, truncation] (Brock et al. 2019, the
+            truncation: keeps noise within [-truncation, truncation] (Brock et al. 2019, the
                 truncation trick): below 1 gives more typical and less varied images.
 
         Raises:
@@ -203,23 +220,24 @@ class Model:
         """
         folder = find_model(Path(path))
         try:
-            facts = json.loads((folder / "model.json").read_text())
+            facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             if facts.get("format") != FORMAT or facts.get("version") != VERSION:
                 raise ValueError(f"not format {FORMAT} {VERSION}")
             weights = folder / Path(facts["tensors"]).name
             if sha256(weights) != facts["sha256"]:
                 raise ValueError(f"{weights.name} does not match its SHA-256")
-            tensors = load_file(weights)
-        except (OSError, ValueError, KeyError) as error:
+            network = build_generator(
+                facts["network"], ImageShape(**facts["shape"]), **facts["sizes"]
+            ).eval()
+            network.load_state_dict(load_file(weights))
+        except UsageError:  # a network that this version does not know: the message names it
+            raise
+        except _UNREADABLE as error:
             raise EleganError(
                 f"The model in {folder} cannot be read: {error}."
                 " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
             ) from error
         chosen = choose(device, precision)
-        network = build_generator(
-            facts["network"], ImageShape(**facts["shape"]), **facts["sizes"]
-        ).eval()
-        network.load_state_dict(tensors)
         network.requires_grad_(False)
         network.to(device=chosen.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return Model(network, facts, chosen)
@@ -255,11 +273,12 @@ def save_model(
 ) -> None:
     """Writes weights, then model.json, which names them: a reader sees the old or the new."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: one.detach().cpu().contiguous() for key, one in network.state_dict().items()}
-    checksum = zlib.crc32(b"".join(one.numpy().tobytes() for one in tensors.values()))
+    tensors = {key: one.detach().cpu() for key, one in network.state_dict().items()}
+    checksum = 0
+    for tensor in tensors.values():
+        checksum = zlib.crc32(tensor.numpy().tobytes(), checksum)
     weights = folder / f"generator-{checksum:08x}.safetensors"
-    save_file(tensors, weights)
-    flush(weights)
+    save_tensors(weights, tensors)
     facts = {
         "format": FORMAT,
         "version": VERSION,

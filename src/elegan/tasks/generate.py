@@ -10,6 +10,7 @@ from torch import Tensor
 
 from elegan.data import ImageData
 from elegan.data.pictures import grid, save_png
+from elegan.engine import distributed
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
 from elegan.engine.players import Player
@@ -60,6 +61,7 @@ class Generate:
         )
         self.loss = ADVERSARIAL[settings.loss.adversarial]
         self._anchors = torch.zeros(2, device=precision.device)  # LeCam: mean real, fake logits
+        self._next_anchors = self._anchors  # taken over once the step proves finite
         self._fixed = normal((_PREVIEW, self.sizes["latent"]), settings.seed, "preview")
         self._gauge = Gauge(batches, seed=settings.seed)
 
@@ -111,7 +113,8 @@ class Generate:
         return {"loss": self.loss.generator(real, fake)}
 
     def after_discriminator_step(self) -> None:
-        """Clips the discriminator's weights where the loss asks for it (Arjovsky et al. 2017)."""
+        """Clips the weights where the loss asks for it (Arjovsky et al. 2017), moves anchors."""
+        self._anchors.copy_(self._next_anchors)
         clip = self.settings.loss.clip
         if clip > 0:
             with torch.no_grad():
@@ -130,8 +133,8 @@ class Generate:
         """Every penalty that is on, already weighted."""
         loss, penalties = self.settings.loss, {}
         if loss.lecam:
-            self._move_anchors(real, fake)
-            penalties["lecam"] = loss.lecam * lecam_penalty(real, fake, *self._anchors)
+            self._next_anchors = self._moved_anchors(real, fake)
+            penalties["lecam"] = loss.lecam * lecam_penalty(real, fake, *self._next_anchors)
         if loss.consistency:
             with self.precision.autocast():
                 shifted = self.discriminator.network(_shift(batch.images), batch.labels).float()
@@ -160,9 +163,10 @@ class Generate:
 
         return score
 
-    def _move_anchors(self, real: Tensor, fake: Tensor) -> None:
+    def _moved_anchors(self, real: Tensor, fake: Tensor) -> Tensor:
         means = torch.stack([real.detach().mean(), fake.detach().mean()])
-        self._anchors.lerp_(means, 1 - _LECAM_DECAY)
+        distributed.average([means])
+        return self._anchors.lerp(means, 1 - _LECAM_DECAY)
 
     # --- state ------------------------------------------------------------------------------
 
@@ -171,6 +175,7 @@ class Generate:
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         self._anchors.copy_(tensors["lecam_anchors"])
+        self._next_anchors = self._anchors
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
         save_model(

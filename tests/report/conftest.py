@@ -118,7 +118,7 @@ def events() -> list[dict]:
                     "reason": "the gradient of the generator was not finite",
                 }
             )
-    stop = {"event": "stop", "images": 1_200_000, "seconds": 240.0, "reason": "reached its goal"}
+    stop = {"event": "stop", "images": 1_200_000, "seconds": 240.0, "reason": "done"}
     return [*lines, stop]
 
 

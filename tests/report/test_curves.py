@@ -73,7 +73,7 @@ def test_a_value_that_is_not_finite_breaks_the_curve_and_is_marked() -> None:
 
 
 def test_a_logarithmic_axis_breaks_at_zero_without_a_fault_mark() -> None:
-    svg = line_chart([series(1.0, 0.0, 2.0, 3.0)], title="t", y_label="y", log_y=True)
+    svg = line_chart([series(1.0, 0.0, 20.0, 3.0)], title="t", y_label="y", log_y=True)
     assert [len(line) for line in polylines(svg)] == [1, 2]
     assert 'class="lost"' not in svg
 
@@ -82,6 +82,12 @@ def test_only_zeros_fall_back_to_an_even_axis() -> None:
     svg = line_chart([series(0.0, 0.0)], title="t", y_label="y", log_y=True)
     assert "log scale" not in svg
     assert len(polylines(svg)) == 1
+
+
+def test_a_narrow_range_falls_back_to_an_even_axis() -> None:
+    svg = line_chart([series(221.0, 250.0)], title="t", y_label="y", log_y=True)
+    assert "log scale" not in svg
+    assert len(axis(svg)) >= 3
 
 
 def test_nothing_finite_draws_nothing() -> None:
@@ -119,7 +125,7 @@ def test_marks_stand_at_their_images() -> None:
 
 
 def test_the_floor_is_drawn_at_its_value_and_widens_the_axis() -> None:
-    svg = line_chart([series(10.0, 20.0)], title="t", y_label="y", log_y=True, floor=0.1)
+    svg = line_chart([series(10.0, 200.0)], title="t", y_label="y", log_y=True, floor=0.1)
     (floor,) = [n for n in parse(svg).iter("line") if n.attrib["class"] == "floor"]
     assert float(floor.attrib["y1"]) == pytest.approx(axis(svg)[0.1], abs=0.1)
 

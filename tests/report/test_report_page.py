@@ -65,7 +65,7 @@ def test_the_page_answers_in_order(run: Path) -> None:
         "first digits",
         "mnist, robust, 1,200,000 images, 4 min of training",
         "A fair duel: 31% of fakes pass for real",
-        "Training ended after 1,200,000 images, 4 min of training: reached its goal.",
+        "Training reached its goal after 1,200,000 images, 4 min of training.",
         "FD-digits 3.21 real 0.031",
         "Speed",
         "Real against real",
@@ -156,7 +156,6 @@ def test_a_page_comes_without_any_one_part(run: Path, lost: str) -> None:
         (run / lost).unlink()
     text = page_of(run).text
     assert ("generate" in text.rpartition("Next")[2]) == (lost != "model")
-    assert ("elegan resume" in text) == (lost != "checkpoints")
 
 
 def test_a_page_comes_with_every_file_damaged(run: Path) -> None:
@@ -179,7 +178,7 @@ def test_a_killed_run_says_so(run: Path) -> None:
 def test_losses_that_are_not_finite_show(run: Path) -> None:
     ticks = [
         {"event": "tick", "images": 100 * i, "losses": {"generator": value}}
-        for i, value in enumerate((1.0, 2.0, float("nan"), "inf", None, 1.5), start=1)
+        for i, value in enumerate((1.0, 2.0, float("nan"), "inf", "nan", None, 1.5), start=1)
     ]
     (run / "events.jsonl").write_text("".join(json.dumps(tick) + "\n" for tick in ticks))
     assert page_of(run).attributes.count(("class", "lost")) == 3

@@ -24,17 +24,19 @@ from elegan.report.words import (
     machine,
     short_count,
     speed,
+    state,
     verdict_counts,
 )
 
 # --- charts
 
 
-def test_record_keeps_order_and_turns_null_into_nan() -> None:
+def test_record_keeps_what_is_not_finite_and_drops_what_was_not_measured() -> None:
     found = record(
         [
             {"images": 10, "losses": {"generator": 1.0}, "images_per_second": 7},
-            {"images": 20, "losses": {"generator": None, "note": "text"}, "signals": [1]},
+            {"images": 20, "losses": {"generator": "nan", "note": "text"}, "signals": [1]},
+            {"images": 30, "losses": {"generator": None}},
         ]
     )
     assert set(found) == {"losses.generator", "images_per_second"}
@@ -67,11 +69,19 @@ def test_an_unlisted_signal_gets_a_chart_of_its_own(run: Path) -> None:
 
 
 def test_more_losses_than_colours_take_more_charts(run: Path) -> None:
-    losses = {f"term{i}": 1.0 for i in range(6)}
+    losses = {f"term{i}": float(i) for i in range(6)}
     write_events(run, [{"event": "tick", "images": 5, "losses": losses}])
     figures = charts(collect(run))
     assert len(figures) == 2
     assert all(figure.count("<polyline") <= 4 for figure in figures)
+
+
+def test_a_loss_that_repeats_another_is_drawn_once(run: Path) -> None:
+    losses = {"discriminator": 1.0, "adversarial": 1.0, "generator": 2.0}
+    write_events(run, [{"event": "tick", "images": 5, "losses": losses}])
+    (figure,) = charts(collect(run))
+    assert "generator" in figure
+    assert "adversarial" not in figure
 
 
 def test_fooling_is_shown_in_percent(run: Path) -> None:
@@ -195,6 +205,22 @@ def test_files_are_counted_from_verdicts_where_no_counts_are_kept(run: Path) -> 
     data["verdicts"].append({"file": "x", "action": "used"})
     (run / "data.json").write_text(json.dumps(data))
     assert verdict_counts(collect(run)) == {"used": 2, "converted": 1, "skipped": 1}
+
+
+def test_the_state_of_a_run_follows_its_last_events(run: Path) -> None:
+    tick = {"event": "tick", "images": 100, "seconds": 60}
+    for last, expected in (
+        ({"event": "stop", "images": 100, "reason": "done"}, "reached its goal after 100"),
+        ({"event": "stop", "images": 100, "reason": "signal 2"}, "stopped (signal 2)"),
+        ({"event": "guard", "images": 100, "action": "stop"}, "guard stopped training"),
+        ({"event": "resume", "images": 100}, "No end was recorded"),
+    ):
+        write_events(run, [tick, last])
+        facts = collect(run)
+        assert expected in state(facts)
+        resumes = any("elegan resume" in command.text for command in commands(facts))
+        assert resumes == (last.get("reason") != "done")
+    assert "100 of 1,200,000 images, 1 min of training" in state(collect(run))
 
 
 def test_commands_name_the_run_and_its_data(run: Path) -> None:

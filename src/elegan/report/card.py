@@ -15,6 +15,7 @@ from elegan.report.words import (
     commands,
     data_name,
     duration,
+    finished,
     images_text,
     machine,
     state,
@@ -113,7 +114,7 @@ def _limits(facts: RunFacts) -> list[str]:
         limits.append(
             f"It has seen only {images_text(int(count))}: samples may be near copies of them."
         )
-    if facts.stop is None:
+    if not finished(facts):
         limits.append("Its training was not finished when this card was written.")
     if score_rows(facts.scores):
         limits.append(

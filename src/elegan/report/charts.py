@@ -1,6 +1,5 @@
 """Which curves a report shows, and how each is read: a table, one row a chart."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -33,7 +32,10 @@ class Chart:
 CHARTS = (
     Chart(
         title="Fooling rate",
-        names={"signals.fooling_rate": "fakes taken for real"},
+        names={
+            "signals.fooling_rate": "fakes taken for real",
+            "losses.fooled": "the same while training",
+        },
         y_label="% of fakes",
         y_range=(0.0, 100.0),
         factor=100.0,
@@ -111,7 +113,7 @@ def charts(facts: RunFacts) -> list[str]:
     marks = event_marks(facts)
     figures = [
         _figure(chart, {**recorded, **scored}, marks, _floor_of(chart, facts.scores))
-        for chart in [*_score_charts(scored), *_loss_charts(recorded), *CHARTS, *others]
+        for chart in [*_score_charts(scored), *_loss_charts(recorded, listed), *CHARTS, *others]
     ]
     return [figure for figure in figures if figure]
 
@@ -120,13 +122,13 @@ def record(events: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
     """Returns every series that `events` hold, under "losses.NAME", "signals.NAME", "scores.NAME"
     and "images_per_second".
 
-    Values that are not numbers are left out; NaN and infinities stay, as NaN, to be shown.
+    Values that are not numbers are left out (null: not measured); NaN and infinities, which JSON
+    holds by name, stay to be shown.
     """
     points: dict[str, list[tuple[float, float]]] = {}
     for event in events:
         for name, value in _values(event):
-            # JSON has no NaN: a writer that is strict about it leaves null.
-            y = math.nan if value is None else number(value)
+            y = number(value)
             if y is not None:
                 points.setdefault(name, []).append((float(event["images"]), y))
     return {
@@ -169,8 +171,13 @@ def _values(event: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return found
 
 
-def _loss_charts(recorded: Mapping[str, Series]) -> list[Chart]:
-    losses = [name for name in recorded if name.startswith("losses.")]
+def _loss_charts(recorded: Mapping[str, Series], listed: set[str]) -> list[Chart]:
+    losses: list[str] = []
+    for name, one in recorded.items():
+        # Without penalties, a player's loss and its adversarial part are one curve.
+        twin = any(recorded[other].y == one.y for other in losses)
+        if name.startswith("losses.") and name not in listed and not twin:
+            losses.append(name)
     penalties = [name for name in losses if any(word in name.lower() for word in PENALTY_WORDS)]
     players = [name for name in losses if name not in penalties]
     made = []

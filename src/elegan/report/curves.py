@@ -14,6 +14,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 468, 30, 208
 MOST_POINTS = 300
 MOST_DOTS = 40
 COLOURS = 4
+# Over less, a logarithmic axis has too few round values to be read.
+LEAST_LOG_RATIO = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def line_chart(
 
     Args:
         title, y_label, x_label: plain text; escaped here.
-        log_y: logarithmic y; ignored where no value is positive.
+        log_y: logarithmic y, where the positive values differ by a factor of more than 8.
         y_range: the least range of y to show, for quantities with known bounds.
         floor: a y value to draw as a dashed reference line.
         marks: vertical lines.
@@ -83,9 +85,10 @@ def line_chart(
     values = [y for one in series for y in one.y if math.isfinite(y)]
     if not values:
         return ""
-    log_y = log_y and max(values) > 0
+    positive = [y for y in values if y > 0]
+    log_y = log_y and bool(positive) and max(positive) > LEAST_LOG_RATIO * min(positive)
     if log_y:
-        values = [y for y in values if y > 0]
+        values = positive
     bounds = [*values, *(y_range or ())]
     if floor is not None and (floor > 0 or not log_y):
         bounds.append(floor)
@@ -128,7 +131,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / count))
     steps = [factor * power for factor in (1, 2, 5, 10)]
-    step = min(steps, key=lambda step: abs((high - low) / step - count))
+    step = min(steps, key=lambda step: abs(math.log((high - low) / step / count)))
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
@@ -166,8 +169,6 @@ def compact(value: float) -> str:
 def _y_scale(values: Sequence[float], log: bool) -> Scale:
     low, high = min(values), max(values)
     if log:
-        if high < low * 10:
-            low, high = low / 1.5, high * 1.5
         return Scale(low=low / 1.1, high=high * 1.1, start=BOTTOM, end=TOP, log=True)
     # A constant, and what differs from one by rounding alone, needs some range to be drawn in.
     size = max(abs(low), abs(high))

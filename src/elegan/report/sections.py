@@ -1,16 +1,14 @@
 """The sections of the report page: each turns the facts into HTML, or '' where there are none."""
 
-import json
 import math
-from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from elegan.report.collect import RunFacts, Sample, find, flatten
 from elegan.report.curves import compact
 from elegan.report.pictures import embed
 from elegan.report.scores import ScoreRow, class_shares, protocol, score_rows
+from elegan.report.tables import MOST_ROWS, data_table, key_table, more_note, skipped_table
 from elegan.report.words import (
     alarm_spans,
     alarms,
@@ -24,13 +22,9 @@ from elegan.report.words import (
     short_count,
     speed,
     state,
-    verdict_counts,
-    verdicts,
 )
 
 MOST_STRIP = 8
-MOST_ROWS = 200
-MOST_MEMBERS = 24
 SHEET_WIDTH, STRIP_WIDTH = 1120, 520
 
 
@@ -143,7 +137,7 @@ def data_section(facts: RunFacts) -> str:
         if picture:
             figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
     pictures = f'<div class="pair">{"".join(figures)}</div>' if figures else ""
-    return f"{pictures}{_data_facts(facts)}{_verdict_table(facts)}"
+    return f"{pictures}{data_table(facts)}{skipped_table(facts)}"
 
 
 def events_section(facts: RunFacts) -> str:
@@ -166,7 +160,7 @@ def events_section(facts: RunFacts) -> str:
         f"<td>{escape(text)}</td></tr>"
         for images, kind, label, text in rows[:MOST_ROWS]
     )
-    more = _more(len(rows), "events.jsonl")
+    more = more_note(len(rows), "events.jsonl")
     return (
         '<div class="scroll"><table class="events"><thead><tr><th class="number">Images seen</th>'
         "<th>Event</th><th>What happened</th></tr></thead>"
@@ -177,7 +171,7 @@ def events_section(facts: RunFacts) -> str:
 def settings_section(facts: RunFacts) -> str:
     """The resolved settings and the environment, every value."""
     tables = [
-        f"<div><h3>{title}</h3>{_key_table(flatten(document))}</div>"
+        f"<div><h3>{title}</h3>{key_table(flatten(document))}</div>"
         for title, document in (
             ("Settings", facts.settings),
             ("Environment", facts.environment),
@@ -253,58 +247,3 @@ def _shares(facts: RunFacts) -> str:
         '<div><h3>Classes among the samples</h3><p class="small">Bar: share of the samples taken '
         f'for this class{key}.</p><ul class="shares">{"".join(items)}</ul></div>'
     )
-
-
-def _data_facts(facts: RunFacts) -> str:
-    rows: list[tuple[str, Any]] = []
-    for name, value in facts.data.items():
-        # The verdicts and their counts have a table of their own.
-        if name in ("verdicts", "files") or value in (None, "", [], {}):
-            continue
-        if isinstance(value, Mapping):
-            members = [f"{member} ({_leaf(count)})" for member, count in value.items()]
-            more = [f"{len(members) - MOST_MEMBERS:,} more"] if len(members) > MOST_MEMBERS else []
-            rows.append((name, ", ".join(members[:MOST_MEMBERS] + more)))
-        else:
-            rows.append((name, value))
-    return _key_table(rows) if rows else ""
-
-
-def _verdict_table(facts: RunFacts) -> str:
-    counts = verdict_counts(facts)
-    if not counts:
-        return ""
-    summary = ", ".join(f"{count:,} {action}" for action, count in counts.items())
-    skipped = [verdict for verdict in verdicts(facts) if verdict.get("action") == "skipped"]
-    text = f"<h3>Files</h3><p>{escape(summary)}.</p>"
-    if not skipped:
-        return text
-    body = "".join(
-        f"<tr><td>{escape(str(verdict.get('file', '')))}</td>"
-        f"<td>{escape(str(verdict.get('reason', '')))}</td></tr>"
-        for verdict in skipped[:MOST_ROWS]
-    )
-    return (
-        f'{text}<div class="scroll"><table><thead><tr><th>Skipped file</th><th>Reason</th></tr>'
-        f"</thead><tbody>{body}</tbody></table></div>{_more(len(skipped), 'data.json')}"
-    )
-
-
-def _key_table(rows: Iterable[tuple[str, Any]]) -> str:
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(_leaf(value))}</td></tr>'
-        for name, value in rows
-    )
-    return f'<table class="keys"><tbody>{body}</tbody></table>'
-
-
-def _leaf(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return ", ".join(str(item) for item in value)
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _more(count: int, where: str) -> str:
-    return "" if count <= MOST_ROWS else f"<p>{count - MOST_ROWS:,} more are in {where}.</p>"

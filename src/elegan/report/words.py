@@ -64,15 +64,25 @@ def machine(facts: RunFacts) -> dict[str, str]:
     return found
 
 
+def finished(facts: RunFacts) -> bool:
+    """Whether training reached its goal, so that there is nothing left to resume."""
+    return facts.stop is not None and facts.stop.get("reason", "done") == "done"
+
+
 def state(facts: RunFacts) -> str:
     """Returns one sentence: whether and why training ended."""
-    at = f"{images_text(facts.images)}, {duration(facts.seconds)} of training"
+    if not facts.events:
+        return "No training event was recorded."
+    goal = find(facts.settings, "images")
+    of_goal = f" of {goal:,}" if isinstance(goal, int) and goal > facts.images else ""
+    at = f"{facts.images:,}{of_goal} images, {duration(facts.seconds)} of training"
+    if finished(facts):
+        return f"Training reached its goal after {at}."
     if facts.stop is not None:
-        reason = facts.stop.get("reason")
-        return f"Training ended after {at}{f': {reason}' if reason else ''}.".replace("..", ".")
-    if facts.events:
-        return f"No end was recorded after {at}: training still goes on, or it was interrupted."
-    return "No training event was recorded."
+        return f"Training was stopped ({facts.stop.get('reason')}) after {at}; all is saved."
+    if facts.events[-1].get("action") == "stop":
+        return f"The guard stopped training after {at}."
+    return f"No end was recorded after {at}: training still goes on, or it was interrupted."
 
 
 def health(facts: RunFacts) -> str:
@@ -164,7 +174,7 @@ def commands(facts: RunFacts) -> list[Command]:
                 purpose="Scores, with real against real beside each",
             ),
         ]
-    if facts.has_checkpoint:
+    if facts.has_checkpoint and not finished(facts):
         found.append(
             Command(text=f"elegan resume {run}", purpose="Go on from the latest checkpoint")
         )

@@ -6,10 +6,12 @@ The resolved form is written to `settings.json` in the run folder and is a valid
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from elegan.errors import UsageError, did_you_mean, lookup
 
@@ -209,8 +211,30 @@ def override(settings: Any, values: Mapping[str, Any], where: str = "") -> Any:
             if not isinstance(value, Mapping):
                 raise UsageError(f"Setting '{where}{key}' must be an object, not {value!r}.")
             value = override(now, value, f"{where}{key}.")
+        elif not _fits(value, known[key].type):
+            raise UsageError(
+                f"Setting '{where}{key}' takes {_in_words(known[key].type)}, not {value!r}."
+            )
         changes[key] = value
     return dataclasses.replace(settings, **changes)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of an annotated type; every whole number is also a float, no bool is."""
+    if get_origin(kind) in (Literal, Union, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if not isinstance(kind, type):  # one of a Literal's values
+        return type(value) is type(kind) and value == kind
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _in_words(kind: Any) -> str:
+    if get_args(kind):
+        return " or ".join(_in_words(one) for one in get_args(kind))
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return words.get(kind, "null" if kind is type(None) else repr(kind))
 
 
 def validate(settings: TrainSettings) -> None:
@@ -224,48 +248,65 @@ def validate(settings: TrainSettings) -> None:
     ]
     if len(stops) > 1:
         raise UsageError(f"Give one stop rule, not {' and '.join('--' + name for name in stops)}.")
-    positive = {
+    loss, optimizer, network = settings.loss, settings.optimizer, settings.network
+    given = {
         **{name: getattr(settings, name) for name in stops},
+        "limit": settings.limit,
+        "network.width": network.width,
+        "network.latent": network.latent,
+    }
+    positive = {
+        **{name: value for name, value in given.items() if value is not None},
         "batch": settings.batch,
         "ticks": settings.ticks,
         "snapshots": settings.snapshots,
         "size": settings.size,
-        "loss.penalty-every": settings.loss.penalty_every,
-        "optimizer.generator-rate": settings.optimizer.generator_rate,
-        "optimizer.discriminator-rate": settings.optimizer.discriminator_rate,
+        "loss.penalty-every": loss.penalty_every,
+        "loss.penalty-decay": loss.penalty_decay,
+        "optimizer.generator-rate": optimizer.generator_rate,
+        "optimizer.discriminator-rate": optimizer.discriminator_rate,
+        "optimizer.epsilon": optimizer.epsilon,
+        "ema.half-life": settings.ema.half_life,
     }
     for name, value in positive.items():
-        if not value > 0:
-            raise UsageError(f"--{name} must be above 0, not {value}.")
+        if not 0 < value < math.inf:
+            raise UsageError(f"--{name} must be above 0 and finite, not {value}.")
+    weights = ("r1", "r2", "wasserstein_gp", "dragan", "lecam", "consistency", "clip")
+    not_negative = {
+        "seed": settings.seed,
+        "ema.ramp": settings.ema.ramp,
+        **{f"loss.{name}".replace("_", "-"): getattr(loss, name) for name in weights},
+    }
+    for name, value in not_negative.items():
+        if not 0 <= value < math.inf:
+            raise UsageError(f"--{name} must be 0 or more and finite, not {value}.")
     if settings.batch < 2:
         raise UsageError("--batch must be at least 2: batch statistics of one image are undefined.")
     if settings.resolution is not None and not 16 <= settings.resolution <= 256:
         raise UsageError(f"--resolution must be 16 to 256 pixels, not {settings.resolution}.")
     for name in ("beta1", "beta2"):
-        if not 0 <= getattr(settings.optimizer, name) < 1:
+        if not 0 <= getattr(optimizer, name) < 1:
             raise UsageError(f"--optimizer.{name} must be in [0, 1).")
-
-
-def to_json(settings: TrainSettings) -> str:
-    """Returns the settings as JSON text, a valid input of `from_json`."""
-    return json.dumps(dataclasses.asdict(settings), indent=2) + "\n"
+    for name in ("warmup", "hold"):
+        if not 0 <= getattr(optimizer, name) <= 1:
+            raise UsageError(f"--optimizer.{name} is a share of the run, 0 to 1.")
 
 
 def from_json(path: Path) -> TrainSettings:
-    """Reads settings written by `to_json`.
+    """Reads a run's settings.json, or one written by hand with only some of its keys.
 
     Raises:
         UsageError: the file is missing, not JSON, or names unknown settings.
     """
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"There is no settings file at {path}.") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"Cannot read settings from {path}: {error}") from None
     if not isinstance(values, dict) or "data" not in values:
         raise UsageError(f"{path} does not hold settings: it needs at least the key 'data'.")
-    return override(TrainSettings(data=values["data"]), values)
+    return preset_settings(values.get("preset", TrainSettings.preset), values["data"], values)
 
 
 def parse_count(text: str) -> int:
@@ -278,7 +319,7 @@ def parse_count(text: str) -> int:
     digits = text[:-1] if factor > 1 else text
     try:
         count = round(float(digits) * factor)
-    except ValueError:
+    except (ValueError, OverflowError):
         count = 0
     if count < 1:
         raise UsageError(f"'{text}' is no count of images. Type a number such as 5000, 200k or 2M.")

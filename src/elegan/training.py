@@ -32,7 +32,7 @@ from elegan.scoring import evaluate_run
 from elegan.settings import PRESETS, TrainSettings, from_json, validate
 from elegan.tasks import TASKS
 
-_FEWEST = 2  # images a batch can be drawn from
+_FEWEST = 4  # images that scores can be taken of
 _MAY_CHANGE = {"images", "epochs", "minutes", "out", "device"}  # between a run and its resumption
 
 

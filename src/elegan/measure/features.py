@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from elegan.errors import UsageError
 
-_BATCH = 100
+_BATCH = 500
+_VALUES_AT_ONCE = 2**24
 
 
 class Extractor(ABC):
@@ -73,8 +74,10 @@ def batches(images: NDArray[np.uint8]) -> Iterator[Tensor]:
         )
     if not len(images):
         raise UsageError("There is no image to measure. Generate some, or name a folder with some.")
-    for start in range(0, len(images), _BATCH):
-        block = torch.from_numpy(np.array(images[start : start + _BATCH]))
+    # 64 MB of float32 at a time: large images go through in smaller batches.
+    size = min(_BATCH, max(1, _VALUES_AT_ONCE // images[0].size))
+    for start in range(0, len(images), size):
+        block = torch.from_numpy(np.array(images[start : start + size]))
         yield block.permute(0, 3, 1, 2).float().div_(255)
 
 

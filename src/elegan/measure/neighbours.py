@@ -27,28 +27,56 @@ _IMAGES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class NearCopies:
-    """How many of the generated images lie nearer to a training image than unseen reals do.
+class Nearness:
+    """How near generated images, and unseen real ones, come to their nearest training image.
 
     Attributes:
-        threshold: the distance below which 1 % of unseen real images find a training neighbour.
-        count: generated images below it.
-        share: of those examined; about 0.01 when nothing is copied.
-        examined: how many generated images were looked at.
+        median: the median distance of the generated images.
+        usual: the median distance of the unseen real images.
+        threshold: the distance that 1 % of the unseen real images stay below.
+        copies: generated images below it.
+        share: of the generated images below it; about 0.01 when nothing is copied.
+        expected: the same share of the unseen real images.
+        rows: the nearest training image of each generated image.
+        usual_rows: the nearest training image of each unseen real image.
     """
 
+    median: float
+    usual: float
     threshold: float
-    count: int
+    copies: int
     share: float
-    examined: int
+    expected: float
+    rows: NDArray[np.int64]
+    usual_rows: NDArray[np.int64]
 
 
-def near_copies(generated: NDArray[np.float64], unseen: NDArray[np.float64]) -> NearCopies:
-    """Judges distances to the nearest training image, of generated and of unseen real images."""
-    threshold = float(np.quantile(unseen, EXPECTED_SHARE))
-    count = int((generated < threshold).sum())
-    return NearCopies(
-        threshold=threshold, count=count, share=count / len(generated), examined=len(generated)
+def nearness(
+    generated: NDArray[np.float32],
+    unseen: NDArray[np.float32],
+    training: NDArray[np.float32],
+    own: NDArray[np.int64] | None = None,
+) -> Nearness:
+    """Compares distances to the nearest training image, all in the same space [N, D].
+
+    Args:
+        generated: generated images.
+        unseen: real images that were not trained on.
+        training: training images.
+        own: when `unseen` are training images after all, their rows, which are passed over.
+    """
+    distances, rows = nearest(generated, training)
+    usual, usual_rows = nearest(unseen, training, own)
+    threshold = float(np.quantile(usual, EXPECTED_SHARE))
+    return Nearness(
+        median=float(np.median(distances)),
+        usual=float(np.median(usual)),
+        threshold=threshold,
+        copies=int((distances < threshold).sum()),
+        share=float((distances < threshold).mean()),
+        expected=float((usual < threshold).mean()),
+        rows=rows,
+        usual_rows=usual_rows,
     )
 
 

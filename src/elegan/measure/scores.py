@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,9 @@ from elegan.measure.features import Extractor
 from elegan.measure.frechet import fit_gaussian, frechet_distance
 from elegan.measure.kernel import kernel_distance
 from elegan.measure.manifold import manifold_scores
-from elegan.measure.neighbours import near_copies, nearest, small_pixels
+from elegan.measure.neighbours import Nearness, nearness, small_pixels
 from elegan.measure.score_table import METRICS, format_scores
+from elegan.measure.sides import Floor, Side, draw, floor_of, see
 
 __all__ = ["METRICS", "evaluate", "format_scores"]
 
@@ -27,34 +26,6 @@ NEIGHBOUR_COUNT = 2_000
 
 ENOUGH = 2_000
 """With fewer images the Fréchet distance is mostly its bias, and a note says so."""
-
-_REMEMBERED = 4
-_memory: dict[tuple[str, bytes], _Side] = {}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Side:
-    """One set of images as the extractor sees it."""
-
-    images: NDArray[np.uint8]
-    features: NDArray[np.float32]
-    probabilities: NDArray[np.float32] | None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def take(self, rows: NDArray[np.int64]) -> _Side:
-        chosen = None if self.probabilities is None else self.probabilities[rows]
-        return _Side(images=self.images[rows], features=self.features[rows], probabilities=chosen)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Floor:
-    """Real images in the place of the generated ones, and what they are compared with."""
-
-    unseen: _Side
-    against: _Side
-    source: str
 
 
 def evaluate(
@@ -88,21 +59,18 @@ def evaluate(
     """
     _check(generated, reference, held_out)
     random = np.random.default_rng(seed)
-    samples = _see(generated, extractor, remember=False)
-    real = _see(reference, extractor)
-    floor = _floor(real, held_out, extractor, len(samples), random)
+    samples = see(generated, extractor, remember=False)
+    real = see(reference, extractor)
+    floor = floor_of(real, held_out, extractor, len(samples), random)
     count = min(MANIFOLD_COUNT, len(samples), len(floor.unseen), len(floor.against))
-    looked_at = _draw(samples, NEIGHBOUR_COUNT, random)
-    own = None
-    if held_out is None:
-        own = np.sort(random.choice(len(real), min(NEIGHBOUR_COUNT, len(real)), replace=False))
-        unseen = real.take(own)
-    else:
-        unseen = _draw(floor.unseen, NEIGHBOUR_COUNT, random)
-    neighbours = _neighbours(looked_at, unseen, real, own)
-    labels = (extractor.classes, reference_labels)
-    classes = _classes(samples, neighbours.rows, labels)
-    floor_classes = _classes(floor.unseen, neighbours.unseen_rows, labels)
+    looked_at = draw(len(samples), NEIGHBOUR_COUNT, random)
+    near = _neighbours(
+        (generated[looked_at], samples.features[looked_at]),
+        None if held_out is None else (held_out, see(held_out, extractor).features),
+        (reference, real.features),
+        random,
+    )
+    naming = (extractor.classes, reference_labels)
     return {
         "extractor": {
             "name": extractor.name,
@@ -115,29 +83,31 @@ def evaluate(
             "floor": len(floor.unseen),
             "precision_to_coverage": count,
             "neighbours": len(looked_at),
-            **neighbours.counts,
+            **{f"near_copies_{space}": found.copies for space, found in near.items()},
         },
         "seed": seed,
         **_distances(samples, real, extractor.name, count, seed),
-        **classes,
-        **neighbours.scores,
-        "reference_thresholds": neighbours.thresholds,
+        **_classes(samples, near["features"].rows, naming),
+        **{f"nearest_{space}": found.median for space, found in near.items()},
+        **{f"near_copies_{space}": found.share for space, found in near.items()},
+        "reference_thresholds": {space: found.threshold for space, found in near.items()},
         "floor_from": floor.source,
         "floor": {
             **_distances(floor.unseen, floor.against, extractor.name, count, seed),
-            **floor_classes,
-            **neighbours.floor,
+            **_classes(floor.unseen, near["features"].usual_rows, naming),
+            **{f"nearest_{space}": found.usual for space, found in near.items()},
+            **{f"near_copies_{space}": found.expected for space, found in near.items()},
         },
         "notes": _notes(samples, real, floor, held_out is None),
     }
 
 
 def _distances(
-    side: _Side, against: _Side, extractor: str, count: int, seed: int
+    side: Side, against: Side, extractor: str, count: int, seed: int
 ) -> dict[str, float]:
     kernel, deviation = kernel_distance(side.features, against.features, seed=seed)
     random = np.random.default_rng(seed)
-    balls = (_draw(part, count, random).features for part in (side, against))
+    balls = (part.features[draw(len(part), count, random)] for part in (side, against))
     return {
         f"FD-{extractor}": frechet_distance(
             fit_gaussian(side.features), fit_gaussian(against.features)
@@ -148,51 +118,26 @@ def _distances(
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Neighbours:
-    """Distances to the nearest training image: scores, their floor, and the rows found."""
-
-    scores: dict[str, float]
-    floor: dict[str, float]
-    counts: dict[str, int]
-    thresholds: dict[str, float]
-    rows: NDArray[np.int64]
-    unseen_rows: NDArray[np.int64]
+_Seen = tuple[NDArray[np.uint8], NDArray[np.float32]]
+"""Images and their features."""
 
 
 def _neighbours(
-    samples: _Side, unseen: _Side, real: _Side, own: NDArray[np.int64] | None
-) -> _Neighbours:
-    scores, floor, counts, thresholds = {}, {}, {}, {}
-    rows = unseen_rows = np.zeros(0, np.int64)
-    for name in ("pixels", "features"):
-        if name == "pixels":
-            wanted, known, database = (
-                small_pixels(side.images) for side in (samples, unseen, real)
-            )
-        else:
-            wanted, known, database = (side.features for side in (samples, unseen, real))
-        distances, rows = nearest(wanted, database)
-        usual, unseen_rows = nearest(known, database, own)
-        copies, expected = near_copies(distances, usual), near_copies(usual, usual)
-        scores[f"nearest_{name}"] = float(np.median(distances))
-        floor[f"nearest_{name}"] = float(np.median(usual))
-        scores[f"near_copies_{name}"] = copies.share
-        floor[f"near_copies_{name}"] = expected.share
-        counts[f"near_copies_{name}"] = copies.count
-        thresholds[name] = copies.threshold
-    return _Neighbours(
-        scores=scores,
-        floor=floor,
-        counts=counts,
-        thresholds=thresholds,
-        rows=rows,
-        unseen_rows=unseen_rows,
-    )
+    samples: _Seen, held_out: _Seen | None, reference: _Seen, random: np.random.Generator
+) -> dict[str, Nearness]:
+    """Returns how near the samples come to the reference, in `pixels` and in `features`."""
+    source = reference if held_out is None else held_out
+    chosen = draw(len(source[0]), NEIGHBOUR_COUNT, random)
+    own = chosen if held_out is None else None
+    pixels = (samples[0], source[0][chosen], reference[0])
+    return {
+        "pixels": nearness(*(small_pixels(images) for images in pixels), own=own),
+        "features": nearness(samples[1], source[1][chosen], reference[1], own),
+    }
 
 
 def _classes(
-    side: _Side,
+    side: Side,
     rows: NDArray[np.int64],
     labels: tuple[tuple[str, ...], NDArray[np.int64] | None],
 ) -> dict[str, Any]:
@@ -222,46 +167,7 @@ def _classes(
     return scores
 
 
-def _floor(
-    real: _Side,
-    held_out: NDArray[np.uint8] | None,
-    extractor: Extractor,
-    generated: int,
-    random: np.random.Generator,
-) -> _Floor:
-    if held_out is not None:
-        # As many as were generated: the Fréchet distance falls as images are added.
-        unseen = _draw(_see(held_out, extractor), generated, random)
-        return _Floor(unseen=unseen, against=real, source=f"{len(unseen):,} held-out images")
-    order = random.permutation(len(real))
-    half = len(real) // 2
-    unseen = real.take(np.sort(order[:half][:generated]))
-    against = real.take(np.sort(order[half:]))
-    source = f"{len(unseen):,} reference images against {len(against):,} others"
-    return _Floor(unseen=unseen, against=against, source=source)
-
-
-def _see(images: NDArray[np.uint8], extractor: Extractor, *, remember: bool = True) -> _Side:
-    if not remember:
-        features, probabilities = extractor.measure(images)
-        return _Side(images=images, features=features, probabilities=probabilities)
-    pixels = hashlib.blake2b(np.ascontiguousarray(images).data, digest_size=16).digest()
-    key = (extractor.sha256, pixels)
-    if key not in _memory:
-        side = _see(images, extractor, remember=False)
-        while len(_memory) >= _REMEMBERED:
-            _memory.pop(next(iter(_memory)))
-        _memory[key] = side
-    return _memory[key]
-
-
-def _draw(side: _Side, limit: int, random: np.random.Generator) -> _Side:
-    if len(side) <= limit:
-        return side
-    return side.take(np.sort(random.choice(len(side), limit, replace=False)))
-
-
-def _notes(samples: _Side, real: _Side, floor: _Floor, halves: bool) -> list[str]:
+def _notes(samples: Side, real: Side, floor: Floor, halves: bool) -> list[str]:
     notes = []
     if halves:
         notes.append(

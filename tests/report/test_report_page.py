@@ -123,15 +123,14 @@ def test_markup_in_names_stays_text(run: Path, place: str) -> None:
     elif place == "setting":
         edit(run / "settings.json", **{evil: evil}, data=evil, preset=evil)
     elif place == "name":
-        run = run.rename(run.with_name("<b>&\"'"))
+        run = run.rename(run.with_name(evil))
     else:
         tick = {"event": "tick", "images": 5, "health": evil, "alarms": [evil], evil: 1}
         tick |= {"losses": {evil: 1.0}, "signals": {evil: 2.0}}
         (run / "events.jsonl").write_text(json.dumps(tick) + "\n")
     page = page_of(run)
     assert "onerror" not in [name for name, _ in page.attributes]
-    assert "b" not in page.elements or place != "name" or "<b>&\"'" in page.text
-    assert (evil if place != "name" else "<b>&\"'") in page.text
+    assert evil in page.text
 
 
 @pytest.mark.parametrize(

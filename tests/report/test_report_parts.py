@@ -14,7 +14,7 @@ from PIL import Image
 from elegan.report.charts import charts, event_marks, is_distance, marks_key, record
 from elegan.report.collect import collect
 from elegan.report.pictures import embed
-from elegan.report.scores import class_shares, protocol, score_rows
+from elegan.report.scores import class_shares, headline, protocol, score_rows
 from elegan.report.words import (
     alarm_spans,
     commands,
@@ -118,10 +118,17 @@ def test_distances_are_known_by_name() -> None:
 
 def test_each_score_stands_beside_its_floor(run: Path) -> None:
     rows = {row.name: row for row in score_rows(collect(run).scores)}
-    assert list(rows) == ["FD-digits", "KID-digits", "precision", "recall"]
+    assert list(rows) == ["FD-digits", "KID-digits", "precision", "recall", "near copies pixels"]
     assert (rows["FD-digits"].value, rows["FD-digits"].floor) == (3.21, 0.031)
-    assert rows["FD-digits"].better == "lower"
-    assert rows["recall"].better == "higher"
+    assert rows["FD-digits"].meaning.startswith("lower is better")
+    assert rows["KID-digits"].deviation == 0.0003
+    assert rows["near copies pixels"].meaning
+
+
+def test_the_headline_is_a_distance_with_precision_and_recall(run: Path) -> None:
+    rows = score_rows(collect(run).scores)
+    assert [row.name for row in headline(rows)] == ["FD-digits", "precision", "recall"]
+    assert [row.name for row in headline(score_rows({"PSNR": 30.0}))] == ["PSNR"]
 
 
 def test_what_is_not_a_finite_score_is_no_row() -> None:
@@ -129,14 +136,20 @@ def test_what_is_not_a_finite_score_is_no_row() -> None:
     assert score_rows(scores) == []
 
 
-def test_protocol_holds_the_counts_and_shortens_hashes(run: Path) -> None:
-    shown = dict(protocol(collect(run).scores))
-    assert shown["generated count"] == "10,000"
-    assert shown["extractor, sha256"] == "0f0f0f0f0f0f…"
+def test_protocol_says_counts_extractor_and_notes(run: Path) -> None:
+    said = " ".join(protocol(collect(run).scores))
+    assert "10,000 generated images against 60,000 real ones." in said
+    assert "Extractor: digits, SHA-256 0f0f0f0f0f0f." in said
+    assert "Taken after 1,200,000 training images." in said
+    assert said.endswith("The floor is a little too high.")
+    assert protocol({"counts": None, "extractor": "digits", "notes": "x"}) == []
 
 
 def test_class_shares_take_names_from_the_data() -> None:
-    scores = {"class_frequencies": [0.25, 0.75], "floor": {"class_frequencies": [0.5, 0.5]}}
+    scores = {
+        "class_frequencies": {"0": 0.25, "1": 0.75},
+        "floor": {"class_frequencies": {"0": 0.5, "1": 0.5}},
+    }
     cat, dog = class_shares(scores, ["cat", "dog"])
     assert (cat.name, cat.generated, cat.real) == ("cat", 0.25, 0.5)
     assert dog.name == "dog"

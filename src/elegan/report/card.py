@@ -90,19 +90,18 @@ def _scores(facts: RunFacts) -> list[str]:
     if not rows:
         return ["None were measured."]
     table = _table(
-        ("Score", "This model", "Real against real", "Better"),
+        ("Score", "This model", "Real against real", "Meaning"),
         [
             (
                 row.name,
                 compact(row.value),
                 "" if row.floor is None else compact(row.floor),
-                row.better,
+                row.meaning,
             )
             for row in rows
         ],
     )
-    about = ", ".join(f"{name} {value}" for name, value in protocol(facts.scores))
-    return [table, f"Measured with {_plain(about)}." if about else ""]
+    return [table, _plain(" ".join(protocol(facts.scores)))]
 
 
 def _limits(facts: RunFacts) -> list[str]:

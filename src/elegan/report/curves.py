@@ -85,10 +85,10 @@ def line_chart(
     values = [y for one in series for y in one.y if math.isfinite(y)]
     if not values:
         return ""
-    positive = [y for y in values if y > 0]
+    positive = [y for y in (*values, floor or 0.0) if y > 0]
     log_y = log_y and bool(positive) and max(positive) > LEAST_LOG_RATIO * min(positive)
     if log_y:
-        values = positive
+        values = [y for y in values if y > 0]
     bounds = [*values, *(y_range or ())]
     if floor is not None and (floor > 0 or not log_y):
         bounds.append(floor)

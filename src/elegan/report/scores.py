@@ -1,51 +1,30 @@
 """Turns `scores.json` into rows to show: every score beside what real data scores itself."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elegan.report.collect import find, finite, flatten
+from elegan.measure.score_table import METRICS
+from elegan.report.collect import finite
 
-# What each score means to a person, and which way is better; by the start of its name, in order.
-MEANINGS = (
-    ("fd", "lower", "distance between samples and real images, as sets of features"),
-    ("kid", "lower", "the same by a kernel; fair to small numbers of samples"),
-    ("precision", "higher", "share of samples that lie among real images"),
-    ("recall", "higher", "share of real images that lie among samples"),
-    ("density", "higher", "how thickly real images surround the samples"),
-    ("coverage", "higher", "share of real images with a sample next to them"),
-    ("duplicate", "lower", "share of samples that nearly repeat another sample"),
-    ("nearest", "", "distance to the most similar training image; near 0 is a copy"),
-)
-# Not scores: how the scores were made.
-PROTOCOL = (
-    "data",
-    "extractor",
-    "model_sha256",
-    "images_seen",
-    "generated",
-    "reference",
-    "held_out",
-    "seed",
-    "count",
-    "dimension",
-    "sha256",
-)
-HASH = re.compile("[0-9a-f]{40,}")
+# Numbers in scores.json that say how it was made.
+PROTOCOL = ("seed", "images_seen")
+DEVIATION = "_deviation"
+HEADLINE = ("FD", "precision", "recall")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRow:
     """One score: `floor` is the same measured between real images and other real images.
 
-    `better` is "lower", "higher" or "" where neither is.
+    `deviation` is its standard deviation where one was measured; `meaning` says which way is
+    better and what it is, "" for a score that the measures do not know.
     """
 
     name: str
     value: float
     floor: float | None
-    better: str
+    deviation: float | None
     meaning: str
 
 
@@ -59,89 +38,70 @@ class ClassShare:
 
 
 def score_rows(scores: Mapping[str, Any]) -> list[ScoreRow]:
-    """Returns a row for every finite number in `scores` that is a score, in its order.
-
-    Nested groups are shown under dotted names. What describes the protocol (counts, seeds,
-    hashes) and the `floor` group itself are no rows.
-    """
-    floors = scores.get("floor")
-    floor_values = dict(flatten(floors)) if isinstance(floors, Mapping) else {}
-    rows = []
-    for name, value in flatten(scores):
-        parts = name.lower().split(".")
-        if parts[0] in ("floor", "class_frequencies", "environment", "extractor"):
-            continue
-        if any(part == word or part.startswith(f"{word}_") for part in parts for word in PROTOCOL):
-            continue
-        number = finite(value)
-        if number is None:
-            continue
-        better, meaning = _meaning(parts[-1])
-        if not meaning and len(parts) > 1:
-            better, meaning = _meaning(parts[0])
-        rows.append(
-            ScoreRow(
-                name=name.replace("_", " ").replace(".", ", "),
-                value=number,
-                floor=finite(floor_values.get(name)),
-                better=better,
-                meaning=meaning,
-            )
-        )
-    return rows
-
-
-def protocol(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Returns what makes the scores comparable: extractor, counts, seed; (name, value) pairs."""
-    shown = []
-    for name, value in flatten(scores):
-        parts = name.lower().split(".")
-        if parts[0] in ("floor", "class_frequencies"):
-            continue
-        about = parts[0] == "extractor" or any(
-            part == word or part.startswith(f"{word}_") for part in parts for word in PROTOCOL
-        )
-        if about and isinstance(value, str | int | float):
-            text = f"{value:,}" if isinstance(value, int) else str(value)
-            # The first digits of a hash are enough to see that two differ.
-            text = f"{text[:12]}…" if HASH.fullmatch(text) else text
-            shown.append((name.replace("_", " ").replace(".", ", "), text))
-    return shown
-
-
-def class_shares(scores: Mapping[str, Any], classes: Sequence[Any] = ()) -> list[ClassShare]:
-    """Returns the share of each class among samples; empty when the scores do not hold it.
-
-    Accepts a mapping of class name to share and a list by class index; `classes` names the
-    latter.
-    """
-    generated = scores.get("class_frequencies")
-    reference = find(scores, "reference_class_frequencies", "real_class_frequencies")
-    floor = scores.get("floor")
-    if reference is None and isinstance(floor, Mapping):
-        reference = floor.get("class_frequencies")
-    real = dict(_named(reference, classes))
+    """Returns a row for every finite score at the top level of `scores`, in its order."""
+    floor = _mapping(scores, "floor")
     return [
-        ClassShare(name=name, generated=share, real=real.get(name))
-        for name, share in _named(generated, classes)
+        ScoreRow(
+            name=name.replace("_", " "),
+            value=value,
+            floor=finite(floor.get(name)),
+            deviation=finite(scores.get(f"{name}{DEVIATION}")),
+            meaning=METRICS.get(name.split("-")[0], ""),
+        )
+        for name, raw in scores.items()
+        if (value := finite(raw)) is not None
+        and name not in PROTOCOL
+        and not name.endswith(DEVIATION)
     ]
 
 
-def _named(shares: object, classes: Sequence[Any]) -> list[tuple[str, float]]:
-    if isinstance(shares, Mapping):
-        pairs = [(str(name), finite(share)) for name, share in shares.items()]
-    elif isinstance(shares, list):
-        names = [str(name) for name in classes]
-        if len(names) != len(shares):
-            names = [str(index) for index in range(len(shares))]
-        pairs = [(name, finite(share)) for name, share in zip(names, shares, strict=True)]
-    else:
-        pairs = []
-    return [(name, share) for name, share in pairs if share is not None]
+def headline(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Returns the few rows to show large: a distance, precision and recall; else the first."""
+    chosen = [row for row in rows if row.name.split("-")[0] in HEADLINE]
+    return chosen[:3] or list(rows[:3])
 
 
-def _meaning(name: str) -> tuple[str, str]:
-    for start, better, meaning in MEANINGS:
-        if name.startswith(start):
-            return better, meaning
-    return "", ""
+def protocol(scores: Mapping[str, Any]) -> list[str]:
+    """Returns sentences on how the scores were made: what makes them comparable."""
+    counts, extractor = _mapping(scores, "counts"), _mapping(scores, "extractor")
+    generated, reference = finite(counts.get("generated")), finite(counts.get("reference"))
+    said = []
+    if generated is not None and reference is not None:
+        said.append(f"{generated:,.0f} generated images against {reference:,.0f} real ones.")
+    if scores.get("floor_from"):
+        said.append(f"Real against real: {scores['floor_from']}.")
+    if extractor.get("name"):
+        # The first digits of a hash are enough to see that two differ.
+        digest = str(extractor.get("sha256", ""))[:12]
+        said.append(f"Extractor: {extractor['name']}{f', SHA-256 {digest}' if digest else ''}.")
+    if (seed := finite(scores.get("seed"))) is not None:
+        said.append(f"Seed {seed:.0f}.")
+    if (seen := finite(scores.get("images_seen"))) is not None:
+        said.append(f"Taken after {seen:,.0f} training images.")
+    notes = scores.get("notes")
+    return said + ([str(note) for note in notes] if isinstance(notes, list) else [])
+
+
+def class_shares(scores: Mapping[str, Any], classes: Sequence[str] = ()) -> list[ClassShare]:
+    """Returns the share of each class among samples; empty when the scores do not hold it.
+
+    Args:
+        classes: the data's names, for scores that name classes by their index.
+    """
+    generated = _mapping(scores, "class_frequencies")
+    real = _mapping(_mapping(scores, "floor"), "class_frequencies")
+    by_index = all(name.isdecimal() and int(name) < len(classes) for name in generated)
+    return [
+        ClassShare(
+            name=classes[int(name)] if by_index else name,
+            generated=share,
+            real=finite(real.get(name)),
+        )
+        for name, value in generated.items()
+        if (share := finite(value)) is not None
+    ]
+
+
+def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}

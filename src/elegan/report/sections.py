@@ -7,7 +7,7 @@ from pathlib import Path
 from elegan.report.collect import RunFacts, Sample, find, flatten
 from elegan.report.curves import compact
 from elegan.report.pictures import embed
-from elegan.report.scores import ScoreRow, class_shares, protocol, score_rows
+from elegan.report.scores import ScoreRow, class_shares, headline, protocol, score_rows
 from elegan.report.tables import MOST_ROWS, data_table, key_table, more_note, skipped_table
 from elegan.report.words import (
     alarm_spans,
@@ -85,8 +85,7 @@ def scores_section(facts: RunFacts) -> str:
         if floors
         else ""
     )
-    about = ", ".join(f"{name} {value}" for name, value in protocol(facts.scores))
-    how = f'<p class="small">Measured with {escape(about)}.</p>' if about else ""
+    how = f'<p class="small">{escape(" ".join(protocol(facts.scores)))}</p>'
     return f'<div class="beside"><div>{table}{note}{how}</div>{_shares(facts)}</div>'
 
 
@@ -202,26 +201,23 @@ def _picture(path: Path, width: int, alt: str, kind: str) -> str:
 
 
 def _headline_scores(rows: list[ScoreRow]) -> str:
-    shown = [row for row in rows if row.better][:3]
-    if not shown:
-        return ""
     items = []
-    for row in shown:
+    for row in headline(rows):
         floor = "" if row.floor is None else f"<small>real {compact(row.floor)}</small>"
         items.append(f"<div><dt>{escape(row.name)}</dt><dd>{compact(row.value)}{floor}</dd></div>")
-    return f'<dl class="headline">{"".join(items)}</dl>'
+    return f'<dl class="headline">{"".join(items)}</dl>' if items else ""
 
 
 def _score_row(row: ScoreRow, floors: bool) -> str:
     floor = "" if row.floor is None else compact(row.floor)
     floor_cell = f'<td class="number">{floor}</td>' if floors else ""
-    better = f"{row.better} is better" if row.better else ""
-    about = "; ".join(text for text in (row.meaning, better) if text)
+    deviation = "" if row.deviation is None else f" <small>± {compact(row.deviation)}</small>"
     # A line of its own: beside the numbers it would be a column of single words on a phone.
-    about_row = f'<tr class="about"><td colspan="3">{escape(about)}</td></tr>' if about else ""
+    about = f'<tr class="about"><td colspan="3">{escape(row.meaning)}</td></tr>'
     return (
-        f'<tbody><tr><th scope="row">{escape(row.name)}</th>'
-        f'<td class="number"><b>{compact(row.value)}</b></td>{floor_cell}</tr>{about_row}</tbody>'
+        f'<tbody><tr><th scope="row">{escape(row.name)}</th><td class="number">'
+        f"<b>{compact(row.value)}</b>{deviation}</td>{floor_cell}</tr>"
+        f"{about if row.meaning else ''}</tbody>"
     )
 
 

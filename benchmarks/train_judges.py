@@ -2,21 +2,21 @@
 
     python benchmarks/train_judges.py digits fashion
 
-Reads MNIST and Fashion-MNIST from $ELEGAN_DATA; writes NAME.safetensors and NAME.json beside
-`elegan/measure/judge.py`. A classifier alone forgets what its classes do not need, until each class
-is one point and a generator with one sample a class looks perfect. So a linear decoder, trained
-with it and thrown away, must also redraw the picture at a quarter of its pixels from the features.
+Reads MNIST and Fashion-MNIST as every verb does (`$ELEGAN_DATA`, cache, download); writes
+NAME.safetensors and NAME.json to `elegan/measure/weights`.
+
+A classifier alone forgets what its classes do not need, until each class is one point and a
+generator with one sample a class looks perfect. So a linear decoder, trained with it and thrown
+away, must also redraw the picture at a quarter of its pixels from the features.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import gzip
 import hashlib
 import json
 import math
-import os
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -28,6 +28,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elegan.data import open_data
 from elegan.measure.judge import FEATURES, Judge
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "elegan" / "measure" / "weights"
@@ -35,7 +36,11 @@ WEIGHTS = Path(__file__).parents[1] / "src" / "elegan" / "measure" / "weights"
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How one judge is trained. Angles in degrees, shifts and bends in pixels, the rest ratios."""
+    """How one judge is trained. Angles in degrees, shifts and bends in pixels, the rest ratios.
+
+    Clothes are centred and upright in their pictures: moved as freely as digits, they cost this
+    small network one percent of its accuracy.
+    """
 
     data: str
     licence: str
@@ -70,27 +75,24 @@ RECIPES = {
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         ),
-        rotation=4.0,
-        zoom=0.08,
-        shear=0.05,
-        shift=2.0,
-        bend=0.5,
+        epochs=22,
+        redraw=0.2,
+        rotation=0.0,
+        zoom=0.04,
+        shear=0.0,
+        shift=1.0,
+        bend=0.0,
         flip=True,
-        erase=0.5,
+        erase=0.2,
     ),
 }
 
 
 def read(data: str, split: str) -> tuple[Tensor, Tensor]:
     """Returns (images float32 [N, 1, 28, 28] in [0, 1], labels int64 [N])."""
-    folder = Path(os.environ["ELEGAN_DATA"]) / data
-    stem = {"train": "train", "test": "t10k"}[split]
-    images = gzip.decompress((folder / f"{stem}-images-idx3-ubyte.gz").read_bytes())
-    labels = gzip.decompress((folder / f"{stem}-labels-idx1-ubyte.gz").read_bytes())
-    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28)
-    return torch.tensor(pixels) / 255, torch.tensor(
-        np.frombuffer(labels, np.uint8, offset=8)
-    ).long()
+    opened = open_data(data, split=split)
+    images = torch.from_numpy(np.array(opened.images)).permute(0, 3, 1, 2).contiguous()
+    return images.float() / 255, torch.from_numpy(np.array(opened.labels))
 
 
 def augment(images: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:

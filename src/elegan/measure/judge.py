@@ -28,7 +28,7 @@ class Judge(nn.Module):
     """A residual classifier of 28x28 gray images, about 230,000 parameters.
 
     The penultimate layer is a batch-normalised linear map without an activation: dense, smooth
-    and, over the training set, of mean 0 and variance 1 in each dimension. The total variance of
+    and, over the training set, of variance 1 in each dimension. The total variance of
     the real data is therefore `FEATURES`, which fixes the scale of the distances measured on it.
     """
 

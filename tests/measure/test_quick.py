@@ -1,0 +1,85 @@
+"""Quick signals: a collapsed, a copied, a one-sided and a healthy set of samples."""
+
+import numpy as np
+import pytest
+
+from elegan.errors import EleganError
+from elegan.measure.quick import prepare_reference, quick_signals
+
+
+def blobs(count, seed, size=28, channels=1, right=1.0):
+    """Bright discs on black, each with its own place and radius."""
+    random = np.random.default_rng(seed)
+    row = random.uniform(0.2, 0.8, (count, 1, 1))
+    column = random.uniform(0.2, 0.2 + 0.6 * right, (count, 1, 1))
+    radius = random.uniform(0.1, 0.3, (count, 1, 1))
+    y, x = np.mgrid[0 : 1 : size * 1j, 0 : 1 : size * 1j]
+    apart = np.hypot(y - row, x - column) / radius
+    image = 255 / (1 + np.exp(12 * (apart - 1)))
+    return image[..., None].repeat(channels, axis=3).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return prepare_reference(blobs(3000, 0), blobs(500, 1))
+
+
+def test_healthy_samples(reference):
+    signals = quick_signals(blobs(256, 2), reference)
+    assert signals["duplicates"] < 0.005
+    assert signals["nearest"] == pytest.approx(1, abs=0.2)
+    assert signals["coverage"] > 0.9
+
+
+def test_collapsed_samples(reference):
+    one = quick_signals(np.repeat(blobs(1, 2), 256, axis=0), reference)
+    assert one["duplicates"] == pytest.approx(1)
+    assert one["coverage"] < 0.2
+    four = quick_signals(np.tile(blobs(4, 2), (64, 1, 1, 1)), reference)
+    assert four["duplicates"] == pytest.approx(0.25, abs=0.02)
+    assert four["coverage"] < 0.3
+
+
+def test_copied_samples(reference):
+    copies = quick_signals(blobs(3000, 0)[:256], reference)
+    assert copies["nearest"] < 0.05
+    assert copies["coverage"] > 0.9
+
+
+def test_noise_is_far_from_the_data(reference):
+    noise = np.random.default_rng(0).integers(0, 256, (256, 28, 28, 1), dtype=np.uint8)
+    signals = quick_signals(noise, reference)
+    assert signals["nearest"] > 2
+    assert signals["coverage"] < 0.1
+
+
+def test_one_side_of_the_data_missing(reference):
+    signals = quick_signals(blobs(256, 2, right=0.4), reference)
+    assert signals["coverage"] < 0.75
+    assert signals["nearest"] < 1.3
+
+
+def test_without_held_out_images_the_training_images_do():
+    alone = prepare_reference(blobs(3000, 0))
+    assert quick_signals(blobs(256, 2), alone)["nearest"] == pytest.approx(1, abs=0.2)
+
+
+def test_order_of_the_training_images_does_not_matter():
+    images = blobs(3000, 0)
+    ordered = images[images.mean((1, 2, 3)).argsort()]
+    signals = quick_signals(blobs(256, 2), prepare_reference(ordered, blobs(500, 1)))
+    assert signals["coverage"] > 0.9
+
+
+def test_colour_and_large_images():
+    prepared = prepare_reference(blobs(300, 0, 64, 3), blobs(100, 1, 64, 3))
+    signals = quick_signals(blobs(64, 2, 64, 3), prepared)
+    assert signals["coverage"] > 0.85
+    assert all(isinstance(value, float) for value in signals.values())
+
+
+def test_fewest_images():
+    prepared = prepare_reference(blobs(2, 0))
+    assert all(np.isfinite(value) for value in quick_signals(blobs(2, 1), prepared).values())
+    with pytest.raises(EleganError, match="Add more"):
+        prepare_reference(blobs(1, 0))

@@ -90,7 +90,7 @@ def _scores(facts: RunFacts) -> list[str]:
     if not rows:
         return ["None were measured."]
     table = _table(
-        ("Score", "This model", "Real against real", "Meaning"),
+        ("Score", "This model", "Floor: real against real", "Meaning"),
         [
             (
                 row.name,
@@ -122,20 +122,20 @@ def _limits(facts: RunFacts) -> list[str]:
         )
     else:
         limits.append("How good it is was not measured: type `elegan evaluate`.")
-    for share in class_shares(facts.scores, class_names(facts)):
-        if (text := _uneven(share)) is not None:
-            limits.append(text)
+    uneven = _uneven(class_shares(facts.scores, class_names(facts)))
+    limits += [uneven] if uneven else []
     limits += [_plain(alarm) for alarm in (alarms(facts.ticks[-1]) if facts.ticks else [])]
     return limits
 
 
-def _uneven(share: ClassShare) -> str | None:
-    if not share.real or LEAST_SHARE <= share.generated / share.real <= MOST_SHARE:
-        return None
-    return (
-        f"Class {_plain(share.name)} makes up {100 * share.generated:.1f} % of its samples, "
-        f"{100 * share.real:.1f} % of the data."
-    )
+def _uneven(shares: Iterable[ClassShare]) -> str | None:
+    named = [
+        f"{_plain(share.name)} ({100 * share.generated:.1f} % of its samples, "
+        f"{100 * share.real:.1f} % of the data)"
+        for share in shares
+        if share.real and not LEAST_SHARE <= share.generated / share.real <= MOST_SHARE
+    ]
+    return f"It makes some classes too rarely or too often: {', '.join(named)}." if named else None
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

@@ -74,13 +74,13 @@ def scores_section(facts: RunFacts) -> str:
         return ""
     floors = any(row.floor is not None for row in rows)
     body = "".join(_score_row(row, floors) for row in rows)
-    floor_head = '<th class="number">Real against real</th>' if floors else ""
+    floor_head = '<th class="number">Floor: real against real</th>' if floors else ""
     table = (
         '<table class="scores"><thead><tr><th>Score</th>'
         f'<th class="number">This model</th>{floor_head}</tr></thead>{body}</table>'
     )
     note = (
-        "<p>Real against real is the same score between two sets of real images: the best that a "
+        "<p>The floor is the same score between two sets of real images: the best that a "
         "perfect generator could reach with as many samples.</p>"
         if floors
         else ""

@@ -85,8 +85,9 @@ def quick_signals(samples: NDArray[np.uint8], reference: QuickReference) -> dict
       generator that has collapsed to k equally frequent pictures is at 1 / k.
     - `nearest`, 0 upward: the median distance to the nearest training image, divided by that of
       unseen real images. About 1 is healthy. Below 0.5 more than half of the samples are nearer to
-      a training image than an unseen one would be, by a factor of two: copying. Above 2 the
-      samples do not look like the data yet.
+      a training image than an unseen one would be, by a factor of two: copying, or samples from
+      the simplest corner of the data only (nothing but the digit 1: 0.3), which `coverage` tells
+      apart. Above 2 the samples do not look like the data yet.
     - `coverage`, 0 to 1: the share of real images with a sample in the ball that reaches to their
       5th nearest real neighbour (Naeem et al. 2020), among as many reals as samples. A perfect
       generator has about 1 - 2^-5 = 0.97; below 0.5 whole regions of the data are missing.

@@ -104,6 +104,8 @@ class TrainSettings:
     limit: int | None = None
     """Use so many images only (per class where there are labels), drawn by the seed."""
     seed: int = 0
+    simultaneous: bool = False
+    """Both players move by the same discriminator: one pass serves both, which is faster."""
     conditional: bool = False
     """Train on the labels too, so that a class can be asked for."""
     resolution: int | None = None
@@ -144,6 +146,7 @@ PRESETS: dict[str, Preset] = {
         about="the article's two networks and rates, its defects corrected (docs/article.md)",
         values={
             "batch": 32,
+            "simultaneous": True,
             "network": {"name": "article"},
             "loss": {"adversarial": "non-saturating"},
             "optimizer": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},

@@ -97,7 +97,13 @@ def check_names(settings: TrainSettings) -> None:
     lookup(PRESETS, settings.preset, "preset")
     lookup(TASKS, settings.task, "task")
     lookup(PAIRS, settings.network.name, "network")
-    lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
+    loss = lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
+    if settings.simultaneous and not loss.one_pass:
+        able = ", ".join(name for name, one in ADVERSARIAL.items() if one.one_pass)
+        raise UsageError(
+            f"The loss '{settings.loss.adversarial}' cannot be used with --simultaneous, since it is"
+            f" flat for some fakes. Losses that can: {able}. Or type --no-simultaneous."
+        )
     validate(settings)
 
 

@@ -124,26 +124,57 @@ class Duel:
         seed_default(self.settings.seed, "step", batch.position, self.world.rank)
         with self.precision.autocast():
             fakes = task.generate(batch)
+        moves = self._at_once if self.settings.simultaneous else self._in_turn
+        found = moves(batch, fakes, progress, factor)
+        if found is None:
+            return False
+        losses, generator_losses = found
+        task.ema.update(batch.position + batch.whole, batch.whole)
+        self._add("discriminator", losses, task.discriminator)
+        self._add("generator", generator_losses, task.generator)
+        self._steps += 1
+        return True
 
+    def _in_turn(
+        self, batch: Batch, fakes: Tensor, progress: float, factor: float
+    ) -> tuple[Losses, Losses] | None:
+        """The discriminator moves, then the generator against the moved discriminator."""
+        task = self.task
         losses = task.discriminator_loss(batch, fakes.detach(), progress)
         if not task.discriminator.backward(losses):
-            return False
+            return None
         task.discriminator.step(factor)
         task.after_discriminator_step()
-
         # The discriminator only passes gradients on here; its own would be computed for nothing.
         task.discriminator.follow_gradients(False)
         generator_losses = task.generator_loss(batch, fakes)
         finite = task.generator.backward(generator_losses)
         task.discriminator.follow_gradients(True)
         if not finite:
-            return False
+            return None
         task.generator.step(factor)
-        task.ema.update(batch.position + batch.whole, batch.whole)
-        self._add("discriminator", losses, task.discriminator)
-        self._add("generator", generator_losses, task.generator)
-        self._steps += 1
-        return True
+        return losses, generator_losses
+
+    def _at_once(
+        self, batch: Batch, fakes: Tensor, progress: float, factor: float
+    ) -> tuple[Losses, Losses] | None:
+        """Both move by the same discriminator, which is passed through once instead of twice.
+
+        Its backward pass already holds each generated image's gradient of the discriminator's
+        loss; the generator's differs from it by one factor an image, which the task knows.
+        """
+        task = self.task
+        leaf = fakes.detach().requires_grad_()
+        losses, generator_losses, ratio = task.losses_at_once(batch, leaf, progress)
+        if not task.discriminator.backward(losses):
+            return None
+        assert leaf.grad is not None
+        if not task.generator.backward(generator_losses, through=(fakes, leaf.grad * ratio)):
+            return None
+        task.discriminator.step(factor)
+        task.after_discriminator_step()
+        task.generator.step(factor)
+        return losses, generator_losses
 
     # --- what happens now and then ----------------------------------------------------------
 

@@ -52,14 +52,24 @@ class Player:
         for kept, buffer in zip(self._kept, self._buffers, strict=True):
             buffer.copy_(kept)
 
-    def backward(self, losses: Mapping[str, Tensor]) -> bool:
+    def backward(
+        self, losses: Mapping[str, Tensor], through: tuple[Tensor, Tensor] | None = None
+    ) -> bool:
         """Computes gradients of `losses["loss"]`, averaged over processes.
+
+        Args:
+            losses: of this step.
+            through: (outputs of this network, the loss's gradients by them) where those are known
+                already; the loss itself is then only recorded.
 
         Returns:
             Whether loss and gradients are finite. Where they are not, nothing must be applied.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()
+        if through is None:
+            losses["loss"].backward()
+        else:
+            through[0].backward(through[1].to(through[0].dtype))
         gradients = [one.grad for one in self.parameters if one.grad is not None]
         loss = losses["loss"].detach().clone()
         distributed.average([*gradients, loss])  # the loss too: all processes judge alike

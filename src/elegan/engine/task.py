@@ -38,6 +38,16 @@ class Task(Protocol):
         """Returns the generator's losses on `fakes`, through which gradients flow."""
         ...
 
+    def losses_at_once(
+        self, batch: Batch, fakes: Tensor, progress: float
+    ) -> tuple[Losses, Losses, Tensor]:
+        """Returns both players' losses from one pass, and a ratio [N, 1, 1, 1].
+
+        The ratio turns the gradient of the discriminator's loss by each of `fakes` (a leaf that
+        requires gradients) into that of the generator's loss.
+        """
+        ...
+
     def after_discriminator_step(self) -> None:
         """Called after each of the discriminator's steps (weight clipping, for example)."""
         ...

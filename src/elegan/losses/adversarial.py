@@ -22,12 +22,15 @@ class AdversarialLoss:
         discriminator: (real logits [N], fake logits [N]) -> scalar the discriminator minimises.
         generator: (real logits [N], fake logits [N]) -> scalar the generator minimises.
         relativistic: whether the generator's side reads the real logits.
+        one_pass: whether the discriminator's loss has a slope at every fake logit, so that one
+            backward pass can serve both players (`simultaneous`).
         source: where the equations stand.
     """
 
     discriminator: LogitLoss
     generator: LogitLoss
     relativistic: bool = False
+    one_pass: bool = False
     source: str
 
 
@@ -43,12 +46,14 @@ def _binary_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
 ADVERSARIAL["minimax"] = AdversarialLoss(
     discriminator=_binary_cross_entropy,
     generator=lambda real, fake: -softplus(fake).mean(),
+    one_pass=True,
     source="Goodfellow et al. 2014, eq. 1: the generator minimises log(1 - D(G(z)))",
 )
 
 ADVERSARIAL["non-saturating"] = AdversarialLoss(
     discriminator=_binary_cross_entropy,
     generator=lambda real, fake: softplus(-fake).mean(),
+    one_pass=True,
     source="Goodfellow et al. 2014, section 3: the generator maximises log D(G(z))",
 )
 
@@ -74,6 +79,7 @@ ADVERSARIAL["relativistic-pair"] = AdversarialLoss(
     discriminator=lambda real, fake: softplus(fake - real).mean(),
     generator=lambda real, fake: softplus(real - fake).mean(),
     relativistic=True,
+    one_pass=True,
     source="Jolicoeur-Martineau 2018; Huang et al. 2024, eq. 2",
 )
 
@@ -85,5 +91,6 @@ ADVERSARIAL["relativistic-average"] = AdversarialLoss(
         softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()
     ),
     relativistic=True,
+    one_pass=True,
     source="Jolicoeur-Martineau 2018, eq. 7 and 8",
 )

@@ -91,8 +91,30 @@ class Generate:
 
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """The adversarial loss on one forward of real and generated images, plus penalties."""
+        return self._discriminator_loss(batch, fakes, progress)[0]
+
+    def losses_at_once(
+        self, batch: Batch, fakes: Tensor, progress: float
+    ) -> tuple[Losses, Losses, Tensor]:
+        """Both losses from one pass; see `engine.task.Task`.
+
+        No layer of the discriminators mixes the images of a batch, so by the chain rule the two
+        gradients of an image differ by the ratio of the losses' derivatives by its logit.
+        """
+        losses, real, fake = self._discriminator_loss(batch, fakes, progress)
+        generator = self.loss.generator(real.detach(), fake)
+        (by_discriminator,) = torch.autograd.grad(losses["loss"], fake, retain_graph=True)
+        (by_generator,) = torch.autograd.grad(generator, fake, retain_graph=True)
+        ratio = (by_generator / by_discriminator).view(-1, 1, 1, 1)
+        return losses, {"loss": generator.detach()}, ratio
+
+    def _discriminator_loss(
+        self, batch: Batch, fakes: Tensor, progress: float
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Returns the losses and the logits [N] of real and generated images."""
         with self.precision.autocast():
             real, fake = self._both(batch, fakes)
+        fakes = fakes.detach()  # penalties move the discriminator only
         losses = {"loss": self.loss.discriminator(real, fake)}
         record = losses["loss"].detach()
         for name, penalty in self._penalties(batch, fakes, real, fake, progress).items():
@@ -100,7 +122,7 @@ class Generate:
             losses[name] = penalty.detach()
         losses["adversarial"] = record
         losses["fooled"] = (fake > real).float().mean().detach()
-        return losses
+        return losses, real, fake
 
     def generator_loss(self, batch: Batch, fakes: Tensor) -> Losses:
         """The generator's side; a relativistic loss looks at the real images again."""

@@ -76,7 +76,7 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
     check_names(settings)
     data = load_data(settings)
     precision = choose(settings.device, settings.precision)
-    batches, make_task = _prepare(settings, data, precision, distributed.World())
+    batches, make_task = prepare(settings, data, precision, distributed.World())
     task = make_task()
     stop = settings.images or (settings.epochs and _from_epochs(settings, batches))
     return {
@@ -101,8 +101,8 @@ def check_names(settings: TrainSettings) -> None:
     if settings.simultaneous and not loss.one_pass:
         able = ", ".join(name for name, one in ADVERSARIAL.items() if one.one_pass)
         raise UsageError(
-            f"The loss '{settings.loss.adversarial}' cannot be used with --simultaneous, since it is"
-            f" flat for some fakes. Losses that can: {able}. Or type --no-simultaneous."
+            f"The loss '{settings.loss.adversarial}' cannot be used with --simultaneous, since it"
+            f" is flat for some fakes. Losses that can: {able}. Or type --no-simultaneous."
         )
     validate(settings)
 
@@ -139,7 +139,7 @@ def _train_in(
     folder: RunFolder, settings: TrainSettings, data: ImageData, world: distributed.World
 ) -> None:
     precision = choose(settings.device, settings.precision)
-    batches, make_task = _prepare(settings, data, precision, world)
+    batches, make_task = prepare(settings, data, precision, world)
     found = folder.settings.exists()
     if found:
         settings = _agree(folder, settings, data, batches)
@@ -182,9 +182,10 @@ def _train_in(
             _finish(folder, duel, console)
 
 
-def _prepare(
+def prepare(
     settings: TrainSettings, data: ImageData, precision: Precision, world: distributed.World
 ) -> tuple[Batches, Callable[[], Task]]:
+    """Returns the stream of real images, and what makes a fresh task over it."""
     batches = Batches(
         data,
         batch=settings.batch,

@@ -1,6 +1,6 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import article, dcgan
+from elegan.networks import article, dcgan, residual
 from elegan.networks.registry import (
     PAIRS,
     ImageShape,
@@ -17,4 +17,5 @@ __all__ = [
     "build_discriminator",
     "build_generator",
     "dcgan",
+    "residual",
 ]

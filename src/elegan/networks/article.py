@@ -1,8 +1,9 @@
 """The article's two networks: layers, kernels, strides, noise and dropout exactly as it has them.
 
 The convolutions follow the padding rule of the article's framework ("same": what does not
-divide evenly is padded after), its initialisation (Glorot uniform, zero biases), its batch normalisation
-(momentum 0.99, epsilon 0.001, after the activation) and its leaky slope of 0.2, so that weights
+divide evenly is padded after), its initialisation (Glorot uniform, zero biases), its batch
+normalisation (momentum 0.99, epsilon 0.001, after the activation) and its leaky slope of 0.2, so
+that weights
 carried over from there give the same outputs. `docs/article.md` lists what the article's training
 code gets wrong.
 """

@@ -1,0 +1,119 @@
+"""Full MNIST, the same training time for each: the corrected article in Keras, `article`, `robust`.
+
+    python benchmarks/mnist_duel.py --keras keras-env/bin/python --data $ELEGAN_DATA/mnist
+
+Each trains alone on the machine, one after another, for --minutes of steps (set-up, compilation,
+scoring and snapshots are not counted). Then 10,000 samples of each are scored with the shipped
+digits network against the 60,000 training images. The floor is what the 10,000 test images score.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from figures import last_json, publish, table
+
+from elegan.data import open_data
+from elegan.measure.extractors import extractor_for
+from elegan.measure.scores import evaluate
+
+SAMPLES = 10_000
+
+
+def train_keras(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Trains the peer and returns its figures and samples."""
+    out = folder / "keras.npz"
+    script = Path(__file__).with_name("keras_article.py")
+    command = [options.keras, str(script), "--data", str(options.data), "--json"]
+    command += ["--seconds", str(60 * options.minutes), "--seed", str(options.seed)]
+    facts = last_json([*command, "--out", str(out)])
+    return {**facts, "samples": np.load(out)["images"]}
+
+
+def train_elegan(preset: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Trains a preset through the command line and returns its figures and samples."""
+    run, out = folder / preset, folder / f"{preset}.npz"
+    elegan = [sys.executable, "-m", "elegan.cli"]
+    train = [*elegan, "train", "mnist", "--preset", preset, "--out", str(run), "--json"]
+    facts = last_json([*train, "--minutes", str(options.minutes), "--seed", str(options.seed)])
+    draw = [*elegan, "generate", str(run), "-n", str(SAMPLES), "--out", str(out), "--json"]
+    drawn = last_json(draw)
+    sheet = ["generate", str(run), "-n", "100", "--out", str(options.out / f"mnist-{preset}.png")]
+    subprocess.run([*elegan, *sheet], check=True)
+    return {
+        "library": f"elegan {preset}",
+        "images": facts["images"],
+        "seconds": facts["seconds"],
+        "images_per_second": facts["images"] / facts["seconds"],
+        "sampling_images_per_second": drawn["images_per_second"],
+        "samples": np.load(out)["images"],
+    }
+
+
+def score(rows: list[dict[str, Any]]) -> None:
+    """Adds the scores to each row, in place of its samples."""
+    training, test = open_data("mnist"), open_data("mnist", split="test")
+    extractor = extractor_for("mnist", 28, 1)
+    for row in rows:
+        row["scores"] = evaluate(
+            row.pop("samples"),
+            np.asarray(training.images),
+            extractor=extractor,
+            held_out=np.asarray(test.images),
+            reference_labels=training.labels,
+        )
+
+
+def describe(rows: list[dict[str, Any]], options: argparse.Namespace) -> str:
+    """Returns the table and the ratios."""
+    names = ["FD-digits", "precision", "recall", "coverage"]
+    lines = []
+    for row in rows:
+        shares = list(row["scores"]["class_frequencies"].values())
+        lines.append(
+            [row["library"], f"{row['images']:,}", f"{row['seconds']:.0f}"]
+            + [f"{row['scores'][name]:.3g}" for name in names]
+            + [f"{min(shares):.1%} to {max(shares):.1%}"]
+        )
+    floor = rows[0]["scores"]["floor"]
+    lines.append(["10,000 real test images", "", ""])
+    lines[-1] += [f"{floor[name]:.3g}" if name in floor else "" for name in names] + [""]
+    head = ["trained", "images", "seconds", *names, "class shares"]
+    peer = rows[0]["scores"]["FD-digits"]
+    ratios = ", ".join(
+        f"{row['library']} {peer / row['scores']['FD-digits']:.1f}" for row in rows[1:]
+    )
+    return (
+        f"{table(head, lines)}\n\nFD-digits of Keras divided by that of: {ratios}."
+        f" Data: full MNIST, seed {options.seed}, {options.minutes:g} minutes of steps each;"
+        f" {SAMPLES:,} samples against 60,000 training images."
+    )
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--keras", required=True, help="python of the Keras environment")
+    parser.add_argument("--data", type=Path, required=True, help="folder of MNIST's IDX files")
+    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="elegan-duel-"))
+    try:
+        rows = [train_keras(options, folder)]
+        rows += [train_elegan(preset, options, folder) for preset in ("article", "robust")]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    score(rows)
+    publish("mnist-duel", describe(rows, options), {"rows": rows}, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -99,7 +99,7 @@ def test_a_damaged_newest_is_said_and_the_one_before_it_taken(tmp_path: Path, da
 def test_all_damaged_is_an_error_and_nothing_is_removed(tmp_path: Path) -> None:
     for images in (1, 2):
         _flip(_save(tmp_path, images) / "network.safetensors")
-    with pytest.raises(EleganError, match="No checkpoint in .* can be read"):
+    with pytest.raises(EleganError, match=r"No checkpoint in .* can be read"):
         checkpoints.load(tmp_path, lambda line: None)
     assert _names(tmp_path) == ["0001", "0002"]
 
@@ -116,7 +116,7 @@ def test_another_format_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_what_is_not_finite_is_never_saved(tmp_path: Path, bad: float) -> None:
     _save(tmp_path, 1)
-    with pytest.raises(checkpoints.NotFiniteError, match="network.weight"):
+    with pytest.raises(checkpoints.NotFiniteError, match=r"network\.weight"):
         checkpoints.save(tmp_path, {"network": {"weight": torch.tensor([1.0, bad])}}, {})
     assert _names(tmp_path) == ["0001"]
 
@@ -137,7 +137,7 @@ def test_a_full_disk_is_explained_and_older_ones_are_whole(
 
     monkeypatch.setattr(os, "fsync", full)
     if failing < 4:  # two parts, the manifest, the folder
-        with pytest.raises(EleganError, match="No space left.*Earlier checkpoints are whole"):
+        with pytest.raises(EleganError, match=r"No space left.*Earlier checkpoints are whole"):
             _save(tmp_path, 3)
     else:
         _save(tmp_path, 3)

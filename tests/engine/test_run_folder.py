@@ -87,7 +87,7 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         lambda: folder.append_log("line"),
         lambda: folder.write_json("settings.json", {}),
     ):
-        with pytest.raises(EleganError, match="No space left.*checkpoint"):
+        with pytest.raises(EleganError, match=r"No space left.*checkpoint"):
             write()
 
 

@@ -1,5 +1,6 @@
 """Files that are whole or absent, whenever the process dies."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -27,7 +28,8 @@ def write_durably(path: Path, content: str | bytes) -> None:
         flush(temporary)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -1,5 +1,6 @@
 """Walks through latent space."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def save_walk(
     except OSError as error:
         raise EleganError(f"Cannot write {out}: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return out, len(pictures)
 
 

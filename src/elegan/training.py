@@ -288,9 +288,12 @@ def _agree(
 
 
 def _is_finished(folder: RunFolder, images: int) -> bool:
-    """Whether the scores and the report, which come last, are those of the last checkpoint."""
+    """Whether model, scores and report, which come last, are those of the last checkpoint."""
     scores, report = folder.path / "scores.json", folder.path / "report.html"
     try:
+        model = json.loads((folder.model / "model.json").read_text(encoding="utf-8"))
+        if model["training"]["images"] != images:
+            return False
         seen = json.loads(scores.read_text(encoding="utf-8"))["images_seen"]
         return seen == images and report.stat().st_mtime_ns >= scores.stat().st_mtime_ns
     except (OSError, ValueError, KeyError):

@@ -255,7 +255,7 @@ def test_a_place_that_cannot_be_written_is_explained(model: Model, tmp_path: Pat
     for name in ("file/s.png", "file/s.npz", "file/folder"):
         with pytest.raises(EleganError, match="file"):
             samples.save(tmp_path / name)
-    with pytest.raises(UsageError, match="name a .png, a .npz or a folder"):
+    with pytest.raises(UsageError, match=r"name a \.png, a \.npz or a folder"):
         samples.save(tmp_path / "s.jpeg")
 
 

@@ -1,0 +1,101 @@
+"""N processes with a share of the batch each equal one process with the whole of it.
+
+True to rounding for networks in which no layer mixes the images of a batch or draws numbers: batch
+normalisation sees a process's own share only, and dropout masks are drawn for each process.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from processes import finish, start, train_as
+
+from elegan.engine.distributed import World, average, largest
+from elegan.errors import UsageError
+from elegan.settings import TrainSettings
+from elegan.training import train
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def _settings(tmp_path: Path, name: str, **overrides) -> TrainSettings:
+    loss = {"adversarial": "hinge", "r1": 1.0, "r2": 1.0, "lecam": 0.1, "penalty_every": 2}
+    return tiny.settings(
+        tiny.arrays(tmp_path),
+        out=str(tmp_path / name),
+        network={"name": tiny.register_plain_pair()},
+        loss=loss,
+        simultaneous=False,
+        optimizer={"epsilon": 1e-3},  # else Adam turns the rounding of a zero into a whole step
+        **overrides,
+    )
+
+
+def _train_by_two(settings: TrainSettings) -> list:
+    port = _free_port()
+    return [start(train_as, rank, 2, port, settings) for rank in (0, 1)]
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    one, two = _settings(tmp_path, "one"), _settings(tmp_path, "two")
+    processes = _train_by_two(two)
+    train(one)
+    assert [finish(process) for process in processes] == [0, 0]
+    mine, theirs = (tiny.newest_checkpoint(tmp_path / name) for name in ("one", "two"))
+    assert mine.keys() == theirs.keys()
+    moved = tiny.newest_checkpoint(tmp_path / "one")["generator.layers.0.weight"]
+    fresh = tiny.task_of(one).generator.network.state_dict()["layers.0.weight"]
+    assert (moved - fresh).abs().max() > 1e-4
+    for name in mine:
+        torch.testing.assert_close(mine[name], theirs[name], rtol=1e-3, atol=1e-6, msg=name)
+    events = (tmp_path / "two" / "events.jsonl").read_text().splitlines()
+    assert sum('"event": "tick"' in line for line in events) == 4
+    assert sum('"event": "start"' in line for line in events) == 1
+
+
+def test_two_processes_resume_and_both_heed_a_signal_to_one(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, "two", images=1_000_000)
+    processes = _train_by_two(settings)
+    events, patience = tmp_path / "two" / "events.jsonl", time.monotonic() + 60
+    while not (tmp_path / "two" / "model" / "model.json").exists():
+        assert time.monotonic() < patience
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.kill(processes[1].pid, signal.SIGTERM)
+    assert [finish(process) for process in processes] == [143, 143]
+    assert '"signal 15"' in events.read_text()
+    seen = _images(tmp_path / "two")
+    again = _train_by_two(dataclasses.replace(settings, images=seen + 16))
+    assert [finish(process) for process in again] == [0, 0]
+    assert _images(tmp_path / "two") == seen + 16
+
+
+def _images(run: Path) -> int:
+    newest = max((run / "checkpoints").glob("[0-9]*"), key=lambda path: int(path.name))
+    return json.loads((newest / "manifest.json").read_text())["facts"]["images"]
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elegan.engine.distributed.join", lambda: World(0, 3))
+    with pytest.raises(UsageError, match="multiple of 3"):
+        train(_settings(tmp_path, "run"))
+
+
+def test_alone_nothing_is_communicated() -> None:
+    tensor = torch.tensor([1.0, 2.0])
+    average([tensor])
+    assert tensor.tolist() == [1, 2]
+    assert largest(7) == 7

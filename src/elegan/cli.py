@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,33 +21,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json, words = _take_flag(words, "--json")
-    traceback, words = _take_flag(words, "--traceback")
+    show_traceback, words = _take_flag(words, "--traceback")
     try:
-        answer = _run(words)
-    except EleganError as error:
-        if traceback:
-            raise
-        print(f"elegan: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("elegan: interrupted; nothing was being trained.", file=sys.stderr)
-        return 130
+        _print(_run(words), as_json)
+        return 0
     except BrokenPipeError:  # the reader of our output went away (`| head`)
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        print("elegan: interrupted. Whatever was saved stays.", file=sys.stderr)
+        return 130
     except Exception as error:
-        if traceback:
-            raise
+        if show_traceback:
+            traceback.print_exc()
+        if isinstance(error, EleganError):
+            print(f"elegan: {error}", file=sys.stderr)
+            return error.exit_code
         print(
             f"elegan: unexpected {type(error).__name__}: {error}\n"
             "Run the same command with --traceback to see where.",
             file=sys.stderr,
         )
         return 1
-    print(answer.text, file=sys.stderr if as_json else sys.stdout)
+
+
+def _print(answer: Answer, as_json: bool) -> None:
+    print(answer.text, file=sys.stderr if as_json else sys.stdout, flush=True)
     if as_json:
-        print(json.dumps(answer.facts, ensure_ascii=False))
-    return 0
+        # JSON has no NaN: its name keeps the output valid and the fault visible.
+        facts = json.loads(json.dumps(answer.facts), parse_constant=str)
+        print(json.dumps(facts, ensure_ascii=False), flush=True)
 
 
 def _run(words: list[str]) -> Answer:
@@ -94,6 +99,8 @@ def _train(words: list[str]) -> Answer:
     if file and preset:
         raise UsageError("Give --preset or --settings, not both.")
     default = from_json(Path(file)) if file else preset_settings(preset or "robust", "")
+    if images or any(word.split("=")[0] in ("--epochs", "--minutes") for word in words):
+        default = dataclasses.replace(default, images=None, epochs=None, minutes=None)
     if images:
         words += ["--images", str(parse_count(images))]
     if file and (not words or words[0].startswith("-")):

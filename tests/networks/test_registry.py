@@ -47,7 +47,8 @@ def test_forward(pair, shape: ImageShape) -> None:
     images = generator(latents, labels)
     assert images.shape == (4, shape.channels, shape.resolution, shape.resolution)
     assert torch.isfinite(images).all()
-    assert images.abs().max() <= 1
+    # A training generator may overshoot what a pixel can hold; a delivered one may not.
+    assert generator.eval()(10 * latents, labels).abs().max() <= 1
     logits = discriminator(images, labels)
     assert logits.shape == (4,)
     assert torch.isfinite(logits).all()

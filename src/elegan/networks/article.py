@@ -39,11 +39,11 @@ class ArticleGenerator(nn.Module):
         self.embedding = nn.Embedding(shape.classes, latent) if shape.classes else None
         inputs = latent * (2 if shape.classes else 1)
         self.dense = nn.Linear(inputs, self.base**2 * self.base_width)
-        self.up1 = _transposed(4 * width, 2 * width, stride=1)
+        self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, _KERNEL, padding=2)
         self.norm1 = nn.BatchNorm2d(2 * width, eps=1e-3, momentum=0.01)
-        self.up2 = _transposed(2 * width, width, stride=2)
+        self.up2 = _SameTransposed(2 * width, width)
         self.norm2 = nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
-        self.up3 = _transposed(width, shape.channels, stride=2)
+        self.up3 = _SameTransposed(width, shape.channels)
         _initialise(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -55,8 +55,8 @@ class ArticleGenerator(nn.Module):
         # already.
         hidden = hidden.view(-1, self.base, self.base, self.base_width).permute(0, 3, 1, 2)
         hidden = self.norm1(functional.relu(self.up1(hidden)))
-        hidden = self.norm2(functional.relu(_same(self.up2(hidden))))
-        images = torch.tanh(_same(self.up3(hidden)))
+        hidden = self.norm2(functional.relu(self.up2(hidden)))
+        images = torch.tanh(self.up3(hidden))
         return images[..., : self.shape.resolution, : self.shape.resolution]
 
 
@@ -94,15 +94,19 @@ class ArticleDiscriminator(nn.Module):
         return logits
 
 
-def _transposed(inputs: int, outputs: int, *, stride: int) -> nn.ConvTranspose2d:
-    # Stride 1 needs padding 2 for equal sides; at stride 2 the far edge is cropped by _same.
-    padding = 2 if stride == 1 else 1
-    return nn.ConvTranspose2d(inputs, outputs, _KERNEL, stride=stride, padding=padding)
+class _SameTransposed(nn.ConvTranspose2d):
+    """A 5x5 transposed convolution of stride 2 with "same" padding: side n -> 2n.
 
+    The full result is cropped by one before and two after. A kernel with a zero row and column in
+    front makes the crop even, so that no copy of the larger map is needed.
+    """
 
-def _same(images: Tensor) -> Tensor:
-    # A stride-2 kernel of 5 with padding 1 gives 2n + 1; "same" keeps the first 2n.
-    return images[..., :-1, :-1]
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, _KERNEL, stride=2)
+
+    def forward(self, features: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        kernel = functional.pad(self.weight, (1, 0, 1, 0))
+        return functional.conv_transpose2d(features, kernel, self.bias, stride=2, padding=2)
 
 
 def _pad_same(images: Tensor) -> Tensor:

@@ -28,9 +28,9 @@ __all__ = [
     "evaluate",
     "inspect",
     "load",
-    "report",
     "resume",
     "train",
+    "write_report",
 ]
 
 
@@ -83,8 +83,8 @@ def evaluate(model: Any, data: str | Path, **options: Any) -> dict[str, Any]:
     return evaluate_model(model, str(data), **options)
 
 
-def report(run: str | Path) -> Path:
+def write_report(run: str | Path) -> Path:
     """Writes report.html of a run folder anew and returns its path."""
-    from elegan.report import write_report
+    from elegan import report  # the package, which takes the plain name once it is imported
 
-    return write_report(Run(run).path)
+    return report.write_report(Run(run).path)

@@ -72,7 +72,7 @@ def _run(words: list[str]) -> Answer:
     return tyro.cli(
         VERBS[verb],
         prog=f"elegan {verb}",
-        args=rest,
+        args=["--n" if word == "-n" else word for word in rest],
         config=(tyro.conf.PositionalRequiredArgs,),
     )
 

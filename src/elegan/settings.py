@@ -166,7 +166,8 @@ PRESETS: dict[str, Preset] = {
         images=600_000,
         about="mirrored residual pair, relativistic pairing with R1 + R2: the one to begin with",
         values={
-            "batch": 128,
+            "batch": 32,
+            "simultaneous": True,
             "network": {"name": "residual"},
             "loss": {"adversarial": "relativistic-pair", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
             "optimizer": {

@@ -219,7 +219,7 @@ def report(run: str) -> Answer:
     Args:
         run: the run folder, finished or not.
     """
-    path = elegan.report(run)
+    path = elegan.write_report(run)
     return Answer(f"{path}", {"report": str(path)})
 
 

@@ -1,6 +1,6 @@
 """Training in processes of its own, which can be killed.
 
-They are forked from a server that has imported torch and never used it: a process costs milliseconds.
+They are forked from a server that has imported torch and never used it, which takes milliseconds.
 """
 
 import multiprocessing

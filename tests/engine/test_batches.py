@@ -37,7 +37,9 @@ def test_processes_share_the_very_batch_that_one_would_see() -> None:
 def test_labels_belong_to_their_images() -> None:
     data = image_data(40, classes=4)
     batch = _batches(data, conditional=True).at(0)
-    numbers = {image.tobytes(): label for image, label in zip(data.images, data.labels, strict=True)}
+    numbers = {
+        image.tobytes(): label for image, label in zip(data.images, data.labels, strict=True)
+    }
     found = [numbers[image.tobytes()] for image in to_uint8(batch.images)]
     assert batch.labels.tolist() == found
     assert _batches(data).at(0).labels is None

@@ -10,8 +10,10 @@ import torch
 from tiny import cpu, duel_of, newest_checkpoint, register_plain_pair, settings, task_of
 
 from elegan.engine import checkpoints
+from elegan.engine.console import Console
 from elegan.engine.duel import Duel
 from elegan.engine.interruption import InterruptedRun, Interruption
+from elegan.engine.run_folder import RunFolder
 from elegan.errors import EleganError
 
 BATCH = 8
@@ -274,3 +276,14 @@ def test_bf16_keeps_weights_and_averages_in_float32(tmp_path: Path) -> None:
     assert duel.step(duel.batches.at(0))
     floats = [one for one in _state(duel).values() if one.is_floating_point()]
     assert {one.dtype for one in floats} == {torch.float32}
+
+
+def test_an_alarm_is_printed_once_while_it_lasts(tmp_path: Path) -> None:
+    duel = _duel(tmp_path)
+    duel.console = Console(RunFolder(tmp_path))
+    shares = iter([0.9, 0.8, 0.0, 0.7])
+    duel.task.signals = lambda: {"duplicates": next(shares)}
+    duel.run()
+    log = (tmp_path / "log.txt").read_text().splitlines()
+    assert ["90%" in line for line in log if "alarm" in line] == [True, False]
+    assert [len(one["alarms"]) for one in _events(duel, "tick")] == [1, 1, 0, 1]

@@ -4,6 +4,7 @@ There is one loop for every use. A task says what is generated and what is lost;
 when.
 """
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -209,10 +210,11 @@ class Duel:
             f"{self.images:>9,}/{self.stop:,} images  {duration(self.seconds)} ({rate}{left})  "
             f"D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
         )
-        for alarm in alarms:
-            if alarm.split(":")[0] not in self._raised:
+        kinds = {re.sub(r"\d+", "", alarm): alarm for alarm in alarms}  # the same but for figures
+        for kind, alarm in kinds.items():
+            if kind not in self._raised:
                 self.console.say(f"  alarm: {alarm}")
-        self._raised = {alarm.split(":")[0] for alarm in alarms}
+        self._raised = set(kinds)
         self.console.progress(self.images, self.stop, speed)
 
     def _snapshot(self) -> None:

@@ -283,7 +283,8 @@ def _agree(
     stop = _from_epochs(settings, batches) if settings.epochs else settings.images
     if stop and stop != before.images:
         before = dataclasses.replace(before, images=stop)
-        folder.write_json("settings.json", dataclasses.asdict(before))
+        if batches.world.leads:
+            folder.write_json("settings.json", dataclasses.asdict(before))
     return before
 
 

@@ -29,14 +29,19 @@ def _free_port() -> int:
         return one.getsockname()[1]
 
 
-def _settings(tmp_path: Path, name: str, **overrides) -> TrainSettings:
-    loss = {"adversarial": "hinge", "r1": 1.0, "r2": 1.0, "lecam": 0.1, "penalty_every": 2}
+PLAIN = tiny.register_plain_pair()
+
+
+def _settings(
+    tmp_path: Path, name: str, *, network: str = PLAIN, loss: str = "hinge", **overrides
+) -> TrainSettings:
+    penalties = {"r1": 1.0, "r2": 1.0, "lecam": 0.1, "penalty_every": 2}
     return tiny.settings(
         tiny.arrays(tmp_path),
         out=str(tmp_path / name),
-        network={"name": tiny.register_plain_pair()},
-        loss=loss,
-        simultaneous=False,
+        network={"name": network},
+        loss={"adversarial": loss, **penalties},
+        simultaneous=loss != "hinge",
         optimizer={"epsilon": 1e-3},  # else Adam turns the rounding of a zero into a whole step
         **overrides,
     )
@@ -47,16 +52,16 @@ def _train_by_two(settings: TrainSettings) -> list:
     return [start(train_as, rank, 2, port, settings) for rank in (0, 1)]
 
 
-def test_two_processes_equal_one(tmp_path: Path) -> None:
-    one, two = _settings(tmp_path, "one"), _settings(tmp_path, "two")
+@pytest.mark.parametrize(("network", "loss"), [(PLAIN, "hinge"), ("residual", "relativistic-pair")])
+def test_two_processes_equal_one(tmp_path: Path, network: str, loss: str) -> None:
+    one, two = (_settings(tmp_path, name, network=network, loss=loss) for name in ("one", "two"))
     processes = _train_by_two(two)
     train(one)
     assert [finish(process) for process in processes] == [0, 0]
     mine, theirs = (tiny.newest_checkpoint(tmp_path / name) for name in ("one", "two"))
     assert mine.keys() == theirs.keys()
-    moved = tiny.newest_checkpoint(tmp_path / "one")["generator.layers.0.weight"]
-    fresh = tiny.task_of(one).generator.network.state_dict()["layers.0.weight"]
-    assert (moved - fresh).abs().max() > 1e-4
+    for name, fresh in tiny.task_of(one).generator.network.state_dict().items():
+        assert (mine[f"generator.{name}"] - fresh).abs().max() > 1e-5, name
     for name in mine:
         torch.testing.assert_close(mine[name], theirs[name], rtol=1e-3, atol=1e-6, msg=name)
     events = (tmp_path / "two" / "events.jsonl").read_text().splitlines()

@@ -136,6 +136,21 @@ def test_an_odd_resolution_and_a_limit(labelled: str, tmp_path: Path) -> None:
     assert run.model.generate(1).images.shape == (1, 17, 17, 1)
 
 
+def test_scores_are_taken_on_the_images_as_trained_on(tmp_path: Path) -> None:
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    for number, image in enumerate(tiny.pixels(8, 24)):
+        Image.fromarray(image[:18, :, 0]).save(folder / f"{number}.png")
+    settings = tiny.settings(
+        str(folder), out=str(tmp_path / "run"), images=16, resolution=16, fit="pad"
+    )
+    run = train(settings)
+    trained_on = json.loads((run.path / "data.json").read_text())["hash"]
+    assert run.scores["data_hash"] == trained_on
+    assert elegan.evaluate(run, folder, n=8, fit="pad")["data_hash"] == trained_on
+    assert elegan.evaluate(run, folder, n=8)["data_hash"] != trained_on
+
+
 def test_epochs_become_images_once(data: str, tmp_path: Path) -> None:
     settings = tiny.settings(data, out=str(tmp_path / "run"), images=None, epochs=0.5)
     train(settings)

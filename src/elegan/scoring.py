@@ -1,6 +1,7 @@
 """Scores of a model against real data, each beside what real images themselves score."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def evaluate_model(
     seed: int = 0,
     extractor: str | None = None,
     limit: int | None = None,
+    fit: str = "crop",
 ) -> dict[str, Any]:
     """Scores `n` samples against `data`.
 
@@ -41,11 +43,11 @@ def evaluate_model(
     if n < 2:
         raise UsageError(f"Distances need at least 2 samples, not {n}.")
     shape = model.shape
-    form = {"resolution": shape.resolution, "channels": shape.channels}
-    reference = open_data(data, **form, limit=limit, seed=seed)
+    opened = partial(open_data, data, resolution=shape.resolution, channels=shape.channels, fit=fit)
+    reference = opened(limit=limit, seed=seed)
     if len(reference) < 2:
         raise EleganError(f"{data} holds fewer than 2 usable images; nothing to compare with.")
-    held_out = open_data(data, **form, split="test") if has_test_split(data) else None
+    held_out = opened(split="test") if has_test_split(data) else None
     samples = model.generate(n, seed=seed)
     scores = evaluate(
         samples.images,
@@ -75,6 +77,7 @@ def evaluate_run(run: Run) -> str:
         n=max(2, min(SAMPLES, reference)),
         seed=settings.seed,
         limit=settings.limit,
+        fit=settings.fit,
     )
     RunFolder(run.path).write_json("scores.json", scores)
     return format_scores(scores)

@@ -175,6 +175,7 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     limit: int | None = None,
+    fit: str = "crop",
 ) -> Answer:
     """Score a model's samples against real data, beside what real images themselves score.
 
@@ -185,10 +186,11 @@ def evaluate(
         seed: of the samples.
         extractor: digits, fashion or random; by default the data's own.
         limit: compare with so many real images only (per class where labelled).
+        fit: crop, pad or stretch, as in training.
     """
     from elegan.measure.scores import format_scores
 
-    scores = elegan.evaluate(model, data, n=n, seed=seed, extractor=extractor, limit=limit)
+    scores = elegan.evaluate(model, data, n=n, seed=seed, extractor=extractor, limit=limit, fit=fit)
     return Answer(format_scores(scores), scores)
 
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-all check bench clean
+.PHONY: setup demo test test-rest test-all check bench clean
 
 setup: $(BIN)/.ready
 
@@ -22,6 +22,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -m "not slow"
+
+# What `test` leaves out: the slow tests, and those on the real data that ELEGAN_DATA names.
+test-rest: setup
+	$(BIN)/python -m pytest -m "slow or data"
 
 test-all: setup
 	$(BIN)/python -m pytest

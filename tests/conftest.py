@@ -15,3 +15,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(os.environ["ELEGAN_CACHE"], ignore_errors=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    named = os.environ.get("ELEGAN_DATA")
+    if item.get_closest_marker("data") and not (named and os.path.isdir(named)):
+        pytest.skip("needs the real data sets that ELEGAN_DATA names")

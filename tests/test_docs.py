@@ -1,4 +1,4 @@
-"""Pages that say what is there: figures as they were measured, links that lead somewhere, settings."""
+"""Pages say what is there: figures as they were measured, links that lead somewhere, settings."""
 
 import dataclasses
 import importlib.util

@@ -7,6 +7,7 @@ page is followed from top to bottom in a folder of its own, as a reader would.
 
 import importlib.util
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -27,12 +28,10 @@ DATA = {"mnist": "mnist.npz", "fashion-mnist": "fashion-mnist.npz"}
 STOPS = ("--minutes", "--epochs", "--images")
 # Appended to the verb's own words.
 SMALLER = {
-    "train": (
-        "--images 16 --batch 8 --limit 8 --ticks 2 --snapshots 1 --precision float32"
-        " --network.width 8 --network.latent 8"
-    ).split(),
-    "evaluate": "--n 20 --limit 8".split(),
-    "interpolate": "--n 2 --frames 2".split(),
+    "train": "--images 16 --batch 8 --limit 8 --ticks 2 --snapshots 1 --precision float32"
+    " --network.width 8 --network.latent 8",
+    "evaluate": "--n 20 --limit 8",
+    "interpolate": "--n 2 --frames 2",
 }
 MOST_SAMPLES = 40
 # The same in Python: pattern -> replacement.
@@ -69,7 +68,7 @@ def smaller(words: list[str]) -> list[str]:
             found += ["-n", str(min(int(next(rest)), MOST_SAMPLES))]
         else:
             found.append(DATA.get(word, word))
-    return found + SMALLER.get(words[1], [])
+    return found + SMALLER.get(words[1], "").split()
 
 
 @pytest.fixture
@@ -123,8 +122,9 @@ def test_the_python_of_a_page_works(page: str, workplace: Path, capsys) -> None:
     for pattern, replacement in PYTHON.items():
         code, count = re.subn(pattern, replacement, code)
         assert count == 1, pattern
-    names: dict = {}
-    exec(compile(code, page, "exec"), names)
+    script = workplace / "script.py"
+    script.write_text(code, encoding="utf-8")
+    names = runpy.run_path(str(script))
     assert names["samples"].images.shape == (16, 28, 28, 1)
     assert Path("sixteen.png").exists()
     assert "generated" in capsys.readouterr().out or page != "README.md"

@@ -77,7 +77,7 @@ class EmaSettings:
 
     half_life: float = 10_000.0
     """Images after which an old weight counts half."""
-    ramp: float = 0.05
+    ramp: float = 0.1
     """The half-life is at most this share of the images seen so far; it rises with the run."""
 
 
@@ -163,10 +163,10 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "robust": Preset(
-        images=600_000,
+        images=200_000,
         about="mirrored residual pair, relativistic pairing with R1 + R2: the one to begin with",
         values={
-            "batch": 32,
+            "batch": 16,
             "simultaneous": True,
             "network": {"name": "residual"},
             "loss": {"adversarial": "relativistic-pair", "r1": 1.0, "r2": 1.0, "penalty_every": 8},

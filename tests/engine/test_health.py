@@ -20,7 +20,7 @@ def test_a_fair_duel_raises_no_alarm() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "words"),
-    [(0.0, "discriminator is winning: 100% of fakes caught"), (0.97, "generator is winning: 97%")],
+    [(0.0, "discriminator is ahead: 100% of fakes caught"), (0.97, "generator is ahead: 97%")],
 )
 def test_the_winner_is_named(rate: float, words: str) -> None:
     assert words in health({"fooling_rate": rate}, 0.5)[0]

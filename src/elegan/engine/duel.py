@@ -56,8 +56,6 @@ class Duel:
 
     def __post_init__(self) -> None:
         self.world = distributed.world()
-        self._tick_every = max(1, self.stop // self.settings.ticks)
-        self._snapshot_every = max(1, self.stop // self.settings.snapshots)
         self._sums: dict[str, float] = defaultdict(float)
         self._steps = 0
         self._raised: set[str] = set()  # alarms of the last tick, so that each is printed once
@@ -82,14 +80,14 @@ class Duel:
                 self.seconds += time.perf_counter() - began
 
                 ended = self.images >= self.stop
-                snapshot = ended or _crossed(before, self.images, self._snapshot_every)
+                snapshot = self._is_due(before, self.settings.snapshots)
                 action = self.guard.judge(finite)
                 if snapshot and action in ("go", "skip") and not self._is_finite():
                     action = self.guard.escalate()
                 self._act(action)
                 if action == "rollback":
                     continue
-                if snapshot or _crossed(before, self.images, self._tick_every):
+                if snapshot or self._is_due(before, self.settings.ticks):
                     self._tick()
                 if snapshot:
                     self._snapshot()
@@ -176,6 +174,11 @@ class Duel:
         task.after_discriminator_step()
         task.generator.step(factor)
         return losses, generator_losses
+
+    def _is_due(self, before: int, times: int) -> bool:
+        """Whether one of `times` equal parts of the run, the last included, has just ended."""
+        now = min(self.images, self.stop)
+        return now * times // self.stop > before * times // self.stop
 
     # --- what happens now and then ----------------------------------------------------------
 
@@ -347,7 +350,3 @@ class Duel:
             self.folder.append_event(
                 {"event": event, "images": self.images, "seconds": round(self.seconds, 3), **values}
             )
-
-
-def _crossed(before: int, now: int, every: int) -> bool:
-    return now // every > before // every

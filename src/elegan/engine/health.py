@@ -23,9 +23,9 @@ def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str
     """
     fooling = signals.get("fooling_rate", 0.5)
     if fooling < DISCRIMINATOR_WINS:
-        sentence = f"the discriminator is winning: {1 - fooling:.0%} of fakes caught"
+        sentence = f"the discriminator is ahead: {1 - fooling:.0%} of fakes caught"
     elif fooling > GENERATOR_WINS:
-        sentence = f"the generator is winning: {fooling:.0%} of fakes pass for real"
+        sentence = f"the generator is ahead: {fooling:.0%} of fakes pass for real"
     else:
         sentence = f"a fair duel: {fooling:.0%} of fakes pass for real"
     alarms = []

@@ -19,6 +19,7 @@ from elegan.networks.registry import PAIRS, ImageShape, NetworkPair
 _PATCH = 2
 _SLOPE = 0.2
 _SMALLEST = 8  # the inner map is at most 8x8
+_BEYOND = 0.1  # slope of the output outside [-1, 1] while training
 
 
 class ResidualBlock(nn.Module):
@@ -39,8 +40,9 @@ class ResidualBlock(nn.Module):
 class ResidualGenerator(nn.Module):
     """Dense -> inner map -> (blocks, 1x1 convolution, upsampling) a level -> patches -> image.
 
-    The output is linear: with a tanh and no normalisation, images on a black background saturate
-    it and stop learning. In evaluation mode it is clipped to [-1, 1].
+    The output is clipped to [-1, 1] with a slope of 0.1 beyond, and without one in evaluation mode.
+    A tanh without normalisation saturates on a black background and stops learning; a linear
+    output leaves noise where real images are exactly black or white.
 
     Args:
         width: channels of the outer level; the inner levels have up to 4 times as many.
@@ -79,7 +81,8 @@ class ResidualGenerator(nn.Module):
         patches = self.to_patches(functional.leaky_relu(hidden, _SLOPE))
         images = functional.pixel_shuffle(patches.float(), _PATCH)
         images = images[..., : self.shape.resolution, : self.shape.resolution]
-        return images if self.training else images.clamp(-1, 1)
+        clipped = images.clamp(-1, 1)
+        return torch.lerp(clipped, images, _BEYOND) if self.training else clipped
 
 
 class ResidualDiscriminator(nn.Module):

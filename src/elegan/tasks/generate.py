@@ -105,7 +105,9 @@ class Generate:
         generator = self.loss.generator(real.detach(), fake)
         (by_discriminator,) = torch.autograd.grad(losses["loss"], fake, retain_graph=True)
         (by_generator,) = torch.autograd.grad(generator, fake, retain_graph=True)
-        ratio = (by_generator / by_discriminator).view(-1, 1, 1, 1)
+        # A slope that has underflowed has left no gradient to turn either.
+        slope = torch.where(by_discriminator == 0, 1.0, by_discriminator)
+        ratio = (by_generator / slope).view(-1, 1, 1, 1)
         return losses, {"loss": generator.detach()}, ratio
 
     def _discriminator_loss(

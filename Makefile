@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-rest test-all check bench clean
+.PHONY: setup demo test test-rest test-all check clean
 
 setup: $(BIN)/.ready
 

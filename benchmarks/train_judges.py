@@ -75,7 +75,7 @@ RECIPES = {
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         ),
-        epochs=22,
+        epochs=18,
         redraw=0.2,
         rotation=0.0,
         zoom=0.04,

@@ -72,6 +72,7 @@ ADVERSARIAL["hinge"] = AdversarialLoss(
 ADVERSARIAL["wasserstein"] = AdversarialLoss(
     discriminator=lambda real, fake: fake.mean() - real.mean(),
     generator=lambda real, fake: -fake.mean(),
+    one_pass=True,
     source="Arjovsky et al. 2017, eq. 2; needs weight clipping or the gradient penalty",
 )
 

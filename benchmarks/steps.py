@@ -24,7 +24,8 @@ from elegan.machine.precision import choose
 from elegan.networks import ImageShape
 from elegan.networks.article import ArticleDiscriminator, ArticleGenerator
 from elegan.settings import preset_settings
-from elegan.training import load_data, measure_speed, prepare
+from elegan.stopping import measure_speed
+from elegan.training import load_data, prepare
 
 _GENERATOR = ["dense", None, "up1", "norm1", "up2", "norm2", "up3"]
 _DISCRIMINATOR = ["down1", None, "down2", None, None, "head"]

@@ -18,7 +18,8 @@ from elegan.engine.duel import Duel
 from elegan.errors import EleganError, UsageError
 from elegan.machine.precision import choose
 from elegan.settings import from_json
-from elegan.training import load_data, measure_speed, plan, train
+from elegan.stopping import measure_speed
+from elegan.training import load_data, plan, train
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +163,11 @@ def test_epochs_become_images_once(data: str, tmp_path: Path) -> None:
 def test_minutes_become_images_by_the_measured_speed_once(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elegan.training.measure_speed", lambda *rest: 20.0)
+    monkeypatch.setattr("elegan.stopping.measure_speed", lambda *rest: 20.0)
     settings = tiny.settings(data, out=str(tmp_path / "run"), images=None, minutes=0.1)
     run = train(settings)
     assert (run.settings.images, run.settings.minutes) == (120, None)
-    monkeypatch.setattr("elegan.training.measure_speed", lambda *rest: 1 / 0)
+    monkeypatch.setattr("elegan.stopping.measure_speed", lambda *rest: 1 / 0)
     train(settings)  # complete: nothing is measured again
 
 

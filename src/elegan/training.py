@@ -3,10 +3,7 @@
 import contextlib
 import dataclasses
 import json
-import math
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from elegan.networks import PAIRS
 from elegan.run import Run
 from elegan.scoring import evaluate_run
 from elegan.settings import PRESETS, TrainSettings, from_json, validate
+from elegan.stopping import from_epochs, resolve_stop
 from elegan.tasks import TASKS
 
 _FEWEST = 4  # images that scores can be taken of
@@ -78,7 +76,7 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, distributed.World())
     task = make_task()
-    stop = settings.images or (settings.epochs and _from_epochs(settings, batches))
+    stop = settings.images or (settings.epochs and from_epochs(settings, batches))
     return {
         "settings": dataclasses.asdict(settings),
         "out": str(settings.out or _default(settings)),
@@ -151,7 +149,7 @@ def _train_in(
             f"x{data.channels}; {precision.reason}; {torch.get_num_threads()} threads"
         )
         if not found or settings.images is None:
-            settings = _resolve_stop(settings, batches, make_task, precision, console)
+            settings = resolve_stop(settings, batches, make_task, precision, console)
         assert settings.images is not None
         duel = Duel(
             task=make_task(),
@@ -197,65 +195,6 @@ def prepare(
     return batches, lambda: TASKS[settings.task](settings, data, batches, precision)
 
 
-def _resolve_stop(
-    settings: TrainSettings,
-    batches: Batches,
-    make_task: Callable[[], Task],
-    precision: Precision,
-    console: Console,
-) -> TrainSettings:
-    """Turns epochs or minutes into images, once; a resumed run reads the count."""
-    images = settings.images
-    if settings.epochs:
-        images = _from_epochs(settings, batches)
-    elif settings.minutes:
-        speed = measure_speed(settings, batches, make_task, precision, settings.minutes)
-        images = distributed.largest(max(settings.batch, int(speed * settings.minutes * 60)))
-        console.say(
-            f"measured {speed:,.0f} images/s: {settings.minutes:g} minutes are {images:,} images"
-        )
-    images = images or PRESETS[settings.preset].images
-    return dataclasses.replace(settings, images=images, epochs=None, minutes=None)
-
-
-def _from_epochs(settings: TrainSettings, batches: Batches) -> int:
-    return max(settings.batch, math.ceil((settings.epochs or 0) * len(batches.training_indices)))
-
-
-def measure_speed(
-    settings: TrainSettings,
-    batches: Batches,
-    make_task: Callable[[], Task],
-    precision: Precision,
-    minutes: float,
-) -> float:
-    """Returns images per second of real steps on networks that are then thrown away.
-
-    Whole cycles of the lazy penalties are timed, and the median cycle counts, so that neither
-    warm-up nor another process's burst decides.
-    """
-    duel = Duel(
-        task=make_task(),
-        batches=batches,
-        folder=RunFolder(Path()),
-        settings=settings,
-        precision=precision,
-        console=Console(RunFolder(Path()), quiet=True),
-        stop=1 << 40,
-    )
-    cycle = settings.loss.penalty_every
-    budget = min(15.0, max(2.0, minutes * 60 * 0.05))
-    cycles: list[float] = []
-    position, began = 0, time.perf_counter()
-    while len(cycles) < 4 or distributed.largest(int(time.perf_counter() - began < budget)):
-        start = time.perf_counter()
-        for _ in range(cycle):
-            duel.step(batches.at(position))
-            position += settings.batch
-        cycles.append(time.perf_counter() - start)
-    return cycle * settings.batch / statistics.median(cycles[1:])
-
-
 def _agree(
     folder: RunFolder, settings: TrainSettings, data: ImageData, batches: Batches
 ) -> TrainSettings:
@@ -280,7 +219,7 @@ def _agree(
             " Put them back, or train on what there is now with another --out."
         )
     # Minutes were turned into images when the run began; only a count can move the stop.
-    stop = _from_epochs(settings, batches) if settings.epochs else settings.images
+    stop = from_epochs(settings, batches) if settings.epochs else settings.images
     if stop and stop != before.images:
         before = dataclasses.replace(before, images=stop)
         if batches.world.leads:

@@ -47,3 +47,10 @@ def test_alarms_about_variety_wait() -> None:
 
 def test_missing_signals_are_not_judged() -> None:
     assert health({}, 0.5)[1] == []
+
+
+def test_near_but_few_is_no_copying() -> None:
+    """Ones alone lie near other ones; that they are few is the alarm."""
+    _, alarms = health({**FAIR, "nearest": 0.2, "coverage": 0.2}, 0.5)
+    assert len(alarms) == 1
+    assert "not generated" in alarms[0]

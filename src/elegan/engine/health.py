@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 # Each threshold is a statement about the figure's scale, given where it is computed:
 # fooling_rate is a share (0.5 = the discriminator cannot tell); gaps are in standard deviations
-# of the logits; duplicates, coverage are shares; nearest is relative to held-out real images.
+# of the logits; duplicates is a share of pairs of samples (k equal pictures give 1/k), coverage one
+# of real images; nearest is relative to held-out real images.
 DISCRIMINATOR_WINS, GENERATOR_WINS = 0.03, 0.9
 OVERFIT_GAP = 1.0
-COLLAPSE_DUPLICATES, COLLAPSE_COVERAGE = 0.2, 0.05
-COPIES_NEAREST = 0.3
+COLLAPSE_DUPLICATES, COLLAPSE_COVERAGE = 0.05, 0.3
+COPIES_NEAREST, COPIES_COVERAGE = 0.3, 0.5
 
 
 def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str]]:
@@ -37,7 +38,7 @@ def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str
     if progress >= 0.1:
         if signals.get("duplicates", 0.0) > COLLAPSE_DUPLICATES:
             alarms.append(
-                f"{signals['duplicates']:.0%} of the samples repeat another: the generator"
+                f"{signals['duplicates']:.0%} of all pairs of samples are alike: the generator"
                 " collapses onto few images. A lower learning rate, r1 and r2, or the preset robust"
                 " help."
             )
@@ -46,7 +47,9 @@ def health(signals: Mapping[str, float], progress: float) -> tuple[str, list[str
                 f"Samples lie near only {signals['coverage']:.0%} of the real images checked:"
                 " much of the data is not generated (yet). Train longer; see remedies for collapse."
             )
-        if signals.get("nearest", 1.0) < COPIES_NEAREST:
+        # Where only the simplest images are drawn, they are near training images without copying.
+        varied = signals.get("coverage", 1.0) > COPIES_COVERAGE
+        if varied and signals.get("nearest", 1.0) < COPIES_NEAREST:
             alarms.append(
                 "Samples lie much closer to training images than unseen real images do: the"
                 " generator copies. More images or a smaller --size help."

@@ -99,3 +99,23 @@ def test_uneven_classes_and_gray_stored_as_colour_are_noticed(tmp_path: Path):
     assert "uneven: 'few' has 2" in advice
     assert "--channels 1" in advice
     assert len(inspect(str(folder), channels=1)["verdicts"]) == 10
+
+
+def test_training_runs_on_what_is_left_of_a_bad_folder(nasty: Path, tmp_path: Path) -> None:
+    import elegan
+
+    run = elegan.train(
+        nasty,
+        preset="robust",
+        images=32,
+        batch=8,
+        resolution=16,
+        ticks=1,
+        snapshots=1,
+        network={"width": 8},
+        out=tmp_path / "run",
+    )
+    verdicts = json.loads((run.path / "data.json").read_text(encoding="utf-8"))["verdicts"]
+    assert {"used", "converted", "skipped"} == {verdict["action"] for verdict in verdicts}
+    assert run.report.is_file()
+    assert run.model.generate(2).images.shape == (2, 16, 16, 3)

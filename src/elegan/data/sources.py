@@ -9,6 +9,7 @@ from pathlib import Path
 from elegan.data import arrays, files, known
 from elegan.data.arrays import PixelArray
 from elegan.data.files import Listing
+from elegan.data.stacked import stack_digits
 from elegan.errors import EleganError, UsageError, did_you_mean
 
 SPLITS = ("train", "test")
@@ -141,6 +142,8 @@ def _resolve_known(entry: known.Known, split: str) -> Source:
             load=lambda: (arrays.open_digits_csv(path),),
             classes=entry.classes,
         )
+    if entry.made_from:
+        return _stacked(entry, split)
     folder = known.find_folder(entry)
     if folder is not None:
         if found := _arrays_in(folder, split):
@@ -151,6 +154,21 @@ def _resolve_known(entry: known.Known, split: str) -> Source:
     if found := _arrays_in(folder, split):
         return replace(found, name=entry.name, classes=entry.classes)
     raise EleganError(f"'{folder}' does not hold the files of '{entry.name}'. Remove it to retry.")
+
+
+def _stacked(entry: known.Known, split: str) -> ArraySource:
+    digits = _resolve_known(known.KNOWN[entry.made_from], split)
+    if not isinstance(digits, ArraySource):
+        raise EleganError(
+            f"'{entry.name}' is made from the arrays of '{entry.made_from}', but the folder of that"
+            " name holds image files. Put its four IDX files there."
+        )
+    return replace(
+        digits,
+        name=entry.name,
+        classes=entry.classes,
+        load=lambda: tuple(stack_digits(array, split) for array in digits.load()),
+    )
 
 
 def _arrays_in(folder: Path, split: str) -> ArraySource | None:

@@ -23,7 +23,12 @@ from elegan.measure.random_features import RandomExtractor
 _LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a gray value (ITU-R BT.601), as Pillow's mode L takes them."""
 
-_JUDGES = {"mnist": "digits", "mnist-5k": "digits", "fashion-mnist": "fashion"}
+_JUDGES = {
+    "mnist": "digits",
+    "mnist-5k": "digits",
+    "stacked-mnist": "stacked-digits",
+    "fashion-mnist": "fashion",
+}
 """Which judge measures which known data set."""
 
 
@@ -50,6 +55,33 @@ class JudgeExtractor(Extractor):
         return torch.cat(features).numpy(), torch.cat(probabilities).numpy()
 
 
+class StackedExtractor(Extractor):
+    """The digits judge on red, green and blue each: 192 features, 1,000 modes (stacked digits)."""
+
+    name = "stacked-digits"
+    modes = 1000
+
+    def __init__(self) -> None:
+        self._digits = _shared("digits")
+        self.sha256 = self._digits.sha256
+
+    def measure(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], None]:
+        seen = [self._digits.features(images[..., [one]]) for one in self._planes(images)]
+        return np.concatenate(seen, axis=1), None
+
+    def mode_of(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        digits = []
+        for one in self._planes(images):
+            probabilities = self._digits.probabilities(images[..., [one]])
+            assert probabilities is not None
+            digits.append(probabilities.argmax(1))
+        return np.stack(digits, axis=1) @ np.array([100, 10, 1])
+
+    @staticmethod
+    def _planes(images: NDArray[np.uint8]) -> tuple[int, ...]:
+        return (0, 1, 2) if images.shape[-1] == 3 else (0, 0, 0)
+
+
 def _gray(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
@@ -59,6 +91,7 @@ def _gray(images: Tensor) -> Tensor:
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     "digits": partial(JudgeExtractor, "digits"),
     "fashion": partial(JudgeExtractor, "fashion"),
+    "stacked-digits": StackedExtractor,
     "random": RandomExtractor,
 }
 """Every extractor by its name; `elegan list metrics` prints them."""

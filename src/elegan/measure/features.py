@@ -25,11 +25,13 @@ class Extractor(ABC):
         name: what follows `FD-` in a figure's name.
         sha256: of the weights; two figures compare only when it is the same.
         classes: names of the classes that `probabilities` speaks of, or ().
+        modes: number of modes that `mode_of` tells apart, 0 where the extractor counts none.
     """
 
     name: str
     sha256: str
     classes: tuple[str, ...] = ()
+    modes: int = 0
 
     @abstractmethod
     def measure(
@@ -44,6 +46,10 @@ class Extractor(ABC):
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Returns float32 [N, K], rows summing to 1, or None for an extractor without classes."""
         return self.measure(images)[1]
+
+    def mode_of(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Returns each image's mode, int64 [N] in 0..modes-1; only where `modes` is above 0."""
+        raise NotImplementedError(f"the extractor {self.name} counts no modes")
 
 
 @contextmanager

@@ -12,6 +12,8 @@ METRICS: dict[str, str] = {
     "recall": "higher is better; share of real images that lie among samples",
     "density": "near the floor is better; how thickly real images surround the samples",
     "coverage": "higher is better; share of real images with a sample beside them",
+    "modes": "higher is better; kinds of image reached, of those that the extractor tells apart",
+    "reverse_kl": "lower is better; divergence of the modes' shares from the real ones, in nats",
     "confidence": "near the floor is better; how sure the judge is of a sample's class",
     "least_class": "near the floor is better; share of the rarest class among samples",
     "greatest_class": "near the floor is better; share of the most frequent class",
@@ -21,6 +23,9 @@ METRICS: dict[str, str] = {
     "near_copies_features": "near 0.01; the same in the extractor's features",
 }
 """What each score means, by the part of its name before a hyphen."""
+
+MOST_CLASSES = 40
+"""With more classes than this their shares are left to scores.json."""
 
 
 def format_scores(scores: Mapping[str, Any]) -> str:
@@ -42,8 +47,9 @@ def format_scores(scores: Mapping[str, Any]) -> str:
         meaning = METRICS.get(name.split("-")[0])
         if meaning is None or name.endswith("_deviation"):
             continue
-        lines.append(f"{name:<22}{_number(value):>12}{_number(floor[name]):>12}  {meaning}")
-    if "class_frequencies" in scores:
+        real = _number(floor[name]) if name in floor else ""
+        lines.append(f"{name:<22}{_number(value):>12}{real:>12}  {meaning}")
+    if 0 < len(scores.get("class_frequencies", ())) <= MOST_CLASSES:
         lines += ["", f"{'class':<22}{'generated':>12}{'floor':>12}"]
         for name, share in scores["class_frequencies"].items():
             real = floor["class_frequencies"][name]
@@ -54,4 +60,6 @@ def format_scores(scores: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.5f}" if abs(value) < 0.01 else f"{value:.4f}" if value < 10 else f"{value:.2f}"

@@ -12,6 +12,7 @@ from elegan.measure.features import Extractor
 from elegan.measure.frechet import fit_gaussian, frechet_distance
 from elegan.measure.kernel import kernel_distance
 from elegan.measure.manifold import manifold_scores
+from elegan.measure.modes import mode_scores
 from elegan.measure.neighbours import Nearness, nearness, small_pixels
 from elegan.measure.score_table import METRICS, format_scores
 from elegan.measure.sides import Floor, Side, draw, floor_of, see
@@ -87,6 +88,7 @@ def evaluate(
         },
         "seed": seed,
         **_distances(samples, real, extractor.name, count, seed),
+        **_modes(generated, reference_labels, extractor),
         **_classes(samples, near["features"].rows, naming),
         **{f"nearest_{space}": found.median for space, found in near.items()},
         **{f"near_copies_{space}": found.share for space, found in near.items()},
@@ -94,6 +96,7 @@ def evaluate(
         "floor_from": floor.source,
         "floor": {
             **_distances(floor.unseen, floor.against, extractor.name, count, seed),
+            **_modes(held_out, reference_labels, extractor),
             **_classes(floor.unseen, near["features"].usual_rows, naming),
             **{f"nearest_{space}": found.usual for space, found in near.items()},
             **{f"near_copies_{space}": found.expected for space, found in near.items()},
@@ -116,6 +119,16 @@ def _distances(
         f"KID-{extractor}_deviation": deviation,
         **manifold_scores(*balls),
     }
+
+
+def _modes(
+    images: NDArray[np.uint8] | None, labels: NDArray[np.int64] | None, extractor: Extractor
+) -> dict[str, Any]:
+    """Returns how many modes the images reach, where the extractor counts them."""
+    if images is None or labels is None or not extractor.modes:
+        return {}
+    shares = np.bincount(labels, minlength=extractor.modes) / len(labels)
+    return mode_scores(extractor.mode_of(images), shares)
 
 
 _Seen = tuple[NDArray[np.uint8], NDArray[np.float32]]

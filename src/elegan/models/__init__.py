@@ -1,5 +1,7 @@
 """The trained artefact: loading, saving, generating."""
 
-from elegan.models.model import Model, Samples, find_model, latent_noise, save_model
+from elegan.models.model import Model, latent_noise
+from elegan.models.samples import Samples
+from elegan.models.saving import find_model, save_model
 
 __all__ = ["Model", "Samples", "find_model", "latent_noise", "save_model"]

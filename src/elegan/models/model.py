@@ -1,133 +1,45 @@
-"""The trained artefact: averaged generator weights as safetensors, and a JSON file for them."""
+"""The trained artefact in use: from latents to images, and the discriminator's judgement."""
 
-import json
-import os
-import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
-from elegan.data.pictures import grid, save_png
 from elegan.errors import EleganError, UsageError, did_you_mean
-from elegan.machine.files import save_tensors, sha256, write_durably
 from elegan.machine.pixels import to_uint8
 from elegan.machine.precision import Precision, choose
 from elegan.machine.randomness import generator as keyed_generator
-from elegan.networks import ImageShape, build_generator
+from elegan.models.samples import Samples
+from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts
+from elegan.networks import ImageShape, build_discriminator, build_generator
 
-FORMAT, VERSION = "elegan-model", 1
 # Latents are drawn in chunks of this size, so that image i does not depend on how many follow.
 _CHUNK = 256
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    SafetensorError,
-)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Samples:
-    """Generated images.
-
-    Attributes:
-        images: uint8 [N, R, R, C].
-        labels: int64 [N], or None when the model is unconditional.
-        classes: class names, empty when unconditional.
-        seed: what they were drawn from.
-        model_sha256: of the weights that drew them.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray | None
-    classes: tuple[str, ...]
-    seed: int
-    model_sha256: str
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def sheet(self, columns: int | None = None) -> np.ndarray:
-        """Returns all images side by side, uint8 [H, W, 3 or 1]; small images are enlarged."""
-        columns = columns or max(1, round(len(self) ** 0.5))
-        return grid(self.images, columns, scale=max(1, 56 // self.images.shape[1]))
-
-    def save(self, out: Path | str) -> Path:
-        """Writes FILE.png (one sheet), FILE.npz (arrays), or a folder of PNG files.
-
-        The folder has class subfolders when the model is conditional.
-
-        Raises:
-            EleganError: the place cannot be written.
-        """
-        out = Path(out)
-        try:
-            if out.suffix.lower() == ".png":
-                out.parent.mkdir(parents=True, exist_ok=True)
-                save_png(self.sheet(), out)
-            elif out.suffix.lower() == ".npz":
-                out.parent.mkdir(parents=True, exist_ok=True)
-                self._save_npz(out)
-            elif out.suffix:
-                raise UsageError(f"Cannot write {out}: name a .png, a .npz or a folder.")
-            else:
-                self._save_folder(out)
-        except OSError as error:
-            raise EleganError(
-                f"Cannot write {out}: {error.strerror or error}. Name another place with --out."
-            ) from error
-        return out
-
-    def _save_npz(self, out: Path) -> None:
-        arrays: dict[str, Any] = {"images": self.images}
-        if self.labels is not None:
-            arrays["labels"] = self.labels
-            arrays["classes"] = np.array(self.classes)
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.npz")
-        try:
-            np.savez(temporary, **arrays, seed=np.int64(self.seed), model_sha256=self.model_sha256)
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _save_folder(self, out: Path) -> None:
-        digits = max(5, len(str(len(self) - 1)))
-        for index, image in enumerate(self.images):
-            folder = out
-            if self.labels is not None:
-                label = int(self.labels[index])
-                folder = out / _folder_name(self.classes[label], label)
-            save_png(image, folder / f"{index:0{digits}d}.png")
-
-
-def _folder_name(name: str, label: int) -> str:
-    """Returns a class name as a folder name that stays where it is put, on every system."""
-    safe = "".join("_" if one in '/\\:*?"<>|' or not one.isprintable() else one for one in name)
-    if safe == name and not name.startswith(".") and name.strip() and len(name.encode()) < 200:
-        return name
-    return f"{label:03d}-{safe.strip('. ')[:50]}"
 
 
 class Model:
-    """A generator ready for use.
+    """A generator ready for use, with its discriminator where the folder holds one.
 
     Attributes:
         network: the averaged generator, in evaluation mode.
         facts: the content of model.json.
+        folder: where it was loaded from, None for a model made in memory.
     """
 
-    def __init__(self, network: nn.Module, facts: Mapping[str, Any], precision: Precision) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        facts: Mapping[str, Any],
+        precision: Precision,
+        folder: Path | None = None,
+    ) -> None:
         self.network, self.facts, self.precision = network, dict(facts), precision
+        self.folder = folder
 
     @property
     def shape(self) -> ImageShape:
@@ -143,6 +55,39 @@ class Model:
         """Length of the noise vector."""
         return self.facts["sizes"]["latent"]
 
+    @property
+    def has_styles(self) -> bool:
+        """Whether the generator maps noise to styles first (Karras et al. 2019)."""
+        return hasattr(self.network, "mean_style")
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether the folder holds the discriminator too."""
+        return "discriminator" in self.facts
+
+    @cached_property
+    def discriminator(self) -> nn.Module:
+        """The discriminator in evaluation mode, read when first asked for.
+
+        Raises:
+            EleganError: the folder holds none, or its weights do not match their SHA-256.
+        """
+        if self.folder is None or not self.has_discriminator:
+            raise EleganError(
+                "This model holds its generator only. Train it again to keep the discriminator"
+                " beside it: elegan train DATA."
+            )
+        part = self.facts["discriminator"]
+        try:
+            shape = replace(self.shape, classes=len(part["classes"]))
+            network = build_discriminator(self.facts["network"], shape, **part["sizes"]).eval()
+            load_part(self.folder, part, network)
+        except UNREADABLE as error:
+            raise EleganError(
+                f"The discriminator in {self.folder} cannot be read: {error}."
+            ) from error
+        return _placed(network, self.precision)
+
     def generate(
         self,
         n: int = 16,
@@ -157,17 +102,28 @@ class Model:
         Args:
             label: the class to draw, by name or index; by default a conditional model goes
                 through its classes in turn.
-            truncation: keeps noise within [-truncation, truncation] (Brock et al. 2019, the
-                truncation trick): below 1 gives more typical and less varied images.
+            truncation: below 1 gives more typical and less varied images. A generator with styles
+                moves each style toward the mean one, to `truncation` of its distance (Karras et
+                al. 2019, appendix B); any other keeps its noise within [-truncation, truncation]
+                (Brock et al. 2019, the truncation trick).
 
         Raises:
             UsageError: an unknown label, a label for an unconditional model, n or truncation <= 0.
         """
         if n < 1:
             raise UsageError(f"The number of images must be at least 1, not {n}.")
-        latents = latent_noise(n, self.latent, seed, truncation)
+        _refuse_truncation(truncation)
         labels = self.labels_for(n, label)
-        images = self.from_latents(latents, labels, batch)
+        if self.has_styles:
+            latents = latent_noise(n, self.latent, seed)
+            images = self.from_styles(self.styles(latents, labels, truncation), batch)
+        else:
+            latents = latent_noise(n, self.latent, seed, truncation)
+            images = self.from_latents(latents, labels, batch)
+        return self.samples(images, labels, seed)
+
+    def samples(self, images: np.ndarray, labels: np.ndarray | None, seed: int) -> Samples:
+        """Returns images of this model, uint8 [N, R, R, C], with what they were drawn from."""
         return Samples(
             images=images,
             labels=labels,
@@ -178,21 +134,47 @@ class Model:
 
     @torch.inference_mode()
     def from_latents(
-        self, latents: torch.Tensor, labels: np.ndarray | None = None, batch: int = 500
+        self, latents: Tensor, labels: np.ndarray | None = None, batch: int = 500
     ) -> np.ndarray:
         """Latents float [N, latent] (, labels int64 [N]) -> images uint8 [N, R, R, C]."""
         images = []
-        device = self.precision.device
         for start in range(0, len(latents), batch):
             part = slice(start, start + batch)
-            asked = None if labels is None else torch.from_numpy(labels[part]).to(device)
+            asked = None if labels is None else self._labels(labels[part])
             with self.precision.autocast():
-                images.append(to_uint8(self.network(latents[part].to(device), asked)))
+                images.append(to_uint8(self.network(self._placed(latents[part]), asked)))
+        return np.concatenate(images)
+
+    @torch.inference_mode()
+    def styles(
+        self, latents: Tensor, labels: np.ndarray | None = None, truncation: float | None = None
+    ) -> Tensor:
+        """Latents float [N, latent] (, labels) -> styles float32 [N, ...] on the CPU.
+
+        Raises:
+            UsageError: the generator has no styles.
+        """
+        network = self._style_network()
+        asked = None if labels is None else self._labels(labels)
+        styles = network.map(self._placed(latents), asked).float()
+        if truncation is not None:
+            mean: Tensor = network.mean_style.float()
+            styles = mean + truncation * (styles - mean)
+        return styles.cpu().clone()
+
+    @torch.inference_mode()
+    def from_styles(self, styles: Tensor, batch: int = 500) -> np.ndarray:
+        """Styles float [N, ...], as `styles` gives them -> images uint8 [N, R, R, C]."""
+        network = self._style_network()
+        images = []
+        for part in styles.split(batch):
+            with self.precision.autocast():
+                images.append(to_uint8(network.synthesise(self._placed(part))))
         return np.concatenate(images)
 
     def labels_for(self, n: int, label: str | int | None) -> np.ndarray | None:
         """Returns int64 [n]: the asked class, or all in turn; None when unconditional."""
-        if not self.classes:
+        if not self.shape.classes:
             if label is not None:
                 raise UsageError(
                     "This model is unconditional: it cannot be asked for a label."
@@ -211,6 +193,19 @@ class Model:
             f" Known: {', '.join(self.classes)}."
         )
 
+    def _style_network(self) -> Any:
+        if not self.has_styles:
+            raise UsageError(
+                f"The network '{self.facts['network']}' has no styles; give latents instead."
+            )
+        return self.network
+
+    def _placed(self, values: Tensor) -> Tensor:
+        return values.to(self.precision.device)
+
+    def _labels(self, labels: np.ndarray) -> Tensor:
+        return torch.from_numpy(labels).to(self.precision.device)
+
     @staticmethod
     def load(path: Path | str, *, device: str = "auto", precision: str = "auto") -> "Model":
         """Loads a run folder, a model folder or a file within either.
@@ -220,33 +215,25 @@ class Model:
         """
         folder = find_model(Path(path))
         try:
-            facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            if facts.get("format") != FORMAT or facts.get("version") != VERSION:
-                raise ValueError(f"not format {FORMAT} {VERSION}")
-            weights = folder / Path(facts["tensors"]).name
-            if sha256(weights) != facts["sha256"]:
-                raise ValueError(f"{weights.name} does not match its SHA-256")
+            facts = read_facts(folder)
             network = build_generator(
                 facts["network"], ImageShape(**facts["shape"]), **facts["sizes"]
             ).eval()
-            network.load_state_dict(load_file(weights))
+            load_part(folder, facts, network)
         except UsageError:  # a network that this version does not know: the message names it
             raise
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise EleganError(
                 f"The model in {folder} cannot be read: {error}."
                 " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
             ) from error
         chosen = choose(device, precision)
-        network.requires_grad_(False)
-        network.to(device=chosen.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        return Model(network, facts, chosen)
+        return Model(_placed(network, chosen), facts, chosen, folder)
 
 
-def latent_noise(n: int, latent: int, seed: int, truncation: float | None = None) -> torch.Tensor:
+def latent_noise(n: int, latent: int, seed: int, truncation: float | None = None) -> Tensor:
     """Returns float32 [n, latent] standard normal noise; row i depends on (seed, i) only."""
-    if truncation is not None and truncation <= 0:
-        raise UsageError(f"--truncation must be above 0, not {truncation}.")
+    _refuse_truncation(truncation)
     chunks = []
     for index in range((n + _CHUNK - 1) // _CHUNK):
         random = keyed_generator(seed, "latents", index)
@@ -260,57 +247,12 @@ def latent_noise(n: int, latent: int, seed: int, truncation: float | None = None
     return torch.cat(chunks)[:n]
 
 
-def save_model(
-    folder: Path,
-    network: nn.Module,
-    *,
-    name: str,
-    shape: ImageShape,
-    sizes: Mapping[str, int],
-    classes: tuple[str, ...],
-    task: str,
-    training: Mapping[str, Any],
-) -> None:
-    """Writes weights, then model.json, which names them: a reader sees the old or the new."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: one.detach().cpu() for key, one in network.state_dict().items()}
-    checksum = 0
-    for tensor in tensors.values():
-        checksum = zlib.crc32(tensor.numpy().tobytes(), checksum)
-    weights = folder / f"generator-{checksum:08x}.safetensors"
-    save_tensors(weights, tensors)
-    facts = {
-        "format": FORMAT,
-        "version": VERSION,
-        "task": task,
-        "network": name,
-        "shape": asdict(shape),
-        "sizes": dict(sizes),
-        "classes": list(classes),
-        "tensors": weights.name,
-        "sha256": sha256(weights),
-        "training": dict(training),
-    }
-    write_durably(folder / "model.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    for old in folder.glob("generator-*.safetensors"):
-        if old != weights:
-            old.unlink()
+def _refuse_truncation(truncation: float | None) -> None:
+    if truncation is not None and truncation <= 0:
+        raise UsageError(f"--truncation must be above 0, not {truncation}.")
 
 
-def find_model(path: Path) -> Path:
-    """Returns the folder that holds model.json, given a run, a model folder or a file in either.
-
-    Raises:
-        EleganError: there is none; the message says what was looked for.
-    """
-    if not path.exists():
-        near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise EleganError(f"There is nothing at {path}.{did_you_mean(path.name, near)}")
-    start = path if path.is_dir() else path.parent
-    for folder in (start, start / "model", start.parent / "model"):
-        if (folder / "model.json").is_file():
-            return folder
-    raise EleganError(
-        f"{path} holds no model: neither model.json nor model/model.json is there."
-        " Train one with `elegan train`; a run writes its model at its first snapshot."
-    )
+def _placed(network: nn.Module, precision: Precision) -> nn.Module:
+    network.requires_grad_(False)
+    network.to(device=precision.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return network

@@ -1,0 +1,159 @@
+"""The model folder: model.json, and the weights of one or both networks that it names."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from elegan.errors import EleganError, did_you_mean
+from elegan.machine.files import save_tensors, sha256, write_durably
+from elegan.networks import ImageShape
+
+FORMAT, VERSION = "elegan-model", 1
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+)
+"""What damaged files, or files somebody else made, raise while a model is read."""
+_NAMED = 4  # tensors that a message names before it counts
+
+
+def save_model(
+    folder: Path,
+    network: nn.Module,
+    *,
+    name: str,
+    shape: ImageShape,
+    sizes: Mapping[str, Any],
+    classes: tuple[str, ...],
+    task: str,
+    training: Mapping[str, Any],
+    discriminator: nn.Module | None = None,
+    discriminator_sizes: Mapping[str, Any] | None = None,
+    discriminator_classes: tuple[str, ...] | None = None,
+) -> None:
+    """Writes weights, then model.json, which names them: a reader sees the old or the new.
+
+    Args:
+        network: the generator.
+        sizes: the keyword arguments that build the generator again (width, latent, condition).
+        discriminator: kept beside the generator where one is given, for classification,
+            projection, fine-tuning and transfer.
+        discriminator_sizes: the same for the discriminator; by default `sizes` without condition.
+        discriminator_classes: where the discriminator knows classes that the generator does not;
+            by default `classes`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {"generator": _write_part(folder, "generator", network)}
+    if discriminator is not None:
+        own = {key: value for key, value in sizes.items() if key != "condition"}
+        parts["discriminator"] = {
+            **_write_part(folder, "discriminator", discriminator),
+            "sizes": dict(own if discriminator_sizes is None else discriminator_sizes),
+            "classes": list(classes if discriminator_classes is None else discriminator_classes),
+        }
+    facts = {
+        "format": FORMAT,
+        "version": VERSION,
+        "task": task,
+        "network": name,
+        "shape": asdict(shape),
+        "sizes": dict(sizes),
+        "classes": list(classes),
+        **parts["generator"],
+        "training": dict(training),
+    }
+    if "discriminator" in parts:
+        facts["discriminator"] = parts["discriminator"]
+    write_durably(folder / "model.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    named = {part["tensors"] for part in parts.values()}
+    for kind in ("generator", "discriminator"):
+        for old in folder.glob(f"{kind}-*.safetensors"):
+            if old.name not in named:
+                old.unlink()
+
+
+def _write_part(folder: Path, kind: str, network: nn.Module) -> dict[str, Any]:
+    """Writes a network's tensors under a name made of their content; returns what names them."""
+    tensors = {key: one.detach().cpu() for key, one in network.state_dict().items()}
+    checksum = 0
+    for tensor in tensors.values():
+        checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), checksum)
+    weights = folder / f"{kind}-{checksum:08x}.safetensors"
+    save_tensors(weights, tensors)
+    return {"tensors": weights.name, "sha256": sha256(weights)}
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Returns the content of model.json.
+
+    Raises:
+        OSError, ValueError, AttributeError: it is missing, damaged or of another format.
+    """
+    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if facts.get("format") != FORMAT or facts.get("version") != VERSION:
+        raise ValueError(f"not format {FORMAT} {VERSION}")
+    return facts
+
+
+def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None:
+    """Fills a network with the weights that `part` names, after checking their SHA-256.
+
+    Args:
+        folder: the model folder; a file outside it is never read.
+        part: model.json itself (the generator), or its entry "discriminator".
+
+    Raises:
+        ValueError: the checksum differs, or tensors are missing, unknown or of another shape; the
+            message names them.
+    """
+    weights = folder / Path(part["tensors"]).name
+    if sha256(weights) != part["sha256"]:
+        raise ValueError(f"{weights.name} does not match its SHA-256")
+    tensors, wanted = load_file(weights), network.state_dict()
+    faults = {
+        "lacks": wanted.keys() - tensors.keys(),
+        "has unknown": tensors.keys() - wanted.keys(),
+        "has in another shape": {
+            key for key in wanted.keys() & tensors.keys() if wanted[key].shape != tensors[key].shape
+        },
+    }
+    found = [f"{fault} {_some(names)}" for fault, names in faults.items() if names]
+    if found:
+        raise ValueError(f"{weights.name} {'; '.join(found)}")
+    network.load_state_dict(tensors)
+
+
+def _some(names: set[str]) -> str:
+    first = ", ".join(sorted(names)[:_NAMED])
+    return first if len(names) <= _NAMED else f"{first} and {len(names) - _NAMED} more"
+
+
+def find_model(path: Path) -> Path:
+    """Returns the folder that holds model.json, given a run, a model folder or a file in either.
+
+    Raises:
+        EleganError: there is none; the message says what was looked for.
+    """
+    if not path.exists():
+        near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise EleganError(f"There is nothing at {path}.{did_you_mean(path.name, near)}")
+    start = path if path.is_dir() else path.parent
+    for folder in (start, start / "model", start.parent / "model"):
+        if (folder / "model.json").is_file():
+            return folder
+    raise EleganError(
+        f"{path} holds no model: neither model.json nor model/model.json is there."
+        " Train one with `elegan train`; a run writes its model at its first snapshot."
+    )

@@ -144,7 +144,7 @@ def test_at_most_four_sets_are_remembered():
 def test_the_table_shows_every_score_and_class_beside_its_floor():
     result = evaluate(images(50, 1), images(60, 2), extractor=Pixels(), held_out=images(50, 3))
     table = format_scores(result)
-    for name in METRICS:
+    for name in METRICS.keys() - {"modes", "reverse_kl"}:  # of extractors that count modes
         assert f"\n{name}" in table
     for name in ("dark", "bright", "50 held-out images", "Only 50 images"):
         assert name in table

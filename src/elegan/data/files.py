@@ -3,64 +3,28 @@
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from elegan.data import label_files
 from elegan.data.dataset import Verdict
+from elegan.data.listing import (
+    IMAGE_SUFFIXES,
+    MAX_FILE_BYTES,
+    FileEntry,
+    Listing,
+    printable,
+    reader,
+)
 from elegan.errors import EleganError
 
-IMAGE_SUFFIXES = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".gif", ".bmp", ".webp", ".avif"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
-)
-MAX_FILE_BYTES = 512 << 20
+__all__ = ["IMAGE_SUFFIXES", "FileEntry", "Listing", "arrange", "reader", "walk_folder", "walk_zip"]
+
 MAX_ZIP_BYTES = 1 << 30  # what a zip may hold whatever its own size ...
 MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileEntry:
-    """One file that may be an image.
-
-    Attributes:
-        name: path within the set, '/'-separated and printable.
-        location: path on disk, or name of the member of the zip.
-        stamp: changes whenever the file does, as far as size and times tell.
-        label: index of its class, -1 without.
-    """
-
-    name: str
-    location: str
-    stamp: str
-    label: int = -1
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return tuple(self.name.split("/"))
-
-    @property
-    def looks_like_image(self) -> bool:
-        return os.path.splitext(self.name)[1].lower() in IMAGE_SUFFIXES
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listing:
-    """What was found: files to read, and verdicts on those that are not even opened."""
-
-    entries: tuple[FileEntry, ...]
-    skipped: tuple[Verdict, ...] = ()
-    classes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def printable(name: str) -> str:
-    """Returns a file name as text that can be written anywhere, whatever bytes it holds."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _is_hidden(name: str) -> bool:
@@ -162,7 +126,8 @@ def walk_zip(path: Path, inner: str = "") -> Listing:
         else:
             stamp = f"{member.file_size}-{member.CRC}"
             entries.append(FileEntry(name=name, location=member.filename, stamp=stamp))
-    return Listing(entries=tuple(sorted(entries, key=lambda e: e.parts)), skipped=tuple(skipped))
+    found = tuple(sorted(entries, key=lambda e: e.parts))
+    return Listing(entries=found, skipped=tuple(skipped), archive=path)
 
 
 def _refusal(member: zipfile.ZipInfo, name: str) -> str:
@@ -181,29 +146,6 @@ def _refusal(member: zipfile.ZipInfo, name: str) -> str:
     return ""
 
 
-@contextmanager
-def reader(archive: Path | None) -> Iterator[Callable[[FileEntry], bytes]]:
-    """Yields a thread-safe function that returns the bytes of an entry of a folder or a zip.
-
-    It raises OSError (or what zipfile raises on a damaged member) where that fails.
-    """
-    if archive is None:
-        yield _read_file
-        return
-    with zipfile.ZipFile(archive) as opened:
-
-        def read(entry: FileEntry) -> bytes:
-            with opened.open(entry.location) as member:
-                return member.read(MAX_FILE_BYTES)
-
-        yield read
-
-
-def _read_file(entry: FileEntry) -> bytes:
-    with open(entry.location, "rb") as file:
-        return file.read(MAX_FILE_BYTES)
-
-
 def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
     """Reads what the folders of a listing mean.
 
@@ -212,11 +154,19 @@ def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
     - `images/` beside other folders (masks, annotations): it alone is taken.
     - Two or more folders and no image beside them: each is a class, in the order of names.
     - Anything else is one set without classes.
+    - A file of labels beside the images goes before all that (`label_files`).
 
     Returns:
         the arranged listing, and whether there is a test split. For split "test" without one the
         listing is that of the training images; the caller refuses.
     """
+    images, tables = label_files.set_apart(listing)
+    arranged, has_test = _by_place(images, split)
+    return label_files.apply(tables, arranged, images.entries), has_test
+
+
+def _by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
+    """Arranges by the folders alone."""
     notes: list[str] = []
     skipped = list(listing.skipped)
     depth, has_test = 0, False
@@ -251,14 +201,16 @@ def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
     if loose and groups:
         notes.append("Images lie beside and inside folders: read as one set without classes.")
     if loose or len(groups) < 2:
-        listing = Listing(entries=entries, skipped=tuple(skipped), notes=tuple(notes))
-        return listing, has_test
+        return replace(
+            listing, entries=entries, skipped=tuple(skipped), notes=tuple(notes)
+        ), has_test
     labelled, outside = _by_class(entries, sorted(groups), depth)
     skipped += outside
-    listing = Listing(
-        entries=labelled, skipped=tuple(skipped), classes=tuple(sorted(groups)), notes=tuple(notes)
+    classes = tuple(sorted(groups))
+    found = replace(
+        listing, entries=labelled, skipped=tuple(skipped), classes=classes, notes=tuple(notes)
     )
-    return listing, has_test
+    return found, has_test
 
 
 def _groups(entries: tuple[FileEntry, ...], depth: int) -> tuple[dict[str, int], int]:

@@ -1,0 +1,183 @@
+"""Everything a run can be told, as frozen dataclasses; each field says what it does."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """Which pair of networks; single overrides of what the size dial gives."""
+
+    name: str = "residual"
+    """A registered pair; `elegan list networks` prints them."""
+    width: int | None = None
+    """Overrides the width that the size dial gives (channels)."""
+    generator_width: int | None = None
+    """Overrides the generator's width alone (a pruned generator has its own)."""
+    latent: int | None = None
+    """Overrides the length of the noise vector."""
+    generator_condition: Literal["concat", "normalisation"] = "concat"
+    """How a conditional generator is told the class: joined to the noise, or by class-conditional
+    normalisation."""
+    discriminator_condition: Literal["projection", "concat", "classifier"] = "projection"
+    """How the discriminator uses the class: projection, as an input map, or by classifying."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """The adversarial loss and the weights of the penalties; a weight of 0 turns a penalty off."""
+
+    adversarial: str = "relativistic-pair"
+    """A registered loss; `elegan list losses` prints them."""
+    r1: float = 0.0
+    """Weight of the zero-centred gradient penalty on real images."""
+    r2: float = 0.0
+    """Weight of the zero-centred gradient penalty on generated images."""
+    penalty_decay: float = 1.0
+    """R1 and R2 fall log-linearly to this share of their weight over the first 30 % of the run."""
+    wasserstein_gp: float = 0.0
+    """Weight of the WGAN gradient penalty (10 in the paper)."""
+    dragan: float = 0.0
+    """Weight of the DRAGAN penalty (10 in the paper)."""
+    lecam: float = 0.0
+    """Weight of the LeCam regulariser (0.1 to 0.3 in the paper)."""
+    consistency: float = 0.0
+    """Weight of the consistency penalty under small shifts (10 in the paper)."""
+    path_length: float = 0.0
+    """Weight of path length regularisation (2 in StyleGAN2); networks with styles only."""
+    reconstruction: float = 0.0
+    """Weight of the discriminator's reconstruction of real images; pair few-shot only."""
+    classification: float = 1.0
+    """Weight of the class losses where the discriminator classifies."""
+    smoothing: float = 0.0
+    """One-sided label smoothing: real images count as generated with this weight (0.1 is usual)."""
+    flip: float = 0.0
+    """Share of pairs whose labels real and generated are swapped for the discriminator."""
+    instance_noise: float = 0.0
+    """Standard deviation of noise on the discriminator's inputs (images span -1..1), falling
+    linearly to 0 over the first half of the run."""
+    clip: float = 0.0
+    """Clips D's weights to [-clip, clip] after each step (0.01 in WGAN); 0 = off."""
+    penalty_every: int = 1
+    """Gradient penalties are evaluated each so many steps, their weight multiplied accordingly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """Adam for both players, at two time scales if the rates differ."""
+
+    generator_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    epsilon: float = 1e-8
+    warmup: float = 0.0
+    """Share of the run during which the rates rise linearly from 0."""
+    hold: float = 1.0
+    """Share of the run after which the rates begin to fall."""
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """How the rates fall to 0 between `hold` and the end, counted in images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmaSettings:
+    """The moving average of the generator's weights, which is what a run delivers."""
+
+    half_life: float = 10_000.0
+    """Images after which an old weight counts half."""
+    ramp: float = 0.1
+    """The half-life is at most this share of the images seen so far; it rises with the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSettings:
+    """Augmentation of what the discriminator sees, real and generated alike; for few images."""
+
+    kinds: str = ""
+    """Kinds or sets of them, comma-separated (`elegan list augmentations`); empty = none."""
+    mode: Literal["adaptive", "fixed"] = "adaptive"
+    """Whether the probability follows the discriminator's overfitting (ADA) or stays."""
+    probability: float = 0.0
+    """Of each kind for each image; where adaptive, at the start of the run."""
+    target: float = 0.6
+    """The overfitting r_t that the adaptive probability steers to."""
+    images: float = 50_000.0
+    """The adaptive probability moves from 0 to 1 in so many images at the fastest."""
+    pseudo: bool = False
+    """Also pass generated images off as real with that probability (APA)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingSettings:
+    """Mixing of real and generated distributions."""
+
+    replay: float = 0.0
+    """Weight of past generated images on the discriminator's generated side, 0 to 1."""
+    replay_size: int = 1024
+    """How many past generated images are kept."""
+    generated: float = 0.0
+    """Share of the real stream that is replaced by generated images, 0 to 1."""
+    model: str | None = None
+    """Where these come from: a run or model folder; by default the run's own generator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSettings:
+    """Beginning from trained weights, and keeping some of them as they are."""
+
+    source: str | None = None
+    """A run or model folder whose tensors are taken where name and shape agree (also --from)."""
+    freeze: str = ""
+    """Stages that stay as they begin, such as D:3 or D:3,G:1, counted from the input of each
+    network (also --freeze)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """What `elegan train` does."""
+
+    data: str
+    """A known name (`elegan list data`), a folder, a zip, IDX files, .npy or .npz."""
+    task: str = "generate"
+    preset: str = "robust"
+    """A row of the preset table; `elegan list presets` prints it."""
+    out: str | None = None
+    """The run folder; by default runs/DATA-PRESET. The same folder again resumes."""
+    images: int | None = None
+    """Stop after so many real images seen (also as 200k or 2M)."""
+    epochs: float | None = None
+    """Stop after so many passes over the data."""
+    minutes: float | None = None
+    """Stop after about so many minutes: turned into images by measuring the speed first."""
+    size: float = 1.0
+    """The capacity dial: multiplies every width; the learning rates follow as 1/sqrt(size)."""
+    batch: int = 64
+    limit: int | None = None
+    """Use so many images only (per class where there are labels), drawn by the seed."""
+    labelled: int | None = None
+    """Task classify: how many images of each class have labels; the others are used without."""
+    balance: bool = False
+    """Draw all classes equally often, however unequal they are in number."""
+    seed: int = 0
+    simultaneous: bool = False
+    """Both players move by the same discriminator: one pass serves both, which is faster."""
+    conditional: bool = False
+    """Train on the labels too, so that a class can be asked for."""
+    resolution: int | None = None
+    """Side of the images in pixels, 16 to 256; by default that of the data."""
+    channels: Literal[1, 3] | None = None
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """How images that are not square become so."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+    ticks: int = 40
+    """How many times in a run progress is measured and printed."""
+    snapshots: int = 10
+    """How many times in a run samples, scores and a checkpoint are written."""
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    ema: EmaSettings = field(default_factory=EmaSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    mixing: MixingSettings = field(default_factory=MixingSettings)
+    transfer: TransferSettings = field(default_factory=TransferSettings)

@@ -1,0 +1,63 @@
+"""The table of presets, one row each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A row of the table.
+
+    Attributes:
+        images: the stop rule when none is given.
+        about: one line for `elegan list presets`.
+        values: settings that differ from the defaults, nested as in settings.json.
+    """
+
+    images: int
+    about: str
+    values: Mapping[str, Any]
+
+
+PRESETS: dict[str, Preset] = {
+    "article": Preset(
+        images=600_000,
+        about="the article's two networks and rates, its defects corrected (docs/article.md)",
+        values={
+            "batch": 32,
+            "simultaneous": True,
+            "network": {"name": "article"},
+            "loss": {"adversarial": "non-saturating"},
+            "optimizer": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},
+        },
+    ),
+    "dcgan": Preset(
+        images=600_000,
+        about="a plain convolutional pair with spectral norm and hinge loss",
+        values={
+            "batch": 64,
+            "network": {"name": "dcgan"},
+            "loss": {"adversarial": "hinge"},
+            "optimizer": {"beta1": 0.0, "beta2": 0.9, "discriminator_rate": 4e-4},
+        },
+    ),
+    "robust": Preset(
+        images=200_000,
+        about="mirrored residual pair, relativistic pairing with R1 + R2: the one to begin with",
+        values={
+            "batch": 16,
+            "simultaneous": True,
+            "network": {"name": "residual"},
+            "loss": {"adversarial": "relativistic-pair", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
+            "optimizer": {
+                "generator_rate": 1e-3,
+                "discriminator_rate": 1e-3,
+                "warmup": 0.02,
+                "hold": 0.3,
+                "schedule": "cosine",
+            },
+        },
+    ),
+}
+"""Every preset, one row each; measured times and scores stand in docs/figures.md."""

@@ -18,6 +18,7 @@ from elegan.run import Run
 
 if TYPE_CHECKING:
     from elegan.models import Model
+    from elegan.models.classification import Classified
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ __all__ = [
     "EleganError",
     "Run",
     "UsageError",
+    "classify",
     "evaluate",
     "inspect",
     "load",
@@ -69,6 +71,23 @@ def load(path: str | Path, *, device: str = "auto", precision: str = "auto") -> 
     return Model.load(path, device=device, precision=precision)
 
 
+def classify(
+    model: "Model | Run | str | Path", *inputs: str | Path, **options: Any
+) -> "Classified":
+    """Says which class each image shows; see `elegan.models.classification.classify`.
+
+        elegan.classify("runs/digits", "scans/", split="test").facts()["accuracy"]
+
+    Args:
+        model: one whose discriminator was trained to tell classes (`task="classify"`).
+        inputs: image files, folders, zips, .npz, .npy or known names.
+        options: `split` and `fit`.
+    """
+    from elegan.models.classification import classify as classify_images
+
+    return classify_images(_opened(model), [str(one) for one in inputs], **options)
+
+
 def inspect(data: str | Path, **options: Any) -> dict[str, Any]:
     """Reads every file of `data` and returns verdicts, sizes, duplicates, balance and advice."""
     from elegan.data.inspection import inspect as inspect_data
@@ -88,3 +107,9 @@ def write_report(run: str | Path) -> Path:
     from elegan import report  # the package, which takes the plain name once it is imported
 
     return report.write_report(Run(run).path)
+
+
+def _opened(model: "Model | Run | str | Path") -> "Model":
+    if isinstance(model, Run):
+        return model.model
+    return load(model) if isinstance(model, str | Path) else model

@@ -167,6 +167,31 @@ def interpolate(
     return Answer(f"{count} frames -> {path}", {"out": str(path), "frames": count})
 
 
+def classify(
+    model: str,
+    inputs: list[str],
+    *,
+    split: str | None = None,
+    fit: str = "crop",
+    out: str | None = None,
+) -> Answer:
+    """Say which class each image shows, by a discriminator that was trained to tell.
+
+    Args:
+        model: a run folder, a model folder or a file within, of `train --task classify`.
+        inputs: image files, folders, zips, .npz, .npy or known names.
+        split: train or test; by default the test split where there is one.
+        fit: crop, pad or stretch, as in training.
+        out: FILE.csv for a line an image.
+    """
+    found = elegan.classify(model, *inputs, split=split, fit=fit)
+    text, facts = found.text(), found.facts()
+    if out:
+        facts["out"] = str(found.save(Path(out)))
+        text += f"\n-> {out}"
+    return Answer(text, facts)
+
+
 def evaluate(
     model: str,
     data: str,
@@ -296,6 +321,7 @@ VERBS = {
     "inspect": inspect,
     "generate": generate,
     "interpolate": interpolate,
+    "classify": classify,
     "evaluate": evaluate,
     "health": health,
     "report": report,

@@ -101,6 +101,20 @@ def test_missing_and_unknown_tensors_are_named(tmp_path: Path) -> None:
         Model.load(tmp_path)
 
 
+def test_a_dcgan_saved_under_its_first_names_still_loads(tmp_path: Path) -> None:
+    shape = ImageShape(resolution=16, channels=1)
+    network = build_generator("dcgan", shape, **SIZES)
+    about = {"name": "dcgan", "shape": shape, "sizes": SIZES, "classes": (), "task": "generate"}
+    save_model(tmp_path, network, **about, training={})
+    expected = Model.load(tmp_path, precision="float32").generate(2).images
+    state = network.state_dict()
+    old = {name.replace("levels.", "stages."): one for name, one in state.items()}
+    assert old.keys() != state.keys()
+    network.state_dict = lambda: old  # pyright: ignore[reportAttributeAccessIssue]
+    save_model(tmp_path, network, **about, training={})
+    assert (Model.load(tmp_path, precision="float32").generate(2).images == expected).all()
+
+
 class StyleGenerator(nn.Module):
     """styles = 2 z + 1; each pixel is the style's mean."""
 

@@ -26,6 +26,7 @@ UNREADABLE = (
     SafetensorError,
 )
 """What damaged files, or files somebody else made, raise while a model is read."""
+_RENAMED = (("stages.", "levels."),)  # the levels of the pair dcgan
 _NAMED = 4  # tensors that a message names before it counts
 
 
@@ -121,7 +122,8 @@ def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None
     weights = folder / Path(part["tensors"]).name
     if sha256(weights) != part["sha256"]:
         raise ValueError(f"{weights.name} does not match its SHA-256")
-    tensors, wanted = load_file(weights), network.state_dict()
+    wanted = network.state_dict()
+    tensors = {_renamed(name, wanted): one for name, one in load_file(weights).items()}
     faults = {
         "lacks": wanted.keys() - tensors.keys(),
         "has unknown": tensors.keys() - wanted.keys(),
@@ -133,6 +135,14 @@ def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None
     if found:
         raise ValueError(f"{weights.name} {'; '.join(found)}")
     network.load_state_dict(tensors)
+
+
+def _renamed(name: str, wanted: Mapping[str, Any]) -> str:
+    """Returns the present name of a tensor that models were first saved with under another."""
+    for old, new in _RENAMED:
+        if name not in wanted and name.replace(old, new, 1) in wanted:
+            return name.replace(old, new, 1)
+    return name
 
 
 def _some(names: set[str]) -> str:

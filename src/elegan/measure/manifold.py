@@ -52,6 +52,17 @@ def manifold_scores(
     }
 
 
+def coverage_score(generated: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
+    """Returns `coverage` alone: for parts of a set, such as its classes."""
+    fakes = torch.as_tensor(generated, dtype=torch.float64)
+    reals = torch.as_tensor(reference, dtype=torch.float64)
+    _, radii = _radii(reals)
+    covered = torch.zeros(len(reals), dtype=torch.bool)
+    for block in fakes.split(_BLOCK):
+        covered |= (squared_distances(block, reals) <= radii).any(0)
+    return float(covered.double().mean())
+
+
 def squared_distances(first: Tensor, second: Tensor) -> Tensor:
     """Returns the squared Euclidean distances [N, M] between the rows of [N, D] and [M, D]."""
     squares = first.square().sum(1)[:, None] + second.square().sum(1)

@@ -14,6 +14,8 @@ METRICS: dict[str, str] = {
     "coverage": "higher is better; share of real images with a sample beside them",
     "modes": "higher is better; kinds of image reached, of those that the extractor tells apart",
     "reverse_kl": "lower is better; divergence of the modes' shares from the real ones, in nats",
+    "as_asked": "higher is better; share of samples that are of the class asked for",
+    "fooling_rate": "0.5 at best; share of samples that the discriminator scores above real ones",
     "confidence": "near the floor is better; how sure the judge is of a sample's class",
     "least_class": "near the floor is better; share of the rarest class among samples",
     "greatest_class": "near the floor is better; share of the most frequent class",
@@ -54,9 +56,48 @@ def format_scores(scores: Mapping[str, Any]) -> str:
         for name, share in scores["class_frequencies"].items():
             real = floor["class_frequencies"][name]
             lines.append(f"{name:<22}{f'{share:.1%}':>12}{f'{real:.1%}':>12}")
+    lines += class_lines(scores)
     if scores["notes"]:
         lines += ["", *scores["notes"]]
     return "\n".join(lines)
+
+
+def class_lines(scores: Mapping[str, Any]) -> list[str]:
+    """Returns the lines on each class, real images beside it, and on the hard ones; or none."""
+    detail, hard = scores.get("per_class", {}), scores.get("hard_classes", {})
+    lines: list[str] = []
+    if 0 < len(detail) <= MOST_CLASSES:
+        heads = [head for name, head in CLASS_COLUMNS.items() if _known(detail, name)]
+        lines += ["", f"{'class':<22}" + "".join(f"{head:>12}" for head in heads)]
+        for name, one in detail.items():
+            cells = [_share(one[key]) for key in CLASS_COLUMNS if _known(detail, key)]
+            lines.append(f"{name:<22}" + "".join(f"{cell:>12}" for cell in cells))
+        lines.append(f"(classes judged by: {scores['class_judge']})")
+    if hard:
+        lines += ["", "Hard classes:", *(f"  {name}: {why}." for name, why in hard.items())]
+    elif detail:
+        lines += ["", "No class is clearly harder than the rest."]
+    return lines
+
+
+CLASS_COLUMNS = {
+    "accuracy": "as asked",
+    "accuracy_real": "real",
+    "coverage": "reached",
+    "coverage_real": "real",
+    "fooling_rate": "fooling",
+}
+"""What is shown of each class, and under which heading."""
+
+
+def _known(detail: Mapping[str, Mapping[str, Any]], key: str) -> bool:
+    """Whether a figure is known of any class; the real ones only beside that of samples."""
+    own = key.removesuffix("_real")
+    return any(one.get(key) is not None and one.get(own) is not None for one in detail.values())
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
 
 
 def _number(value: float) -> str:

@@ -11,6 +11,7 @@ from elegan.errors import UsageError
 from elegan.measure.features import Extractor
 from elegan.measure.frechet import fit_gaussian, frechet_distance
 from elegan.measure.kernel import kernel_distance
+from elegan.measure.labelled import Labelling, Logits, Looked, labelled_scores
 from elegan.measure.manifold import manifold_scores
 from elegan.measure.modes import mode_scores
 from elegan.measure.neighbours import Nearness, nearness, small_pixels
@@ -36,6 +37,10 @@ def evaluate(
     extractor: Extractor,
     held_out: NDArray[np.uint8] | None,
     reference_labels: NDArray[np.int64] | None = None,
+    generated_labels: NDArray[np.int64] | None = None,
+    held_out_labels: NDArray[np.int64] | None = None,
+    classes: tuple[str, ...] = (),
+    logits: Logits | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Returns every score of generated images, ready for JSON; `METRICS` says what each means.
@@ -52,6 +57,10 @@ def evaluate(
         held_out: real images that were not trained on, or None.
         reference_labels: int64 [M]; where the extractor knows no classes, an image is given the
             label of its nearest reference image in features.
+        generated_labels: int64 [N], the class that each sample was asked for.
+        held_out_labels: the true classes of `held_out`.
+        classes: their names, in the order of the labels; by default the extractor's.
+        logits: the discriminator's judgement, for the fooling rate.
         seed: of the halves, subsets and subsamples.
 
     Raises:
@@ -65,13 +74,32 @@ def evaluate(
     floor = floor_of(real, held_out, extractor, len(samples), random)
     count = min(MANIFOLD_COUNT, len(samples), len(floor.unseen), len(floor.against))
     looked_at = draw(len(samples), NEIGHBOUR_COUNT, random)
+    unseen = (reference, real) if held_out is None else (held_out, see(held_out, extractor))
+    unseen_at = draw(len(unseen[1]), NEIGHBOUR_COUNT, random)
     near = _neighbours(
         (generated[looked_at], samples.features[looked_at]),
-        None if held_out is None else (held_out, see(held_out, extractor).features),
+        (unseen[0][unseen_at], unseen[1].features[unseen_at]),
         (reference, real.features),
-        random,
+        unseen_at if held_out is None else None,
     )
     naming = (extractor.classes, reference_labels)
+    labelled, labelled_floor = labelled_scores(
+        Looked(images=generated, side=samples, rows=looked_at, nearest=near["features"].rows),
+        Looked(
+            images=unseen[0], side=unseen[1], rows=unseen_at, nearest=near["features"].usual_rows
+        ),
+        real,
+        Labelling(
+            names=classes,
+            generated=generated_labels,
+            reference=reference_labels,
+            held_out=held_out_labels,
+            logits=logits,
+        ),
+        extractor,
+        held_out=held_out is not None,
+        seed=seed,
+    )
     return {
         "extractor": {
             "name": extractor.name,
@@ -89,6 +117,7 @@ def evaluate(
         "seed": seed,
         **_distances(samples, real, extractor.name, count, seed),
         **_modes(generated, reference_labels, extractor),
+        **labelled,
         **_classes(samples, near["features"].rows, naming),
         **{f"nearest_{space}": found.median for space, found in near.items()},
         **{f"near_copies_{space}": found.share for space, found in near.items()},
@@ -97,6 +126,7 @@ def evaluate(
         "floor": {
             **_distances(floor.unseen, floor.against, extractor.name, count, seed),
             **_modes(held_out, reference_labels, extractor),
+            **labelled_floor,
             **_classes(floor.unseen, near["features"].usual_rows, naming),
             **{f"nearest_{space}": found.usual for space, found in near.items()},
             **{f"near_copies_{space}": found.expected for space, found in near.items()},
@@ -136,16 +166,16 @@ _Seen = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
 def _neighbours(
-    samples: _Seen, held_out: _Seen | None, reference: _Seen, random: np.random.Generator
+    samples: _Seen, unseen: _Seen, reference: _Seen, own: NDArray[np.int64] | None
 ) -> dict[str, Nearness]:
-    """Returns how near the samples come to the reference, in `pixels` and in `features`."""
-    source = reference if held_out is None else held_out
-    chosen = draw(len(source[0]), NEIGHBOUR_COUNT, random)
-    own = chosen if held_out is None else None
-    pixels = (samples[0], source[0][chosen], reference[0])
+    """Returns how near the samples come to the reference, in `pixels` and in `features`.
+
+    `own` are the rows of `unseen` in the reference, where nothing was held out.
+    """
+    pixels = (small_pixels(images) for images in (samples[0], unseen[0], reference[0]))
     return {
-        "pixels": nearness(*(small_pixels(images) for images in pixels), own=own),
-        "features": nearness(samples[1], source[1][chosen], reference[1], own),
+        "pixels": nearness(*pixels, own=own),
+        "features": nearness(samples[1], unseen[1], reference[1], own),
     }
 
 

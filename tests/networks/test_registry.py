@@ -1,77 +1,112 @@
 """All registered networks, in all the shapes they must take."""
 
 import copy
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch.nn import functional
 
 from elegan.errors import UsageError
-from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
+from elegan.networks import (
+    PAIRS,
+    Discriminator,
+    Generator,
+    ImageShape,
+    build_discriminator,
+    build_generator,
+)
 
 SIZES = {"width": 8, "latent": 12}
-SHAPES = [
-    ImageShape(resolution=resolution, channels=channels, classes=classes)
-    for resolution in (16, 28, 33, 50)
-    for channels in (1, 3)
-    for classes in (0, 4)
+CLASSES = 4
+# Every pair in each of these: (resolution, channels, generator condition, discriminator condition),
+# without classes where there is no condition.
+CASES: list[tuple[int, int, str, str]] = [
+    (16, 3, "", ""),
+    (28, 1, "", ""),
+    (33, 1, "", ""),
+    (50, 3, "", ""),
+    (16, 1, "concat", "projection"),
+    (33, 3, "normalisation", "concat"),
+    (28, 3, "concat", "classifier"),
+    (16, 1, "normalisation", "joint"),
 ]
+NAMES = [name for name in PAIRS if not name.startswith("test-")]
 
 
-def _name(shape: ImageShape) -> str:
-    return f"{shape.resolution}x{shape.channels}{'-classes' if shape.classes else ''}"
+@dataclass
+class Built:
+    """Two networks and what they were built for."""
+
+    generator: Generator
+    discriminator: Discriminator
+    shape: ImageShape
+    condition: str
+
+    def inputs(self, count: int = 4) -> tuple[torch.Tensor, torch.Tensor | None]:
+        labels = torch.arange(count) % CLASSES if self.shape.classes else None
+        return torch.randn(count, SIZES["latent"]), labels
+
+    def reals(self, count: int = 4) -> torch.Tensor:
+        side = self.shape.resolution
+        return torch.rand(count, self.shape.channels, side, side) * 2 - 1
 
 
-@pytest.fixture(params=SHAPES, ids=_name)
-def shape(request: pytest.FixtureRequest) -> ImageShape:
-    return request.param
-
-
-@pytest.fixture(params=[name for name in PAIRS if not name.startswith("test-")])
-def pair(request: pytest.FixtureRequest, shape: ImageShape):
+def _build(name: str, case: tuple[int, int, str, str]) -> Built:
     torch.manual_seed(0)
-    return (
-        build_generator(request.param, shape, **SIZES),
-        build_discriminator(request.param, shape, **SIZES),
+    resolution, channels, for_generator, for_discriminator = case
+    classes = CLASSES if for_generator else 0
+    shape = ImageShape(resolution=resolution, channels=channels, classes=classes)
+    if not classes:
+        generator = build_generator(name, shape, **SIZES)
+        return Built(generator, build_discriminator(name, shape, **SIZES), shape, "")
+    return Built(
+        build_generator(name, shape, **SIZES, condition=for_generator),
+        build_discriminator(name, shape, **SIZES, condition=for_discriminator),
+        shape,
+        for_discriminator,
     )
 
 
-def _inputs(shape: ImageShape, count: int = 4):
-    labels = torch.arange(count) % shape.classes if shape.classes else None
-    return torch.randn(count, SIZES["latent"]), labels
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(str(one) for one in case if one))
+def built(request: pytest.FixtureRequest, name: str) -> Built:
+    return _build(name, request.param)
 
 
-def test_forward(pair, shape: ImageShape) -> None:
-    generator, discriminator = pair
-    latents, labels = _inputs(shape)
-    images = generator(latents, labels)
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_forward(built: Built) -> None:
+    latents, labels = built.inputs()
+    images = built.generator(latents, labels)
+    shape = built.shape
     assert images.shape == (4, shape.channels, shape.resolution, shape.resolution)
     assert torch.isfinite(images).all()
     # A training generator may overshoot what a pixel can hold; a delivered one may not.
-    assert generator.eval()(10 * latents, labels).abs().max() <= 1
-    logits = discriminator(images, labels)
+    assert built.generator.eval()(10 * latents, labels).abs().max() <= 1
+    logits = built.discriminator(images, labels)
     assert logits.shape == (4,)
     assert torch.isfinite(logits).all()
 
 
-def test_every_parameter_learns_from_the_joint_steps(pair, shape: ImageShape) -> None:
+def test_every_parameter_learns_from_the_joint_steps(built: Built) -> None:
     """Within three steps, since a layer that begins at zero hides those behind it in the first."""
-    generator, discriminator = pair
-    players = {"generator": generator, "discriminator": discriminator}
+    players = {"generator": built.generator, "discriminator": built.discriminator}
     waiting = {
         f"{player}.{name}" for player, one in players.items() for name, _ in one.named_parameters()
     }
     optimizers = {name: torch.optim.Adam(one.parameters(), 1e-2) for name, one in players.items()}
-    reals = torch.rand(4, shape.channels, shape.resolution, shape.resolution) * 2 - 1
+    reals = built.reals()
     for _ in range(3):
-        latents, labels = _inputs(shape)
-        fakes = generator(latents, labels)
+        latents, labels = built.inputs()
+        fakes = built.generator(latents, labels)
         for player in ("discriminator", "generator"):
             if player == "discriminator":
-                loss = functional.softplus(discriminator(fakes.detach(), labels)).mean()
-                loss = loss + functional.softplus(-discriminator(reals, labels)).mean()
+                loss = _discriminator_loss(built, reals, fakes.detach(), labels)
             else:
-                loss = functional.softplus(-discriminator(fakes, labels)).mean()
+                loss = functional.softplus(-built.discriminator(fakes, labels)).mean()
             optimizers[player].zero_grad()
             loss.backward()
             for name, parameter in players[player].named_parameters():
@@ -81,27 +116,47 @@ def test_every_parameter_learns_from_the_joint_steps(pair, shape: ImageShape) ->
     assert not waiting
 
 
-def test_labels_matter(pair, shape: ImageShape) -> None:
-    if not shape.classes:
+def _discriminator_loss(
+    built: Built, reals: torch.Tensor, fakes: torch.Tensor, labels: torch.Tensor | None
+) -> torch.Tensor:
+    discriminator = built.discriminator
+    loss = functional.softplus(discriminator(fakes, labels)).mean()
+    loss = loss + functional.softplus(-discriminator(reals, labels)).mean()
+    if built.condition in ("classifier", "joint"):
+        logits = discriminator.head.classify(discriminator.features(reals, labels))
+        loss = loss + functional.cross_entropy(logits, labels)
+    if hasattr(discriminator, "reconstruct"):
+        target = discriminator.reconstruction_target(reals)
+        loss = loss + functional.l1_loss(discriminator.reconstruct(reals), target)
+    return loss
+
+
+def test_labels_matter_where_the_condition_says_so(built: Built) -> None:
+    if not built.shape.classes:
         pytest.skip("unconditional")
-    generator, discriminator = (one.eval() for one in pair)
-    for network in pair:  # embeddings begin small
+    generator, discriminator = built.generator.eval(), built.discriminator.eval()
+    for network in (generator, discriminator):  # embeddings begin small or alike
         for layer in network.modules():
             if isinstance(layer, torch.nn.Embedding):
                 torch.nn.init.normal_(layer.weight)
-    latents = torch.randn(1, SIZES["latent"]).repeat(2, 1)
-    images = generator(latents, torch.tensor([0, 1]))
+        for parameter in network.parameters():  # branches that begin closed
+            if not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.1)
+    latents, classes = torch.randn(1, SIZES["latent"]).repeat(2, 1), torch.tensor([0, 1])
+    images = generator(latents, classes)
     assert not torch.allclose(images[0], images[1])
-    logits = discriminator(images[:1].repeat(2, 1, 1, 1), torch.tensor([0, 1]))
-    assert logits[0] != logits[1]
+    twice = built.reals(1).repeat(2, 1, 1, 1)
+    logits = discriminator(twice, classes)
+    # Logits of the other two conditions stand for "real", whatever the class.
+    differs = not torch.allclose(logits[0], logits[1], rtol=1e-4, atol=1e-5)
+    assert differs == (built.condition in ("projection", "concat"))
 
 
-def test_state_round_trip(pair, shape: ImageShape) -> None:
-    latents, labels = _inputs(shape)
-    generator, discriminator = pair
-    images = generator(latents, labels).detach()  # moves batch statistics, which must travel too
-    discriminator(images, labels)
-    for network, inputs in ((generator, latents), (discriminator, images)):
+def test_state_round_trip(built: Built) -> None:
+    latents, labels = built.inputs()
+    images = built.generator(latents, labels).detach()  # moves batch statistics, which travel too
+    built.discriminator(images, labels)
+    for network, inputs in ((built.generator, latents), (built.discriminator, images)):
         network.eval()
         other = copy.deepcopy(network)
         for parameter in other.parameters():
@@ -112,18 +167,92 @@ def test_state_round_trip(pair, shape: ImageShape) -> None:
         )
 
 
-def test_channels_last_memory_gives_the_same_numbers(pair, shape: ImageShape) -> None:
-    latents, labels = _inputs(shape)
-    generator, discriminator = (one.eval() for one in pair)
+def test_channels_last_memory_gives_the_same_numbers(built: Built) -> None:
+    latents, labels = built.inputs()
+    generator, discriminator = built.generator.eval(), built.discriminator.eval()
     images = generator(latents, labels)
     logits = discriminator(images, labels)
-    for network in pair:
+    for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(generator(latents, labels), images, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(generator(latents, labels), images, rtol=1e-4, atol=1e-4)
     again = discriminator(images.contiguous(memory_format=torch.channels_last), labels)
     torch.testing.assert_close(again, logits, rtol=1e-4, atol=1e-4)
 
 
+def test_images_of_a_batch_do_not_touch(built: Built) -> None:
+    """A delivered generator's, and a discriminator's even while it trains."""
+    latents, labels = built.inputs()
+    generator = built.generator.eval()
+    alone = [
+        generator(latents[one : one + 1], None if labels is None else labels[one : one + 1])
+        for one in range(4)
+    ]
+    together = generator(latents, labels)
+    torch.testing.assert_close(torch.cat(alone), together, rtol=1e-4, atol=1e-4)
+    reals = built.reals().requires_grad_()
+    logits = built.discriminator.train()(reals, labels)
+    (gradient,) = torch.autograd.grad(logits[1], reals)
+    touched = gradient.abs().amax(dim=(1, 2, 3)) > 0
+    assert touched.tolist() == [False, True, False, False]
+
+
+def test_stages_hold_every_parameter_once(built: Built) -> None:
+    head = built.discriminator.head
+    for network, more in ((built.generator, []), (built.discriminator, [head])):
+        held = [id(one) for stage in [*network.stages(), *more] for one in stage.parameters()]
+        assert len(held) == len(set(held))
+        assert set(held) == {id(one) for one in network.parameters()}
+
+
+def test_a_frozen_first_stage_leaves_the_rest_learning(built: Built) -> None:
+    """The stages are in forward order: what comes before the first one needs no gradient."""
+    first, *later = built.discriminator.stages()
+    first.requires_grad_(False)
+    built.discriminator(built.reals(), built.inputs()[1]).sum().backward()
+    assert all(one.grad is None for one in first.parameters())
+    assert all(any(one.grad is not None for one in stage.parameters()) for stage in later)
+
+
+def test_features_lead_to_the_logit(built: Built) -> None:
+    discriminator, labels = built.discriminator.eval(), built.inputs()[1]
+    reals = built.reals()
+    features = discriminator.features(reals, labels)
+    assert features.shape == (4, discriminator.head.in_features)
+    assert torch.equal(discriminator.head(features, labels), discriminator(reals, labels))
+
+
+def test_entry_weights_meet_the_latent(built: Built) -> None:
+    weights = built.generator.entry_weights()
+    assert weights.ndim == 2
+    assert weights.shape[1] == SIZES["latent"]
+    # Not a copy at rest: gradients pass through it to the parameters.
+    assert weights.requires_grad
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[4]], ids=["plain", "classes"])
+def test_bfloat16_gives_about_the_same(name: str, case: tuple[int, int, str, str]) -> None:
+    built = _build(name, case)
+    generator, discriminator = built.generator.eval(), built.discriminator.eval()
+    latents, labels = built.inputs()
+    with torch.no_grad():
+        images, reals = generator(latents, labels), built.reals()
+        logits = discriminator(reals, labels)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = generator(latents, labels).float()
+            again = discriminator(reals, labels).float()
+    assert (rough - images).abs().mean() < 0.03
+    assert (again - logits).abs().max() < 0.05 * (1 + logits.abs().max())
+
+
 def test_an_unknown_network_is_refused_with_the_nearest() -> None:
+    shape = ImageShape(resolution=16, channels=1)
     with pytest.raises(UsageError, match=r"Did you mean 'dcgan'\?"):
-        build_generator("dcgam", SHAPES[0], **SIZES)
+        build_generator("dcgam", shape, **SIZES)
+
+
+def test_an_unknown_condition_is_refused_with_the_nearest() -> None:
+    shape = ImageShape(resolution=16, channels=1, classes=3)
+    with pytest.raises(UsageError, match=r"Did you mean 'normalisation'\?"):
+        build_generator("article", shape, condition="normalization", **SIZES)
+    with pytest.raises(UsageError, match=r"Did you mean 'projection'\?"):
+        build_discriminator("article", shape, condition="projecton", **SIZES)

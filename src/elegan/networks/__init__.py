@@ -1,8 +1,11 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
 from elegan.networks import article, dcgan, residual
+from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 from elegan.networks.registry import (
     PAIRS,
+    Discriminator,
+    Generator,
     ImageShape,
     NetworkPair,
     build_discriminator,
@@ -10,7 +13,12 @@ from elegan.networks.registry import (
 )
 
 __all__ = [
+    "DISCRIMINATOR_CONDITIONS",
+    "GENERATOR_CONDITIONS",
     "PAIRS",
+    "Discriminator",
+    "Generator",
+    "Head",
     "ImageShape",
     "NetworkPair",
     "article",

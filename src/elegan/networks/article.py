@@ -12,37 +12,55 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from elegan.networks.layers import FastDropout
-from elegan.networks.registry import PAIRS, ImageShape, NetworkPair
+from elegan.networks.conditioning import (
+    ClassNormalisation,
+    Head,
+    class_embedding,
+    label_map,
+    normalise,
+)
+from elegan.networks.layers import FastDropout, together
+from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
 
 _KERNEL = 5
 _DROPOUT = 0.3
 _SLOPE = 0.2
 
 
-class ArticleGenerator(nn.Module):
+class ArticleGenerator(Generator):
     """Dense -> 7x7x256 -> three transposed convolutions (128, 64, channels) -> tanh.
 
-    The class embedding of a conditional generator is concatenated to the noise.
+    A conditional generator has a class embedding joined to the noise, or one gain and bias a class
+    in its normalisations.
 
     Args:
         shape: a resolution that 4 does not divide is generated larger and cropped.
         width: channels of the narrowest hidden layer; the others are 2 and 4 times as wide.
         latent: length of the noise vector.
+        condition: one of `GENERATOR_CONDITIONS`.
     """
 
-    def __init__(self, shape: ImageShape, *, width: int = 64, latent: int = 100) -> None:
+    def __init__(
+        self,
+        shape: ImageShape,
+        *,
+        width: int = 64,
+        latent: int = 100,
+        condition: str = "concat",
+    ) -> None:
         super().__init__()
         self.shape, self.latent = shape, latent
         self.base = (shape.resolution + 3) // 4
         self.base_width = 4 * width
-        self.embedding = nn.Embedding(shape.classes, latent) if shape.classes else None
-        inputs = latent * (2 if shape.classes else 1)
+        joined = shape.classes and condition == "concat"
+        self.embedding = class_embedding(shape.classes, latent) if joined else None
+        inputs = latent * (2 if joined else 1)
         self.dense = nn.Linear(inputs, self.base**2 * self.base_width)
         self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, _KERNEL, padding=2)
-        self.norm1 = nn.BatchNorm2d(2 * width, eps=1e-3, momentum=0.01)
+        classes = shape.classes if condition == "normalisation" else 0
+        self.norm1 = _normalisation(2 * width, classes)
         self.up2 = _SameTransposed(2 * width, width)
-        self.norm2 = nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
+        self.norm2 = _normalisation(width, classes)
         self.up3 = _SameTransposed(width, shape.channels)
         _initialise(self)
 
@@ -54,44 +72,65 @@ class ArticleGenerator(nn.Module):
         # The article reshapes to height x width x channels; the permuted view is channels-last
         # already.
         hidden = hidden.view(-1, self.base, self.base, self.base_width).permute(0, 3, 1, 2)
-        hidden = self.norm1(functional.relu(self.up1(hidden)))
-        hidden = self.norm2(functional.relu(self.up2(hidden)))
+        hidden = normalise(self.norm1, functional.relu(self.up1(hidden)), labels)
+        hidden = normalise(self.norm2, functional.relu(self.up2(hidden)), labels)
         images = torch.tanh(self.up3(hidden))
         return images[..., : self.shape.resolution, : self.shape.resolution]
 
+    def stages(self) -> list[nn.Module]:
+        return [
+            together(self.embedding, self.dense),
+            together(self.up1, self.norm1),
+            together(self.up2, self.norm2),
+            self.up3,
+        ]
 
-class ArticleDiscriminator(nn.Module):
+    def entry_weights(self) -> Tensor:
+        return self.dense.weight[:, : self.latent]
+
+
+class ArticleDiscriminator(Discriminator):
     """Two strided convolutions (64, 128) with dropout 0.3 -> one logit.
 
-    The article's sigmoid is left to the loss, which is then stable. A conditional discriminator
-    adds the inner product of its features and a class embedding (projection, Miyato and Koyama
-    2018).
+    The article's sigmoid is left to the loss, which is then stable.
+
+    Args:
+        condition: one of `DISCRIMINATOR_CONDITIONS`.
     """
 
-    def __init__(self, shape: ImageShape, *, width: int = 64, latent: int = 100) -> None:
+    def __init__(
+        self,
+        shape: ImageShape,
+        *,
+        width: int = 64,
+        latent: int = 100,
+        condition: str = "projection",
+    ) -> None:
         super().__init__()
         del latent  # one signature for every pair; only generators read it
+        self.label_map = label_map(shape.classes, shape.resolution, condition)
         side = (shape.resolution + 3) // 4
         features = side**2 * 2 * width
-        self.down1 = nn.Conv2d(shape.channels, width, _KERNEL, stride=2)
+        channels = shape.channels + (self.label_map is not None)
+        self.down1 = nn.Conv2d(channels, width, _KERNEL, stride=2)
         self.drop1 = FastDropout(_DROPOUT)
         self.down2 = nn.Conv2d(width, 2 * width, _KERNEL, stride=2)
         self.drop2 = FastDropout(_DROPOUT)
-        self.head = nn.Linear(features, 1)
-        self.embedding = nn.Embedding(shape.classes, features) if shape.classes else None
+        self.head = Head(features, shape.classes, condition)
         _initialise(self)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, R, R] in [-1, 1] (, labels int64 [N]) -> logits [N]."""
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images [N, C, R, R] in [-1, 1] (, labels int64 [N]) -> features [N, F]."""
+        if self.label_map is not None:
+            images = self.label_map(images, labels)
         hidden = self.drop1(functional.leaky_relu(self.down1(_pad_same(images)), _SLOPE))
         hidden = self.drop2(functional.leaky_relu(self.down2(_pad_same(hidden)), _SLOPE))
         # Height x width x channels, as the article flattens it; a free view in channels-last
         # memory.
-        features = hidden.permute(0, 2, 3, 1).flatten(1)
-        logits = self.head(features).squeeze(1)
-        if self.embedding is not None:
-            logits = logits + (features * self.embedding(labels)).sum(dim=1)
-        return logits
+        return hidden.permute(0, 2, 3, 1).flatten(1)
+
+    def stages(self) -> list[nn.Module]:
+        return [together(self.label_map, self.down1), self.down2]
 
 
 class _SameTransposed(nn.ConvTranspose2d):
@@ -109,6 +148,11 @@ class _SameTransposed(nn.ConvTranspose2d):
         return functional.conv_transpose2d(features, kernel, self.bias, stride=2, padding=2)
 
 
+def _normalisation(width: int, classes: int) -> nn.Module:
+    layer = nn.BatchNorm2d(width, eps=1e-3, momentum=0.01, affine=not classes)
+    return ClassNormalisation(layer, classes, width) if classes else layer
+
+
 def _pad_same(images: Tensor) -> Tensor:
     # Total padding so that the output side is ceil(n / 2), the odd one after.
     side = images.shape[-1]
@@ -123,8 +167,6 @@ def _initialise(network: nn.Module) -> None:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.Embedding):
-            nn.init.normal_(layer.weight, std=0.02)
 
 
 PAIRS["article"] = NetworkPair(
@@ -132,5 +174,5 @@ PAIRS["article"] = NetworkPair(
     discriminator=ArticleDiscriminator,
     width=64,
     latent=100,
-    source="the article's MNIST experiment",
+    source="the article's MNIST experiment: two upsampling and two strided layers; 28 to 64 px",
 )

@@ -43,6 +43,11 @@ class FastDropout(nn.Module):
         return f"rate={self.rate:.4f}"
 
 
+def together(*modules: nn.Module | None) -> nn.ModuleList:
+    """Returns the given modules as one stage, without those that a network does not have."""
+    return nn.ModuleList(one for one in modules if one is not None)
+
+
 def upsample_to(features: Tensor, size: int) -> Tensor:
     """Nearest-neighbour upsampling [N, C, h, h] -> [N, C, size, size], size = 2h or 2h - 1."""
     doubled = functional.interpolate(features, scale_factor=2.0, mode="nearest")

@@ -1,12 +1,16 @@
-"""The one registry of networks. Saved models name their network here; nothing else is looked up."""
+"""The one registry of networks, and what all of them have in common.
+
+Saved models name their network here; nothing else is looked up.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from elegan.errors import lookup
+from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +28,63 @@ class ImageShape:
     classes: int = 0
 
 
+class Generator(nn.Module):
+    """Latents float [N, latent] (, labels int64 [N]) -> images [N, C, R, R].
+
+    Images are in [-1, 1] in evaluation mode; in training mode they may overshoot.
+    """
+
+    shape: ImageShape
+    latent: int
+
+    def stages(self) -> list[nn.Module]:
+        """The parts in forward order; together they hold every parameter once."""
+        raise NotImplementedError
+
+    def entry_weights(self) -> Tensor:
+        """[rows, latent]: all weights that first meet the latent, stacked.
+
+        The directions that move the image most are the leading right singular vectors of this
+        matrix (Shen and Zhou 2021, closed-form factorisation). Networks of styles give the weights
+        that meet the style vector, whose length is the latent's.
+        """
+        raise NotImplementedError
+
+
+class Discriminator(nn.Module):
+    """Images [N, C, R, R] (, labels int64 [N]) -> logits [N].
+
+    No layer mixes the images of a batch: one-pass steps and gradient penalties rely on it.
+
+    Attributes:
+        head: from features to the logit, and to class logits where there are such.
+    """
+
+    head: Head
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images [N, C, R, R] around [-1, 1] (, labels int64 [N]) -> logits [N]."""
+        return self.head(self.features(images, labels), labels)
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images [N, C, R, R] (, labels, which only the condition "concat" reads) -> [N, F]."""
+        raise NotImplementedError
+
+    def stages(self) -> list[nn.Module]:
+        """The parts from the image inward; with `head` they hold every parameter once."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkPair:
     """A generator and a discriminator made for each other.
 
-    Each is built as `kind(shape, width=..., latent=...)`; width is the channel count that every
-    layer's width is a multiple of.
+    Each is built as `kind(shape, width=..., latent=...)`, with classes also `condition=...`; width
+    is the channel count that every layer's width is a multiple of.
     """
 
-    generator: Callable[..., nn.Module]
-    discriminator: Callable[..., nn.Module]
+    generator: Callable[..., Generator]
+    discriminator: Callable[..., Discriminator]
     width: int
     latent: int
     source: str
@@ -43,14 +94,41 @@ PAIRS: dict[str, NetworkPair] = {}
 """Every pair by name; each network module adds its own row, `elegan list networks` prints them."""
 
 
-def build_generator(name: str, shape: ImageShape, **sizes: Any) -> nn.Module:
+def build_generator(
+    name: str, shape: ImageShape, *, condition: str = "concat", **sizes: Any
+) -> Generator:
     """Builds a registered generator: latents float [N, latent] (, labels int64 [N]) -> images.
 
     Images are float [N, C, R, R] in [-1, 1].
+
+    Args:
+        condition: one of `GENERATOR_CONDITIONS`; not read without classes.
+        sizes: `width` and `latent`.
+
+    Raises:
+        UsageError: the name or the condition is unknown.
     """
-    return lookup(PAIRS, name, "network").generator(shape, **sizes)
+    pair = lookup(PAIRS, name, "network")
+    lookup(GENERATOR_CONDITIONS, condition, "generator condition")
+    if shape.classes:
+        sizes["condition"] = condition
+    return pair.generator(shape, **sizes)
 
 
-def build_discriminator(name: str, shape: ImageShape, **sizes: Any) -> nn.Module:
-    """Builds a registered discriminator: images in [-1, 1] (, labels) -> logits float [N]."""
-    return lookup(PAIRS, name, "network").discriminator(shape, **sizes)
+def build_discriminator(
+    name: str, shape: ImageShape, *, condition: str = "projection", **sizes: Any
+) -> Discriminator:
+    """Builds a registered discriminator: images in [-1, 1] (, labels) -> logits float [N].
+
+    Args:
+        condition: one of `DISCRIMINATOR_CONDITIONS`; not read without classes.
+        sizes: `width` and `latent`.
+
+    Raises:
+        UsageError: the name or the condition is unknown.
+    """
+    pair = lookup(PAIRS, name, "network")
+    lookup(DISCRIMINATOR_CONDITIONS, condition, "discriminator condition")
+    if shape.classes:
+        sizes["condition"] = condition
+    return pair.discriminator(shape, **sizes)

@@ -13,31 +13,42 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from elegan.networks.layers import resolution_ladder, upsample_to
-from elegan.networks.registry import PAIRS, ImageShape, NetworkPair
+from elegan.networks.conditioning import ClassNormalisation, Head, class_embedding, label_map
+from elegan.networks.layers import resolution_ladder, together, upsample_to
+from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
 
 _PATCH = 2
 _SLOPE = 0.2
+_GROUPS = 8
 _SMALLEST = 8  # the inner map is at most 8x8
 _BEYOND = 0.1  # slope of the output outside [-1, 1] while training
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(act(conv(act(x)))), the last convolution zero at first: [N, C, h, h] -> the same."""
+    """x + conv(act(conv(act(x)))), the last convolution zero at first: [N, C, h, h] -> the same.
 
-    def __init__(self, width: int) -> None:
+    With classes, the branch begins with a group normalisation whose gains and biases are those of
+    the image's class.
+    """
+
+    def __init__(self, width: int, classes: int = 0) -> None:
         super().__init__()
+        self.norm = None
+        if classes:
+            layer = nn.GroupNorm(math.gcd(width, _GROUPS), width, affine=False)
+            self.norm = ClassNormalisation(layer, classes, width)
         self.first = _convolution(width, width)
         self.second = _convolution(width, width, gain=0.0)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Adds the residual."""
-        hidden = functional.leaky_relu(features, _SLOPE)
+        hidden = features if self.norm is None else self.norm(features, labels)
+        hidden = functional.leaky_relu(hidden, _SLOPE)
         hidden = functional.leaky_relu(self.first(hidden), _SLOPE)
         return features + self.second(hidden)
 
 
-class ResidualGenerator(nn.Module):
+class ResidualGenerator(Generator):
     """Dense -> inner map -> (blocks, 1x1 convolution, upsampling) a level -> patches -> image.
 
     The output is clipped to [-1, 1] with a slope of 0.1 beyond, and without one in evaluation mode.
@@ -46,21 +57,31 @@ class ResidualGenerator(nn.Module):
 
     Args:
         width: channels of the outer level; the inner levels have up to 4 times as many.
-        latent: length of the noise vector; a class embedding of the same length is concatenated.
+        latent: length of the noise vector, and of the class embedding that is joined to it.
+        condition: one of `GENERATOR_CONDITIONS`.
     """
 
-    def __init__(self, shape: ImageShape, *, width: int = 32, latent: int = 64) -> None:
+    def __init__(
+        self,
+        shape: ImageShape,
+        *,
+        width: int = 32,
+        latent: int = 64,
+        condition: str = "concat",
+    ) -> None:
         super().__init__()
         self.shape, self.latent = shape, latent
         sides, widths = _levels(shape.resolution, width)
         self.sides, self.inner = sides[::-1], widths[-1]
         widths = widths[::-1]
-        self.embedding = _embedding(shape.classes, latent)
-        inputs = latent * (2 if shape.classes else 1)
+        joined = shape.classes and condition == "concat"
+        self.embedding = class_embedding(shape.classes, latent, latent**-0.5) if joined else None
+        inputs = latent * (2 if joined else 1)
         self.dense = nn.Linear(inputs, self.inner * self.sides[0] ** 2)
         nn.init.normal_(self.dense.weight, std=inputs**-0.5)
         nn.init.zeros_(self.dense.bias)
-        self.blocks = nn.ModuleList(ResidualBlock(one) for one in widths)
+        classes = shape.classes if condition == "normalisation" else 0
+        self.blocks = nn.ModuleList(ResidualBlock(one, classes) for one in widths)
         self.transitions = nn.ModuleList(
             _convolution(inside, outside, kernel=1, gain=0.7)
             for inside, outside in itertools.pairwise(widths)
@@ -73,32 +94,51 @@ class ResidualGenerator(nn.Module):
             latents = torch.cat([latents, self.embedding(labels)], dim=1)
         side = self.sides[0]
         hidden = self.dense(latents).view(-1, side, side, self.inner).permute(0, 3, 1, 2)
-        hidden = self.blocks[0](hidden)
+        hidden = self.blocks[0](hidden, labels)
         for side, transition, block in zip(
             self.sides[1:], self.transitions, self.blocks[1:], strict=True
         ):
-            hidden = block(upsample_to(transition(hidden), side))
+            hidden = block(upsample_to(transition(hidden), side), labels)
         patches = self.to_patches(functional.leaky_relu(hidden, _SLOPE))
         images = functional.pixel_shuffle(patches.float(), _PATCH)
         images = images[..., : self.shape.resolution, : self.shape.resolution]
         clipped = images.clamp(-1, 1)
         return torch.lerp(clipped, images, _BEYOND) if self.training else clipped
 
+    def stages(self) -> list[nn.Module]:
+        first = together(self.embedding, self.dense, self.blocks[0])
+        later = map(together, self.transitions, self.blocks[1:])
+        return [first, *later, self.to_patches]
 
-class ResidualDiscriminator(nn.Module):
+    def entry_weights(self) -> Tensor:
+        return self.dense.weight[:, : self.latent]
+
+
+class ResidualDiscriminator(Discriminator):
     """The generator backwards: image -> patches -> (blocks, pooling, 1x1 convolution) -> logit.
 
     The inner map is weighed place by place and channel by channel, summed over places, and led to
-    one logit. A conditional discriminator adds a projection of those features on a class embedding
-    (Miyato and Koyama 2018).
+    one logit.
+
+    Args:
+        condition: one of `DISCRIMINATOR_CONDITIONS`.
     """
 
-    def __init__(self, shape: ImageShape, *, width: int = 32, latent: int = 64) -> None:
+    def __init__(
+        self,
+        shape: ImageShape,
+        *,
+        width: int = 32,
+        latent: int = 64,
+        condition: str = "projection",
+    ) -> None:
         super().__init__()
         del latent  # one signature for every pair; only generators read it
+        self.label_map = label_map(shape.classes, shape.resolution, condition)
         sides, widths = _levels(shape.resolution, width)
         self.padding = sides[0] * _PATCH - shape.resolution
-        self.from_patches = _convolution(shape.channels * _PATCH**2, widths[0], gain=0.7)
+        channels = shape.channels + (self.label_map is not None)
+        self.from_patches = _convolution(channels * _PATCH**2, widths[0], gain=0.7)
         self.blocks = nn.ModuleList(ResidualBlock(one) for one in widths)
         self.transitions = nn.ModuleList(
             _convolution(outside, inside, kernel=1, gain=0.7)
@@ -106,13 +146,14 @@ class ResidualDiscriminator(nn.Module):
         )
         inner = widths[-1]
         self.places = nn.Parameter(torch.randn(inner, sides[-1], sides[-1]) / sides[-1])
-        self.head = nn.Linear(inner, 1)
+        self.head = Head(inner, shape.classes, condition)
         nn.init.normal_(self.head.weight, std=inner**-0.5)
         nn.init.zeros_(self.head.bias)
-        self.embedding = _embedding(shape.classes, inner)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, R, R] around [-1, 1] (, labels int64 [N]) -> logits [N]."""
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images [N, C, R, R] around [-1, 1] (, labels int64 [N]) -> features [N, F]."""
+        if self.label_map is not None:
+            images = self.label_map(images, labels)
         if self.padding:
             images = functional.pad(images, (0, self.padding, 0, self.padding), value=-1.0)
         hidden = self.from_patches(functional.pixel_unshuffle(images, _PATCH))
@@ -121,11 +162,13 @@ class ResidualDiscriminator(nn.Module):
             pooled = functional.avg_pool2d(hidden, 2, ceil_mode=True)  # sides halve rounded up
             hidden = block(transition(pooled))
         hidden = functional.leaky_relu(hidden, _SLOPE)
-        features = (hidden * self.places.to(hidden.dtype)).sum(dim=(2, 3))
-        logits = self.head(features).squeeze(1)
-        if self.embedding is not None:
-            logits = logits + (features * self.embedding(labels)).sum(dim=1)
-        return logits
+        return (hidden * self.places.to(hidden.dtype)).sum(dim=(2, 3))
+
+    def stages(self) -> list[nn.Module]:
+        first = together(self.label_map, self.from_patches, self.blocks[0])
+        stages = [first, *map(together, self.transitions, self.blocks[1:])]
+        stages[-1].append(nn.ParameterList([self.places]))
+        return [*stages]
 
 
 def _levels(resolution: int, width: int) -> tuple[list[int], list[int]]:
@@ -148,18 +191,10 @@ def _convolution(inputs: int, outputs: int, *, kernel: int = 3, gain: float = 1.
     return layer
 
 
-def _embedding(classes: int, length: int) -> nn.Embedding | None:
-    if not classes:
-        return None
-    table = nn.Embedding(classes, length)
-    nn.init.normal_(table.weight, std=length**-0.5)
-    return table
-
-
 PAIRS["residual"] = NetworkPair(
     generator=ResidualGenerator,
     discriminator=ResidualDiscriminator,
     width=32,
     latent=64,
-    source="Huang et al. 2024, at a scale for CPUs",
+    source="R3GAN (Huang et al. 2024) at a scale for CPUs: robust and quick; the one to begin with",
 )

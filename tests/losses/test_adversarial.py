@@ -99,3 +99,76 @@ def test_saturation_is_what_separates_the_two_first_losses() -> None:
     }
     assert abs(slopes["minimax"]) < 1e-4
     assert slopes["non-saturating"] == pytest.approx(-1, abs=1e-4)
+
+
+def _scores() -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(5)
+    real = torch.randn(17, generator=random, dtype=torch.float64) * 2 + 0.3
+    return real, torch.randn(17, generator=random, dtype=torch.float64) * 2 - 0.4
+
+
+COSTS = {
+    "minimax": (lambda x: -_log_sigmoid(x), lambda x: -np.log(1 - 1 / (1 + np.exp(-x)))),
+    "non-saturating": (lambda x: -_log_sigmoid(x), lambda x: -np.log(1 - 1 / (1 + np.exp(-x)))),
+    "least-squares": (lambda x: 0.5 * (x - 1) ** 2, lambda x: 0.5 * x**2),
+    "hinge": (lambda x: _relu(1 - x), lambda x: _relu(1 + x)),
+}
+"""Of the losses of single logits: the cost of a logit as real, as generated."""
+
+
+def _smoothed(name: str, r: np.ndarray, f: np.ndarray, s: float) -> float:
+    if name in COSTS:
+        as_real, as_fake = COSTS[name]
+        return ((1 - s) * as_real(r) + s * as_fake(r)).mean() + as_fake(f).mean()
+    plain = FORMULAS[name][0]
+    if name == "relativistic-average":
+        turned = -_log_sigmoid(f.mean() - r).mean() - _log_sigmoid(-(f - r.mean())).mean()
+        return (1 - s) * plain(r, f) + s * turned
+    return (1 - s) * plain(r, f) + s * plain(f, r)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("smoothing", [0.1, 0.3])
+def test_smoothing_counts_a_real_image_as_generated(name: str, smoothing: float) -> None:
+    real, fake = _scores()
+    value = ADVERSARIAL[name].discriminator(real, fake, smoothing=smoothing)
+    expected = _smoothed(name, real.numpy(), fake.numpy(), smoothing)
+    assert value.item() == pytest.approx(expected)
+    assert value.item() != pytest.approx(ADVERSARIAL[name].discriminator(real, fake).item())
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating"])
+def test_smoothing_of_cross_entropy_is_the_target_below_one(name: str) -> None:
+    real, fake = _scores()
+    target = torch.full_like(real, 0.9)
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    expected = cross_entropy(real, target) + cross_entropy(fake, torch.zeros_like(fake))
+    value = ADVERSARIAL[name].discriminator(real, fake, smoothing=0.1)
+    torch.testing.assert_close(value, expected)
+
+
+def test_smoothing_of_least_squares_is_the_target_below_one_but_for_a_constant() -> None:
+    real, fake = _scores()
+    expected = 0.5 * ((real - 0.9) ** 2).mean() + 0.5 * (fake**2).mean()
+    value = ADVERSARIAL["least-squares"].discriminator(real, fake, smoothing=0.1)
+    torch.testing.assert_close(value, expected + 0.5 * 0.1 * 0.9)
+
+
+@pytest.mark.parametrize("name", ["wasserstein", "relativistic-pair", "relativistic-average"])
+def test_smoothed_comparisons_stay_blind_to_a_common_constant(name: str) -> None:
+    real, fake = _scores()
+    loss = ADVERSARIAL[name].discriminator
+    torch.testing.assert_close(
+        loss(real + 5, fake + 5, smoothing=0.2), loss(real, fake, smoothing=0.2)
+    )
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_smoothing_leaves_the_side_of_generated_images_alone(name: str) -> None:
+    real, fake = _scores()
+    fake.requires_grad_()
+    slopes = [
+        torch.autograd.grad(ADVERSARIAL[name].discriminator(real, fake, smoothing=s), fake)[0]
+        for s in (0.0, 0.2)
+    ]
+    torch.testing.assert_close(*slopes)

@@ -1,6 +1,20 @@
-"""Pure functions from logits and images to scalars: adversarial pairs and penalties."""
+"""Pure functions from logits, features and images to scalars; the noise on the duel's labels."""
 
-from elegan.losses.adversarial import ADVERSARIAL, AdversarialLoss
+from elegan.losses.adversarial import ADVERSARIAL, AdversarialLoss, DiscriminatorLoss
+from elegan.losses.auxiliary import (
+    feature_matching,
+    path_length_penalty,
+    reconstruction_penalty,
+)
+from elegan.losses.classification import (
+    UNLABELLED,
+    class_cross_entropy,
+    class_entropy,
+    joint_logit,
+    marginal_class_entropy,
+    unsupervised_discrimination,
+)
+from elegan.losses.labels import flip_labels, instance_noise_deviation
 from elegan.losses.penalties import (
     consistency_penalty,
     dragan_penalty,
@@ -11,10 +25,22 @@ from elegan.losses.penalties import (
 
 __all__ = [
     "ADVERSARIAL",
+    "UNLABELLED",
     "AdversarialLoss",
+    "DiscriminatorLoss",
+    "class_cross_entropy",
+    "class_entropy",
     "consistency_penalty",
     "dragan_penalty",
+    "feature_matching",
+    "flip_labels",
+    "instance_noise_deviation",
+    "joint_logit",
     "lecam_penalty",
+    "marginal_class_entropy",
+    "path_length_penalty",
+    "reconstruction_penalty",
+    "unsupervised_discrimination",
     "wasserstein_gradient_penalty",
     "zero_centred_penalty",
 ]

@@ -1,5 +1,8 @@
 """Penalties on the discriminator. Each is a pure function that returns a scalar, before its weight.
 
+The weights are those of the papers, each in its paper's convention: R1 and R2 carry a factor 1/2
+inside, so that their weight is gamma (or lambda) there; the others carry none.
+
 `score` below is the discriminator as a function of images alone (labels bound by the caller):
 images float [N, C, H, W] -> logits [N]. Gradients are taken of the sum of logits, so that row i of
 the result is the gradient for image i as long as no layer mixes the images of a batch.
@@ -24,6 +27,10 @@ def input_gradients(score: Score, images: Tensor) -> Tensor:
 def zero_centred_penalty(score: Score, images: Tensor) -> Tensor:
     """Half the mean squared gradient norm: R1 on real images, R2 on generated ones.
 
+    A weight of gamma gives the papers' gamma / 2 times the mean squared norm. Evaluated each k
+    steps only, it is multiplied by k, so that gamma keeps its meaning (Karras et al. 2020,
+    StyleGAN2, section 3.1: lazy regularisation).
+
     Source: Mescheder et al. 2018, eq. 9 and 10; Huang et al. 2024, eq. 3 and 4.
     """
     return 0.5 * input_gradients(score, images).square().sum(dim=(1, 2, 3)).mean()
@@ -44,8 +51,9 @@ def wasserstein_gradient_penalty(
 def dragan_penalty(score: Score, real: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Mean of (gradient norm - 1) squared around real images.
 
-    The points are real + 0.5 * std(real) * u, u uniform in [0, 1].
-    Source: Kodali et al. 2017, section 2.3.
+    The points are real + 0.5 * std(real) * u, u uniform in [0, 1]: the noise of the authors'
+    published code, where the paper's algorithm draws normal noise.
+    Source: Kodali et al. 2017, sections 2.3 to 2.5.
     """
     noise = torch.rand(real.shape, device=real.device, generator=generator)
     around = real.float() + 0.5 * real.float().std() * noise
@@ -58,6 +66,9 @@ def lecam_penalty(real: Tensor, fake: Tensor, real_anchor: Tensor, fake_anchor: 
     Args:
         real, fake: logits [N].
         real_anchor, fake_anchor: scalars, exponential moving averages of the mean logits.
+
+    Only logits beyond the other side's average are pulled, as in the authors' published code; the
+    paper's equation squares the difference on either side of it.
 
     Source: Tseng et al. 2021, eq. 3.
     """

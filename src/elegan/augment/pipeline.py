@@ -37,7 +37,8 @@ def augment(
         kinds: names from `KINDS`; see `parse_kinds`.
         probability: one number in [0, 1]; at 0 the images come back untouched and nothing is drawn.
         generator: instead of the default generator of the images' device.
-        padding: 'zeros' for DiffAugment as published.
+        padding: 'zeros' for DiffAugment as published; 'border' continues a plain background and
+            mirrors no piece of what stands before it.
 
     Returns:
         float32 [N, C, R, R], also under autocast; may leave [-1, 1].

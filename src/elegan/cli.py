@@ -88,6 +88,15 @@ def _overview() -> str:
     )
 
 
+_SHORT = {"--from": "--transfer.source", "--freeze": "--transfer.freeze"}
+
+
+def _split_flag(word: str) -> tuple[str, str]:
+    """Parts `--flag=value` into ("--flag", "=value"); any other word stays whole."""
+    name, equals, value = word.partition("=")
+    return (name, equals + value) if word.startswith("--") else (word, "")
+
+
 def _train(words: list[str]) -> Answer:
     """Parses the settings over the defaults of the preset or the settings file that is named."""
     import tyro
@@ -96,6 +105,7 @@ def _train(words: list[str]) -> Answer:
     file, words = _take_value(words, "--settings")
     images, words = _take_value(words, "--images")
     dry_run, words = _take_flag(words, "--dry-run")
+    words = [_SHORT.get(name, name) + rest for name, rest in map(_split_flag, words)]
     if file and preset:
         raise UsageError("Give --preset or --settings, not both.")
     default = from_json(Path(file)) if file else preset_settings(preset or "robust", "")
@@ -109,7 +119,8 @@ def _train(words: list[str]) -> Answer:
         type(default),
         prog="elegan train",
         description="Train a model; the same command again resumes where it stopped."
-        " Also: --dry-run shows what would be done, --settings FILE reads a settings.json.",
+        " Also: --dry-run shows what would be done, --settings FILE reads a settings.json, --from"
+        " MODEL and --freeze D:3 are short for the transfer settings.",
         default=dataclasses.replace(default, data=tyro.MISSING),
         args=words,
         config=(tyro.conf.PositionalRequiredArgs,),

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from elegan import __version__
+from elegan.augment import parse_kinds
 from elegan.data import ImageData, open_data
 from elegan.data.pictures import contact_sheet, save_png
 from elegan.engine import distributed
@@ -95,6 +96,8 @@ def check_names(settings: TrainSettings) -> None:
     lookup(PRESETS, settings.preset, "preset")
     lookup(TASKS, settings.task, "task")
     lookup(PAIRS, settings.network.name, "network")
+    if settings.augment.kinds:
+        parse_kinds(settings.augment.kinds)
     loss = lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
     if settings.simultaneous and not loss.one_pass:
         able = ", ".join(name for name, one in ADVERSARIAL.items() if one.one_pass)
@@ -125,9 +128,10 @@ def load_data(settings: TrainSettings, split: str = "train") -> ImageData:
             f"{settings.data} holds {len(data)} usable image(s); a GAN needs at least {_FEWEST},"
             f" and some hundreds to learn. See `elegan inspect {settings.data}`."
         )
-    if settings.conditional and data.labels is None:
+    needing = [name for name in ("conditional", "balance") if getattr(settings, name)]
+    if needing and data.labels is None:
         raise EleganError(
-            f"--conditional needs labels, and {settings.data} has none."
+            f"--{needing[0]} needs labels, and {settings.data} has none."
             " Put the images into one subfolder a class."
         )
     return data
@@ -172,8 +176,10 @@ def _train_in(
                 f"The run in {folder.path} has lost its checkpoints, so it cannot go on."
                 " Begin anew with another --out; its model is still there."
             )
-        elif world.leads:
-            _begin(folder, settings, data, batches, duel.task, precision)
+        else:
+            duel.task.begin(console.say)
+            if world.leads:
+                _begin(folder, settings, data, batches, duel.task, precision)
         distributed.barrier()
         duel.run()
         if world.leads:
@@ -191,6 +197,7 @@ def prepare(
         device=precision.device,
         world=world,
         conditional=settings.conditional,
+        balance=settings.balance,
     )
     return batches, lambda: TASKS[settings.task](settings, data, batches, precision)
 

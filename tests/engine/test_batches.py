@@ -13,8 +13,8 @@ def _batches(data, *, world: World | None = None, batch: int = 8, **options) -> 
 
 
 def test_an_epoch_shows_every_training_image_once() -> None:
-    data = image_data(40)
-    seen = np.concatenate([to_uint8(_batches(data).at(p).images) for p in range(0, 40, 8)])
+    data = image_data(32)  # too few for any to be held out
+    seen = np.concatenate([to_uint8(_batches(data).at(p).images) for p in range(0, 32, 8)])
     assert sorted(one.tobytes() for one in seen) == sorted(one.tobytes() for one in data.images)
 
 
@@ -54,4 +54,24 @@ def test_held_out_images_are_never_trained_on() -> None:
     held = {data.images[index].tobytes() for index in batches.held_out_indices}
     for position in range(0, 2000, 100):
         assert not held & {one.tobytes() for one in to_uint8(batches.at(position).images)}
-    assert len(_batches(image_data(499)).held_out_indices) == 0
+    counts = {39: 0, 50: 5, 100: 10, 499: 10, 800: 16}
+    for images, held_out in counts.items():
+        assert len(_batches(image_data(images)).held_out_indices) == held_out
+
+
+def test_balanced_batches_draw_every_class_equally_often() -> None:
+    data = image_data(120, classes=4)
+    data.labels[:] = np.repeat([0, 1, 2, 3], [80, 20, 15, 5])
+    batches = _batches(data, conditional=True, balance=True)
+    drawn = [batches.at(position) for position in range(0, 480, 8)]
+    labels = torch.cat([one.labels for one in drawn])
+    assert torch.bincount(labels).tolist() == [120] * 4
+    for first in range(0, 480, 4):  # every round of four has each class once
+        assert sorted(labels[first : first + 4].tolist()) == [0, 1, 2, 3]
+    # A class runs through all of its images before one comes again.
+    rare = torch.cat([one.images[one.labels == 3] for one in drawn])
+    own = int((data.labels[batches.training_indices] == 3).sum())
+    assert len({image.numpy().tobytes() for image in rare[:own]}) == own
+    whole = torch.cat([one.images for one in drawn])
+    again = [batches.at(position).images for position in range(0, 480, 8)]
+    assert torch.equal(torch.cat(again), whole)

@@ -100,7 +100,7 @@ def test_lecam_anchors_are_moving_averages_of_the_scores() -> None:
             fake = task.discriminator.network(fakes)
         anchors = 0.99 * anchors + 0.01 * torch.stack([real.mean(), fake.mean()])
         torch.testing.assert_close(losses["lecam"], 0.2 * lecam_penalty(real, fake, *anchors))
-        task.after_discriminator_step()
+        task.after_discriminator_step(batch)
     torch.testing.assert_close(task.tensors()["lecam_anchors"], anchors)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from elegan.data import ImageData, batch_indices
 from elegan.engine.distributed import World
 from elegan.machine.pixels import to_tensor
+from elegan.machine.randomness import key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,14 @@ class Batches:
 
     A share of the images is held out, never trained on, to measure overfitting of the
     discriminator.
+
+    Args:
+        balance: each class is drawn equally often: of every K images in a row (K classes) each is
+            of another class, in keyed order, and each class runs through its own images.
     """
 
-    HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_FROM = 0.02, 512, 500
+    HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_FROM = 0.02, 512, 40
+    HELD_OUT_LEAST, HELD_OUT_LEAST_SHARE = 10, 0.1  # of small sets
 
     def __init__(
         self,
@@ -48,21 +54,26 @@ class Batches:
         device: torch.device,
         world: World,
         conditional: bool,
+        balance: bool = False,
     ) -> None:
         self.data, self.batch, self.seed, self.device, self.world = data, batch, seed, device, world
         self.conditional = conditional
         held = 0
         if len(data) >= self.HELD_OUT_FROM:
-            held = min(self.HELD_OUT_MOST, int(len(data) * self.HELD_OUT_SHARE))
+            least = min(self.HELD_OUT_LEAST, int(len(data) * self.HELD_OUT_LEAST_SHARE))
+            held = max(least, min(self.HELD_OUT_MOST, int(len(data) * self.HELD_OUT_SHARE)))
         order = batch_indices(seed, 0, len(data), len(data))
         self.held_out_indices = np.sort(order[:held])
         self.training_indices = np.sort(order[held:])
+        self._by_class: list[np.ndarray] = []
+        if balance and data.labels is not None:
+            labels = data.labels[self.training_indices]
+            self._by_class = [self.training_indices[labels == one] for one in np.unique(labels)]
 
     def at(self, position: int) -> Batch:
         """Returns the batch that follows `position` images seen."""
-        order = batch_indices(self.seed, position, self.batch, len(self.training_indices))
         share = self.world.share(self.batch)
-        indices = self.training_indices[order[share]]
+        indices = self._drawn(position)[share]
         return Batch(
             images=to_tensor(self.data.images[indices], self.device),
             labels=self.labels(indices),
@@ -70,6 +81,21 @@ class Batches:
             share=share,
             whole=self.batch,
         )
+
+    def _drawn(self, position: int) -> np.ndarray:
+        """Indices of the whole batch at `position`."""
+        if not self._by_class:
+            order = batch_indices(self.seed, position, self.batch, len(self.training_indices))
+            return self.training_indices[order]
+        classes = len(self._by_class)
+        whole = batch_indices(self.seed, position, self.batch, classes)
+        drawn = np.empty(self.batch, np.int64)
+        for row, label in enumerate(whole.tolist()):
+            own, turn = self._by_class[label], (position + row) // classes
+            # Each class has a stream of its own, and the round is the place in it.
+            stream = key(self.seed, "class", label)
+            drawn[row] = own[batch_indices(stream, turn, 1, len(own))[0]]
+        return drawn
 
     def labels(self, indices: np.ndarray) -> Tensor | None:
         """Labels of the images at `indices`, int64, where the run is conditional."""

@@ -123,7 +123,7 @@ class Duel:
         seed_default(self.settings.seed, "step", batch.position, self.world.rank)
         with self.precision.autocast():
             fakes = task.generate(batch)
-        moves = self._at_once if self.settings.simultaneous else self._in_turn
+        moves = self._at_once if task.at_once else self._in_turn
         found = moves(batch, fakes, progress, factor)
         if found is None:
             return False
@@ -143,10 +143,10 @@ class Duel:
         if not task.discriminator.backward(losses):
             return None
         task.discriminator.step(factor)
-        task.after_discriminator_step()
+        task.after_discriminator_step(batch)
         # The discriminator only passes gradients on here; its own would be computed for nothing.
         task.discriminator.follow_gradients(False)
-        generator_losses = task.generator_loss(batch, fakes)
+        generator_losses = task.generator_loss(batch, fakes, progress)
         finite = task.generator.backward(generator_losses)
         task.discriminator.follow_gradients(True)
         if not finite:
@@ -171,7 +171,7 @@ class Duel:
         if not task.generator.backward(generator_losses, through=(fakes, leaf.grad * ratio)):
             return None
         task.discriminator.step(factor)
-        task.after_discriminator_step()
+        task.after_discriminator_step(batch)
         task.generator.step(factor)
         return losses, generator_losses
 

@@ -1,6 +1,6 @@
 """What the loop needs of a use: two players, two losses, a preview, measurements."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +20,19 @@ class Task(Protocol):
     Attributes:
         generator, discriminator: the players.
         ema: the average of the generator's weights.
+        at_once: whether both players move by one pass (`losses_at_once`) or in turn.
     """
 
     generator: Player
     discriminator: Player
     ema: Ema
+
+    @property
+    def at_once(self) -> bool: ...
+
+    def begin(self, say: Callable[[str], None]) -> None:
+        """Prepares a run that begins (not one that is resumed): weights from elsewhere, say."""
+        ...
 
     def generate(self, batch: Batch) -> Tensor:
         """Returns images for this batch, float [N, C, R, R] in [-1, 1], with gradients."""
@@ -34,7 +42,7 @@ class Task(Protocol):
         """Returns the discriminator's losses on real images and on `fakes` (detached)."""
         ...
 
-    def generator_loss(self, batch: Batch, fakes: Tensor) -> Losses:
+    def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Returns the generator's losses on `fakes`, through which gradients flow."""
         ...
 
@@ -48,8 +56,8 @@ class Task(Protocol):
         """
         ...
 
-    def after_discriminator_step(self) -> None:
-        """Called after each of the discriminator's steps (weight clipping, for example)."""
+    def after_discriminator_step(self, batch: Batch) -> None:
+        """Called after each of the discriminator's steps, once it has proved finite."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """The use `generate`: noise in, images out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +10,29 @@ from torch import Tensor
 
 from elegan.data import ImageData
 from elegan.data.pictures import grid, save_png
-from elegan.engine import distributed
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
-from elegan.engine.players import Player
 from elegan.engine.task import Losses
+from elegan.errors import UsageError
 from elegan.losses import (
     ADVERSARIAL,
-    consistency_penalty,
-    dragan_penalty,
-    lecam_penalty,
-    wasserstein_gradient_penalty,
-    zero_centred_penalty,
+    class_cross_entropy,
+    flip_labels,
+    path_length_penalty,
+    reconstruction_penalty,
 )
 from elegan.machine.pixels import to_tensor, to_uint8
 from elegan.machine.precision import Precision
-from elegan.machine.randomness import normal, seed_default
+from elegan.machine.randomness import normal
 from elegan.models import save_model
-from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
-from elegan.networks.layers import scaled_width
+from elegan.networks import ImageShape
 from elegan.settings import TrainSettings
 from elegan.tasks.gauge import Gauge
+from elegan.tasks.penalties import Penalties, is_due
+from elegan.tasks.players import build_players, load_weights, network_sizes, take_weights
+from elegan.tasks.view import View
 
 _PREVIEW, _PREVIEW_COLUMNS = 64, 8
-_LECAM_DECAY = 0.99  # Tseng et al. 2021, section 3.2
 
 
 class Generate:
@@ -41,6 +40,8 @@ class Generate:
 
     Implements `engine.task.Task`.
     """
+
+    name = "generate"
 
     def __init__(
         self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
@@ -50,44 +51,82 @@ class Generate:
         self.shape = ImageShape(
             resolution=data.resolution, channels=data.channels, classes=len(self.classes)
         )
-        pair = PAIRS[settings.network.name]
-        self.sizes = {
-            "width": settings.network.width or scaled_width(pair.width, settings.size),
-            "latent": settings.network.latent or pair.latent,
-        }
-        self.generator, self.discriminator = self._players()
+        self.sizes = network_sizes(settings, self.shape)
+        shapes = self.shape, self._discriminator_shape()
+        self.generator, self.discriminator = build_players(settings, shapes, self.sizes, precision)
+        self._check_networks()
         self.ema = Ema(
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
         self.loss = ADVERSARIAL[settings.loss.adversarial]
-        self._anchors = torch.zeros(2, device=precision.device)  # LeCam: mean real, fake logits
-        self._next_anchors = self._anchors  # taken over once the step proves finite
-        self._fixed = normal((_PREVIEW, self.sizes["latent"]), settings.seed, "preview")
+        self.view = View(settings, self.loss, precision.device)
+        self._penalties = Penalties(settings.loss, precision.device)
+        self._mean_length = torch.zeros((), device=precision.device)  # of paths (StyleGAN2)
+        self._fixed = normal((_PREVIEW, self.sizes[0]["latent"]), settings.seed, "preview")
         self._gauge = Gauge(batches, seed=settings.seed)
 
-    def _players(self) -> tuple[Player, Player]:
-        settings, optimizer = self.settings, self.settings.optimizer
-        players = []
-        for stream, build, rate in (
-            ("generator", build_generator, optimizer.generator_rate),
-            ("discriminator", build_discriminator, optimizer.discriminator_rate),
-        ):
-            seed_default(settings.seed, f"initial {stream}")
-            network = build(settings.network.name, self.shape, **self.sizes)
-            network.to(device=self.precision.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-            # Wider networks want smaller steps: the rate falls with the root of the width.
-            rate /= settings.size**0.5
-            players.append(Player(network.train(), rate=rate, settings=optimizer))
-        return players[0], players[1]
+    def _discriminator_shape(self) -> ImageShape:
+        return self.shape
+
+    @property
+    def _classifies(self) -> bool:
+        """Whether both players also minimise the class losses of an auxiliary classifier."""
+        return self.sizes[1].get("condition") == "classifier"
+
+    def _check_networks(self) -> None:
+        loss, name = self.settings.loss, self.settings.network.name
+        if loss.path_length and not hasattr(self.generator.network, "synthesise"):
+            raise UsageError(
+                f"--loss.path-length needs a generator with styles, and '{name}' has none."
+                " Type --network.name style."
+            )
+        if loss.reconstruction and not hasattr(self.discriminator.network, "reconstruct"):
+            raise UsageError(
+                f"--loss.reconstruction needs a discriminator that reconstructs, and '{name}' has"
+                " none. Type --network.name few-shot."
+            )
+
+    @property
+    def at_once(self) -> bool:
+        """Whether one pass can serve both players.
+
+        It cannot where the generator minimises more than the adversarial loss, nor where smoothing
+        makes the slope of a compared loss cross zero.
+        """
+        loss = self.settings.loss
+        blocked = (
+            self._classifies or loss.path_length or (self.loss.relativistic and loss.smoothing)
+        )
+        return self.settings.simultaneous and not blocked
+
+    def begin(self, say: Callable[[str], None]) -> None:
+        """Takes the weights that a new run begins with from a trained model, where one is named."""
+        source = self.settings.transfer.source
+        if source is None:
+            return
+        found = load_weights(Path(source))
+        taken = take_weights(self.generator.network, found["generator"], "generator")
+        say(f"from {source}: {taken}")
+        self.ema.network.load_state_dict(self.generator.network.state_dict())
+        if "discriminator" in found:
+            taken = take_weights(
+                self.discriminator.network, found["discriminator"], "discriminator"
+            )
+            say(f"from {source}: {taken}")
+        else:
+            say(f"from {source}: it holds no discriminator, which begins anew")
 
     # --- one step ---------------------------------------------------------------------------
 
     def generate(self, batch: Batch) -> Tensor:
         """Draws noise for the whole batch, takes this process's share, generates."""
-        noise = normal(
-            (batch.whole, self.sizes["latent"]), self.settings.seed, "noise", batch.position
-        )
-        return self.generator.network(noise[batch.share].to(self.precision.device), batch.labels)
+        return self._generated(batch, "noise")
+
+    def _generated(self, batch: Batch, stream: str) -> Tensor:
+        shape = (batch.whole, self.sizes[0]["latent"])
+        noise = normal(shape, self.settings.seed, stream, batch.position)[batch.share]
+        labels = batch.labels if self.classes else None
+        return self.generator.network(noise.to(self.precision.device), labels)
 
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """The adversarial loss on one forward of real and generated images, plus penalties."""
@@ -114,92 +153,127 @@ class Generate:
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Returns the losses and the logits [N] of real and generated images."""
-        with self.precision.autocast():
-            real, fake = self._both(batch, fakes)
-        fakes = fakes.detach()  # penalties move the discriminator only
-        losses = {"loss": self.loss.discriminator(real, fake)}
-        record = losses["loss"].detach()
-        for name, penalty in self._penalties(batch, fakes, real, fake, progress).items():
-            losses["loss"] = losses["loss"] + penalty
-            losses[name] = penalty.detach()
+        real_images = self.view.real_stream(batch, lambda: self._other_fakes(batch))
+        shown = self.view.show(real_images, progress), self.view.show(fakes, progress)
+        labels = None if batch.labels is None else batch.labels.repeat(2)
+        logits, class_logits = self._judge(torch.cat(shown), labels)
+        real, fake = logits.chunk(2)
+        self.view.observe(real, fake, fakes)
+        adversarial = self._adversarial(real, fake)
+        losses = {"loss": self._with_past(batch, real, adversarial, progress)}
+        record = adversarial.detach()
+        seen = shown[0], shown[1].detach()  # penalties move the discriminator only
+        extras = self._penalties(self._score(batch.labels), batch, seen, (real, fake), progress)
+        if class_logits is not None and batch.labels is not None:
+            own = class_cross_entropy(class_logits.chunk(2)[0], batch.labels)
+            extras["classification"] = self.settings.loss.classification * own
+        if self.settings.loss.reconstruction:
+            extras["reconstruction"] = self.settings.loss.reconstruction * self._restored(seen[0])
+        for name, extra in extras.items():
+            losses["loss"] = losses["loss"] + extra
+            losses[name] = extra.detach()
         losses["adversarial"] = record
         losses["fooled"] = (fake > real).float().mean().detach()
         return losses, real, fake
 
-    def generator_loss(self, batch: Batch, fakes: Tensor) -> Losses:
-        """The generator's side; a relativistic loss looks at the real images again."""
+    def _judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Returns logits [N] and, from an auxiliary classifier, class logits [N, K], float32."""
+        network: Any = self.discriminator.network
         with self.precision.autocast():
-            fake = self.discriminator.network(fakes, batch.labels).float()
-            real = fake.detach()
-            if self.loss.relativistic:
-                with torch.no_grad():
-                    real = self.discriminator.network(batch.images, batch.labels).float()
-        return {"loss": self.loss.generator(real, fake)}
+            if not self._classifies:
+                return network(images, labels).float(), None
+            features = network.features(images, labels)
+            logits, class_logits = network.head(features, labels), network.head.classify(features)
+        return logits.float(), class_logits.float()
 
-    def after_discriminator_step(self) -> None:
-        """Clips the weights where the loss asks for it (Arjovsky et al. 2017), moves anchors."""
-        self._anchors.copy_(self._next_anchors)
+    def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
+        loss = self.settings.loss
+        if loss.flip:
+            real, fake = flip_labels(real, fake, loss.flip)
+        return self.loss.discriminator(real, fake, smoothing=loss.smoothing)
+
+    def _with_past(self, batch: Batch, real: Tensor, loss: Tensor, progress: float) -> Tensor:
+        """Mixes in the loss against generated images of earlier steps (Shrivastava et al. 2017)."""
+        past = self.view.past(len(real))
+        if past is None:
+            return loss
+        weight = self.settings.mixing.replay
+        fake, _ = self._judge(self.view.show(past, progress), batch.labels)
+        return (1 - weight) * loss + weight * self._adversarial(real, fake)
+
+    @torch.no_grad()
+    def _other_fakes(self, batch: Batch) -> Tensor:
+        """Generated images to pass off as real: not those that this step judges as generated."""
+        with self.precision.autocast():
+            return self._generated(batch, "passed off as real").float()
+
+    def _restored(self, images: Tensor) -> Tensor:
+        network: Any = self.discriminator.network
+        with self.precision.autocast():
+            restored = network.reconstruct(images)
+        return reconstruction_penalty(images, restored)
+
+    def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """The generator's side; a relativistic loss looks at the real images again."""
+        fake, class_logits = self._judge(self.view.show(fakes, progress), batch.labels)
+        real = fake.detach()
+        if self.loss.relativistic:
+            with torch.no_grad():
+                real, _ = self._judge(self.view.show(batch.images, progress), batch.labels)
+        losses = {"loss": self.loss.generator(real, fake)}
+        extras = {}
+        if class_logits is not None and batch.labels is not None:
+            own = class_cross_entropy(class_logits, batch.labels)
+            extras["generator_classification"] = self.settings.loss.classification * own
+        every = self.settings.loss.penalty_every
+        if self.settings.loss.path_length and is_due(batch, every):
+            extras["path_length"] = self.settings.loss.path_length * every * self._path(batch)
+        for name, extra in extras.items():
+            losses["loss"] = losses["loss"] + extra
+            losses[name] = extra.detach()
+        return losses
+
+    def _path(self, batch: Batch) -> Tensor:
+        """Path length regularisation on half a batch of new latents (Karras et al. 2020)."""
+        network: Any = self.generator.network
+        count = max(2, len(batch.images) // 2)
+        latents = torch.randn(count, self.sizes[0]["latent"]).to(self.precision.device)
+        labels = batch.labels[:count] if self.classes and batch.labels is not None else None
+        with self.precision.autocast():
+            styles = network.map(latents, labels)
+            images = network.synthesise(styles)
+        penalty, mean = path_length_penalty(images, styles, self._mean_length)
+        if bool(torch.isfinite(mean)):
+            self._mean_length.copy_(mean)
+        return penalty
+
+    def after_discriminator_step(self, batch: Batch) -> None:
+        """Clips the weights where the loss asks for it (Arjovsky et al. 2017), commits state."""
+        self._penalties.commit()
+        self.view.commit(batch.whole)
         clip = self.settings.loss.clip
         if clip > 0:
             with torch.no_grad():
                 for parameter in self.discriminator.parameters:
                     parameter.clamp_(-clip, clip)
 
-    def _both(self, batch: Batch, fakes: Tensor) -> tuple[Tensor, Tensor]:
-        labels = None if batch.labels is None else batch.labels.repeat(2)
-        logits = self.discriminator.network(torch.cat([batch.images, fakes.float()]), labels)
-        real, fake = logits.float().chunk(2)
-        return real, fake
-
-    def _penalties(
-        self, batch: Batch, fakes: Tensor, real: Tensor, fake: Tensor, progress: float
-    ) -> dict[str, Tensor]:
-        """Every penalty that is on, already weighted."""
-        loss, penalties = self.settings.loss, {}
-        if loss.lecam:
-            self._next_anchors = self._moved_anchors(real, fake)
-            penalties["lecam"] = loss.lecam * lecam_penalty(real, fake, *self._next_anchors)
-        if loss.consistency:
-            with self.precision.autocast():
-                shifted = self.discriminator.network(_shift(batch.images), batch.labels).float()
-            penalties["consistency"] = loss.consistency * consistency_penalty(real, shifted)
-        if (batch.position // batch.whole) % loss.penalty_every:
-            return penalties
-        every = loss.penalty_every
-        # Log-linear from 1 to penalty_decay over the first 30 % of the run.
-        zero_centred = every * loss.penalty_decay ** min(1.0, progress / 0.3)
-        score = self._score(batch.labels)
-        if loss.r1:
-            penalties["r1"] = loss.r1 * zero_centred * zero_centred_penalty(score, batch.images)
-        if loss.r2:
-            penalties["r2"] = loss.r2 * zero_centred * zero_centred_penalty(score, fakes.float())
-        if loss.wasserstein_gp:
-            penalty = wasserstein_gradient_penalty(score, batch.images, fakes)
-            penalties["wasserstein_gp"] = loss.wasserstein_gp * every * penalty
-        if loss.dragan:
-            penalties["dragan"] = loss.dragan * every * dragan_penalty(score, batch.images)
-        return penalties
-
-    def _score(self, labels: Tensor | None):
+    def _score(self, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
         def score(images: Tensor) -> Tensor:
             with self.precision.autocast():
                 return self.discriminator.network(images, labels).float()
 
         return score
 
-    def _moved_anchors(self, real: Tensor, fake: Tensor) -> Tensor:
-        means = torch.stack([real.detach().mean(), fake.detach().mean()])
-        distributed.average([means])
-        return self._anchors.lerp(means, 1 - _LECAM_DECAY)
-
     # --- state ------------------------------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"lecam_anchors": self._anchors}
+        own = {"mean_length": self._mean_length}
+        return {**own, **self._penalties.tensors(), **self.view.tensors()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        self._anchors.copy_(tensors["lecam_anchors"])
-        self._next_anchors = self._anchors
+        self._mean_length.copy_(tensors["mean_length"])
+        self._penalties.restore(tensors)
+        self.view.restore(tensors)
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
         save_model(
@@ -207,10 +281,12 @@ class Generate:
             self.ema.network,
             name=self.settings.network.name,
             shape=self.shape,
-            sizes=self.sizes,
+            sizes=self.sizes[0],
             classes=self.classes,
-            task="generate",
+            task=self.name,
             training=training,
+            discriminator=self.discriminator.network,
+            discriminator_sizes=self.sizes[1],
         )
 
     # --- pictures and measurements ----------------------------------------------------------
@@ -225,14 +301,15 @@ class Generate:
 
     def signals(self) -> dict[str, float]:
         """See `Gauge.signals`."""
-        return self._gauge.signals(self._logits, self._draw("probe", Gauge.PROBE))
+        measured = self._gauge.signals(self._logits, self._draw("probe", Gauge.PROBE))
+        return {**measured, **self.view.signals()}
 
     def score(self) -> dict[str, float]:
         """See `Gauge.score`."""
         return self._gauge.score(lambda count: self._draw("score", count))
 
     def _draw(self, stream: str, count: int) -> tuple[np.ndarray, Tensor | None]:
-        noise = normal((count, self.sizes["latent"]), self.settings.seed, stream)
+        noise = normal((count, self.sizes[0]["latent"]), self.settings.seed, stream)
         return self._sample(noise), self._labels(count)
 
     def _labels(self, count: int) -> Tensor | None:
@@ -256,14 +333,6 @@ class Generate:
                 labels = self._labels(len(part))
                 images.append(to_uint8(self.ema.network(part.to(self.precision.device), labels)))
         return np.concatenate(images)
-
-
-def _shift(images: Tensor) -> Tensor:
-    """Moves the whole batch by -2..2 pixels each way, edges repeated."""
-    right, down = torch.randint(0, 5, (2,)).tolist()
-    padded = torch.nn.functional.pad(images, (2, 2, 2, 2), mode="replicate")
-    side = images.shape[-1]
-    return padded[..., down : down + side, right : right + side]
 
 
 def _scale(images: np.ndarray) -> int:

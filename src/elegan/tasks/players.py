@@ -1,0 +1,137 @@
+"""The two players of a run: built from settings, begun from trained weights, partly frozen."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from elegan.engine.players import Player
+from elegan.errors import EleganError, UsageError
+from elegan.machine.precision import Precision
+from elegan.machine.randomness import seed_default
+from elegan.models.saving import find_model
+from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
+from elegan.networks.layers import scaled_width
+from elegan.settings import TrainSettings
+from elegan.settings.checks import parse_freeze
+
+_NAMED = 6  # tensors that a message names before it counts
+
+
+def network_sizes(
+    settings: TrainSettings, shape: ImageShape, condition: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the keyword arguments that build the generator and the discriminator.
+
+    Args:
+        condition: the discriminator's, in place of that in the settings.
+    """
+    network = settings.network
+    pair = PAIRS[network.name]
+    width = network.width or scaled_width(pair.width, settings.size)
+    latent = network.latent or pair.latent
+    generator: dict[str, Any] = {"width": network.generator_width or width, "latent": latent}
+    discriminator: dict[str, Any] = {"width": width, "latent": latent}
+    if shape.classes:
+        generator["condition"] = network.generator_condition
+    if shape.classes or condition:
+        discriminator["condition"] = condition or network.discriminator_condition
+    return generator, discriminator
+
+
+def build_players(
+    settings: TrainSettings,
+    shapes: tuple[ImageShape, ImageShape],
+    sizes: tuple[dict[str, Any], dict[str, Any]],
+    precision: Precision,
+) -> tuple[Player, Player]:
+    """Returns generator and discriminator with fresh weights, frozen where the settings say so.
+
+    Args:
+        shapes: of the generator and the discriminator; they differ where only one knows classes.
+        sizes: of both, as `network_sizes` gives them.
+
+    Raises:
+        UsageError: more stages are to be frozen than the network has, or all of them.
+    """
+    optimizer, frozen = settings.optimizer, parse_freeze(settings.transfer.freeze)
+    players = []
+    for name, build, shape, size, rate in (
+        ("generator", build_generator, shapes[0], sizes[0], optimizer.generator_rate),
+        ("discriminator", build_discriminator, shapes[1], sizes[1], optimizer.discriminator_rate),
+    ):
+        seed_default(settings.seed, f"initial {name}")
+        network = build(settings.network.name, shape, **size)
+        network.to(device=precision.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        freeze(network, frozen.get(name[0].upper(), 0), name)
+        # Wider networks want smaller steps: the rate falls with the root of the width.
+        rate /= settings.size**0.5
+        players.append(Player(network.train(), rate=rate, settings=optimizer))
+    return players[0], players[1]
+
+
+def freeze(network: nn.Module, stages: int, name: str) -> None:
+    """Keeps the first `stages` stages of a network as they are (Mo et al. 2020, FreezeD).
+
+    Raises:
+        UsageError: there are not that many, or nothing would be left to train.
+    """
+    if not stages:
+        return
+    parts: list[nn.Module] = network.stages()  # pyright: ignore[reportCallIssue, reportAssignmentType]
+    if stages >= len(parts):
+        raise UsageError(
+            f"--freeze {name[0].upper()}:{stages} leaves nothing to train: the {name} has"
+            f" {len(parts)} stages. Freeze at most {len(parts) - 1}."
+        )
+    for part in parts[:stages]:
+        part.requires_grad_(False)
+
+
+def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:
+    """Returns the tensors of a model's generator and, where it has one, discriminator.
+
+    Raises:
+        EleganError: there is no model, or it cannot be read.
+    """
+    folder = find_model(source)
+    try:
+        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        parts = {"generator": facts, "discriminator": facts.get("discriminator")}
+        return {
+            name: load_file(folder / Path(part["tensors"]).name)
+            for name, part in parts.items()
+            if part is not None
+        }
+    except Exception as error:
+        raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
+
+
+@torch.no_grad()
+def take_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> str:
+    """Copies the tensors whose name and shape agree; returns a sentence that says which.
+
+    Raises:
+        EleganError: not one agrees.
+    """
+    mine = network.state_dict()
+    taken = [key for key in mine if key in tensors and tensors[key].shape == mine[key].shape]
+    if not any(mine[key].is_floating_point() for key in taken):
+        raise EleganError(
+            f"No tensor of the {name} agrees in name and shape with the model named by --from:"
+            " it is of another network, width or resolution. `elegan list networks` and the"
+            " model's model.json say which."
+        )
+    for key in taken:
+        mine[key].copy_(tensors[key])
+    fresh = [key for key in mine if key not in taken]
+    sentence = f"{name}: {len(taken)} of {len(mine)} tensors taken"
+    if fresh:
+        named = ", ".join(fresh[:_NAMED])
+        more = f" and {len(fresh) - _NAMED} more" if len(fresh) > _NAMED else ""
+        sentence += f"; begun anew: {named}{more}"
+    return sentence

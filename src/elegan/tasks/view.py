@@ -1,0 +1,159 @@
+"""What the discriminator is shown: mixed, augmented and noisy, real and generated alike."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from elegan.augment import (
+    AdaptiveController,
+    augment,
+    pairwise_statistic,
+    parse_kinds,
+    pseudo,
+    sign_statistic,
+)
+from elegan.engine import distributed
+from elegan.engine.batches import Batch
+from elegan.errors import UsageError
+from elegan.losses import AdversarialLoss, instance_noise_deviation
+from elegan.machine.pixels import to_tensor
+from elegan.models import Model
+from elegan.settings import TrainSettings
+
+_POOL = 4096  # images that a model contributes to a mixed stream
+_NOISE_SHARE = 0.5  # of the run, over which instance noise falls to 0
+
+
+class View:
+    """Stands between the images and the discriminator.
+
+    Whatever it does to an image depends on that image and on random draws alone, never on the
+    other images of the batch, and gradients pass through it.
+
+    Attributes:
+        probability: of each augmentation now, 0..1.
+    """
+
+    def __init__(
+        self, settings: TrainSettings, loss: AdversarialLoss, device: torch.device
+    ) -> None:
+        self._settings, self._relativistic, self._device = settings, loss.relativistic, device
+        chosen = settings.augment
+        self._kinds = parse_kinds(chosen.kinds) if chosen.kinds else ()
+        self.is_on = bool(self._kinds) or chosen.pseudo
+        self._controller = None
+        if self.is_on and chosen.mode == "adaptive":
+            self._controller = AdaptiveController(
+                target=chosen.target, speed=chosen.images, initial=chosen.probability
+            )
+        self._statistic: float | None = None
+        mixing = settings.mixing
+        self._replay = None
+        if mixing.replay:
+            if distributed.world().size > 1:
+                raise UsageError("--mixing.replay works in one process only. Leave out torchrun.")
+            self._replay = torch.empty(0)
+        self._past: Tensor | None = None
+        self._pool = self._drawn_pool() if mixing.generated and mixing.model else None
+
+    @property
+    def probability(self) -> float:
+        if self._controller is not None:
+            return self._controller.probability
+        chosen = self._settings.augment
+        # A fixed mode without a probability augments always, as DiffAugment does.
+        return chosen.probability or 1.0
+
+    # --- before the discriminator -----------------------------------------------------------
+
+    def real_stream(self, batch: Batch, draw: Callable[[], Tensor]) -> Tensor:
+        """Returns the batch's real images, some replaced by generated ones where asked.
+
+        Args:
+            draw: generates as many images with the batch's labels, without gradients.
+        """
+        real, share = batch.images, self._settings.mixing.generated
+        if share:
+            generated = draw() if self._pool is None else self._from_pool(len(real))
+            real = pseudo(real, generated, share)
+        if self._settings.augment.pseudo and self.probability > 0:
+            real = pseudo(real, draw(), self.probability)
+        return real
+
+    def show(self, images: Tensor, progress: float) -> Tensor:
+        """Returns the images [N, C, R, R] as the discriminator sees them, float32."""
+        images = images.float()
+        if self._kinds:
+            images = augment(images, self._kinds, self.probability)
+        start = self._settings.loss.instance_noise
+        deviation = instance_noise_deviation(start, progress, _NOISE_SHARE) if start else 0.0
+        return images + deviation * torch.randn_like(images) if deviation else images
+
+    def past(self, count: int) -> Tensor | None:
+        """Returns generated images of earlier steps [count, C, R, R], None while there are none."""
+        if self._replay is None or not len(self._replay):
+            return None
+        rows = torch.randint(len(self._replay), (count,))
+        return self._replay[rows].to(self._device).float()
+
+    # --- after it ---------------------------------------------------------------------------
+
+    def observe(self, real: Tensor, fake: Tensor, fakes: Tensor) -> None:
+        """Notes the logits [N] and the generated images of a step not yet known to be finite."""
+        if self._controller is not None:
+            relativistic = self._relativistic
+            found = pairwise_statistic(real, fake) if relativistic else sign_statistic(real)
+            distributed.average([found])
+            self._statistic = found.item()
+        self._past = fakes.detach() if self._replay is not None else None
+
+    def commit(self, batch: int) -> None:
+        """Takes over what was observed, once the step has proved finite.
+
+        Args:
+            batch: images of the step, all processes together.
+        """
+        if self._controller is not None and self._statistic is not None:
+            self._controller.observe(self._statistic, batch)
+        if self._replay is not None and self._past is not None:
+            past = self._past.to("cpu", torch.float16)
+            kept = self._replay.to(torch.float16) if len(self._replay) else past[:0]
+            self._replay = torch.cat([kept, past])[-self._settings.mixing.replay_size :]
+
+    # --- state ------------------------------------------------------------------------------
+
+    def signals(self) -> dict[str, float]:
+        """Returns `augmentation`, the probability, where it is adaptive."""
+        return {} if self._controller is None else {"augmentation": self.probability}
+
+    def tensors(self) -> dict[str, Tensor]:
+        state = {} if self._controller is None else self._controller.tensors()
+        own = {f"augment.{name}": one for name, one in state.items()}
+        if self._replay is not None and len(self._replay):
+            own["replay"] = self._replay
+        return own
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        if self._controller is not None:
+            prefix = "augment."
+            state = {name.removeprefix(prefix): one for name, one in tensors.items()}
+            self._controller.restore(state)
+        if self._replay is not None:
+            self._replay = tensors.get("replay", torch.empty(0))
+
+    # --- generated images in the real stream ------------------------------------------------
+
+    def _drawn_pool(self) -> Tensor:
+        settings = self._settings
+        model = Model.load(settings.mixing.model or "", device=str(self._device))
+        if settings.conditional:
+            raise UsageError(
+                "--mixing.model gives images without labels, so the run must be unconditional."
+                " Leave out --mixing.model to mix in the run's own images."
+            )
+        return to_tensor(model.generate(_POOL, seed=settings.seed).images, self._device)
+
+    def _from_pool(self, count: int) -> Tensor:
+        assert self._pool is not None
+        return self._pool[torch.randint(len(self._pool), (count,))]

@@ -19,6 +19,7 @@ from elegan.run import Run
 if TYPE_CHECKING:
     from elegan.models import Model
     from elegan.models.classification import Classified
+    from elegan.models.projection import Projected
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "load",
+    "project",
     "resume",
     "train",
     "write_report",
@@ -86,6 +88,21 @@ def classify(
     from elegan.models.classification import classify as classify_images
 
     return classify_images(_opened(model), [str(one) for one in inputs], **options)
+
+
+def project(
+    model: "Model | Run | str | Path", *images: str | Path, fit: str = "crop", **options: Any
+) -> "Projected":
+    """Finds the latents whose images come nearest to given ones; see `elegan.models.projection`.
+
+    Args:
+        images: image files, folders, zips, .npz, .npy or known names.
+        fit: crop, pad or stretch.
+        options: label, steps, candidates, restarts, seed.
+    """
+    from elegan.models.projection import project_inputs
+
+    return project_inputs(_opened(model), [str(one) for one in images], fit=fit, **options)
 
 
 def inspect(data: str | Path, **options: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import elegan
-from elegan.errors import lookup
+from elegan.errors import UsageError, lookup
 from elegan.settings import PRESETS, TrainSettings
 
 
@@ -99,6 +99,7 @@ def generate(
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
+    latents: str | None = None,
     out: str = "samples.png",
     device: str = "auto",
 ) -> Answer:
@@ -109,7 +110,9 @@ def generate(
         n: how many images.
         seed: the same seed gives the same images.
         label: class to draw, by name or index (conditional models).
-        truncation: keep noise within so many standard deviations: typical, less varied images.
+        truncation: below 1 gives typical, less varied images: noise is kept within so many standard
+            deviations; styles, where the network has them, are drawn toward the mean one.
+        latents: FILE.npz of `elegan project`, to draw its latents in place of random ones.
         out: FILE.png, FILE.npz or a folder.
         device: auto, cpu or cuda.
     """
@@ -117,7 +120,15 @@ def generate(
 
     loaded = elegan.load(model, device=device)
     began = time.perf_counter()
-    samples = loaded.generate(n, seed=seed, label=label, truncation=truncation)
+    if latents is None:
+        samples = loaded.generate(n, seed=seed, label=label, truncation=truncation)
+    else:
+        from elegan.models.latent_files import draw_file
+
+        if label is not None or truncation is not None:
+            raise UsageError("--latents takes no --label or --truncation: the file says it all.")
+        samples = draw_file(loaded, Path(latents))
+    n = len(samples)
     speed = n / (time.perf_counter() - began)
     path = samples.save(out)
     return Answer(
@@ -165,6 +176,99 @@ def interpolate(
         columns=columns,
     )
     return Answer(f"{count} frames -> {path}", {"out": str(path), "frames": count})
+
+
+def project(
+    model: str,
+    images: list[str],
+    *,
+    out: str = "projected",
+    label: str | None = None,
+    steps: int = 300,
+    candidates: int = 512,
+    restarts: int = 4,
+    seed: int = 0,
+    fit: str = "crop",
+) -> Answer:
+    """Find the latents whose images come nearest to given ones.
+
+    Args:
+        model: a run folder, a model folder or a file within.
+        images: image files, folders, zips, .npz, .npy or known names.
+        out: a folder for pairs.png (target, reconstruction) and latents.npz.
+        label: class to draw; by default that of the nearest random image (conditional models).
+        steps: of the search.
+        candidates: random images that the search begins among.
+        restarts: how many of the nearest of them are followed.
+        seed: of those images.
+        fit: crop, pad or stretch.
+    """
+    loaded = elegan.load(model)
+    found = elegan.project(
+        loaded,
+        *images,
+        fit=fit,
+        label=label,
+        steps=steps,
+        candidates=candidates,
+        restarts=restarts,
+        seed=seed,
+    )
+    pairs, latents = found.save(Path(out), loaded)
+    mean = sum(found.psnr) / len(found.psnr)
+    each = list(zip(found.names, found.psnr, strict=True))
+    listed = [f"  {name}  {value:.1f} dB" for name, value in each[:50]]
+    return Answer(
+        "\n".join([*listed, f"{len(found.psnr)} images, PSNR {mean:.1f} dB -> {pairs}, {latents}"]),
+        {
+            "pairs": str(pairs),
+            "latents": str(latents),
+            "psnr": found.psnr,
+            "mean_psnr": mean,
+            "names": list(found.names),
+        },
+    )
+
+
+def directions(
+    model: str,
+    *,
+    out: str = "directions.png",
+    n: int = 6,
+    strength: float = 3.0,
+    samples: int = 3,
+    seed: int = 0,
+    label: str | None = None,
+) -> Answer:
+    """Show the directions of latent space that change the image most (closed-form factorisation).
+
+    Args:
+        model: a run folder, a model folder or a file within.
+        out: FILE.png, a block of rows for each direction; FILE.npz beside it holds the vectors.
+        n: how many directions.
+        strength: the sheet goes from -strength to +strength standard deviations.
+        samples: images that each direction is shown on.
+        seed: of those images.
+        label: class to draw (conditional models).
+    """
+    from elegan.models.directions import (
+        find_directions,
+        save_directions,
+        save_sheet,
+        slider_sheet,
+    )
+
+    loaded = elegan.load(model)
+    found = find_directions(loaded, n)
+    sheet = slider_sheet(loaded, found, strength=strength, samples=samples, seed=seed, label=label)
+    path = save_sheet(Path(out), sheet)
+    vectors = save_directions(path.with_suffix(".npz"), loaded, found)
+    space = "styles" if found.of_styles else "noise"
+    gains = ", ".join(f"{gain:.2f}" for gain in found.gains)
+    return Answer(
+        f"{n} directions of the {space} (gains {gains}) -> {path}, {vectors}",
+        {"out": str(path), "directions": str(vectors), "gains": found.gains, "space": space},
+    )
 
 
 def classify(
@@ -220,23 +324,25 @@ def evaluate(
 
 
 def health(run: str) -> Answer:
-    """Say how a run stands, in plain words.
+    """Say how a run stands and what its alarms were, with causes and remedies, in plain words.
 
     Args:
         run: the run folder, finished or not.
     """
-    opened = elegan.Run(run)
-    ticks = [event for event in opened.events if event["event"] == "tick"]
-    guards = [event for event in opened.events if event["event"] == "guard"]
+    from elegan.engine.history import alarm_spans, describe_course
+
+    events = elegan.Run(run).events
+    ticks = [event for event in events if event["event"] == "tick"]
+    guards = [event for event in events if event["event"] == "guard"]
     if not ticks:
         return Answer(f"{run}: no tick yet; nothing has been measured.", {"run": run, "ticks": 0})
     last = ticks[-1]
     lines = [f"{run} at {last['images']:,} images: {last['health']}"]
-    lines += [f"alarm: {alarm}" for alarm in last["alarms"]] or ["no alarms"]
-    if guards:
-        lines.append(f"{len(guards)} steps were not finite; the last: {guards[-1]['reason']}")
-    lines += [f"  {name:<32}{value:.3f}" for name, value in last["signals"].items()]
+    lines.append(describe_course(ticks, guards))
+    numbers = {k: v for k, v in last["signals"].items() if isinstance(v, int | float)}
+    lines += [f"  {name:<32}{value:.3f}" for name, value in numbers.items()]
     facts = {"run": run, "ticks": len(ticks), "guard_events": len(guards), **last}
+    facts["course"] = [span.facts() for span in alarm_spans(ticks)]
     return Answer("\n".join(lines), facts)
 
 
@@ -321,6 +427,8 @@ VERBS = {
     "inspect": inspect,
     "generate": generate,
     "interpolate": interpolate,
+    "project": project,
+    "directions": directions,
     "classify": classify,
     "evaluate": evaluate,
     "health": health,

@@ -39,6 +39,10 @@ def save_walk(
 ) -> tuple[Path, int]:
     """Writes a GIF that loops: the last point leads back to the first.
 
+    Noise follows the great circle (`slerp`). Styles follow the straight line: they lie on no
+    sphere, and the mapping network is there to make straight paths even (Karras et al. 2019,
+    section 4.1).
+
     Returns:
         (the file, its number of frames).
 
@@ -46,17 +50,25 @@ def save_walk(
         UsageError: not a .gif, fewer than 2 points or 1 frame; EleganError: it cannot be written.
     """
     if out.suffix.lower() != ".gif":
-        raise UsageError(f"Cannot write {out}: name a file that ends in .gif.")
+        raise UsageError(
+            f"Cannot write {out}: name a file that ends in .gif, the one kind of moving picture"
+            f" that needs no video encoder. Type --out {out.with_suffix('.gif').name}"
+        )
     if points < 2 or frames < 1 or columns < 1:
         raise UsageError("A walk needs at least 2 points, 1 frame a step and 1 column.")
     walks = columns**2
     labels = model.labels_for(walks, label)
-    latents = latent_noise(points * walks, model.latent, seed).view(points, walks, -1)
+    codes = latent_noise(points * walks, model.latent, seed).view(points, walks, -1)
+    if model.has_styles:
+        codes = torch.stack([model.styles(one, labels) for one in codes])
     pictures: list[Image.Image] = []
     for point in range(points):
         for frame in range(frames):
-            now = slerp(latents[point], latents[(point + 1) % points], frame / frames)
-            images = model.from_latents(now, labels)
+            ends, share = (codes[point], codes[(point + 1) % points]), frame / frames
+            if model.has_styles:
+                images = model.from_styles(torch.lerp(*ends, share))
+            else:
+                images = model.from_latents(slerp(*ends, share), labels)
             scale = max(1, 56 // images.shape[1])
             pictures.append(to_pillow(_even(grid(images, columns, scale=scale))))
     temporary = out.with_name(f".{out.name}.{os.getpid()}")

@@ -1,4 +1,4 @@
-"""`elegan classify` from the shell: several inputs after the model, JSON, CSV."""
+"""The verbs that use a model, from the shell: several inputs after the model, JSON, files."""
 
 import json
 from pathlib import Path
@@ -46,3 +46,32 @@ def test_classify(tmp_path: Path, capsys) -> None:
     assert [row.split(",")[-1] for row in rows[-4:]] == ["a", "b", "c", "a"]
     assert main(["classify", model, first]) == 0
     assert "5 images:" in capsys.readouterr().out
+
+
+def test_project_and_draw_again(tmp_path: Path, capsys) -> None:
+    model = _write(tmp_path / "model")
+    assert main(["generate", model, "-n", "2", "--label", "b", "--out", str(tmp_path / "t")]) == 0
+    files = sorted(str(path) for path in (tmp_path / "t").rglob("*.png"))
+    out = tmp_path / "out"
+    few = ["--steps", "4", "--candidates", "8", "--restarts", "2", "--label", "b"]
+    capsys.readouterr()
+    assert main(["project", model, *files, "--out", str(out), *few, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert len(facts["psnr"]) == len(facts["names"]) == 2
+    assert Path(facts["pairs"]).exists()
+    again = str(tmp_path / "again.npz")
+    assert main(["generate", model, "--latents", facts["latents"], "--out", again]) == 0
+    with np.load(again) as arrays:
+        assert arrays["images"].shape == (2, 16, 16, 1)
+        assert arrays["labels"].tolist() == [1, 1]
+    assert main(["generate", model, "--latents", facts["latents"], "--label", "a"]) == 2
+
+
+def test_directions(tmp_path: Path, capsys) -> None:
+    model = _write(tmp_path / "model")
+    words = ["directions", model, "-n", "2", "--out", str(tmp_path / "s.png"), "--json"]
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert len(facts["gains"]) == 2
+    with np.load(facts["directions"]) as arrays:
+        assert arrays["directions"].shape == (2, 4)

@@ -1,0 +1,270 @@
+"""Projection: the point of latent space whose image is nearest to a given one."""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from elegan.data.pictures import grid, save_png
+from elegan.errors import UsageError
+from elegan.machine.pixels import to_tensor
+from elegan.models.inputs import read_inputs
+from elegan.models.latent_files import save_codes
+from elegan.models.model import Model, latent_noise
+
+_SCALES = (1, 2, 4)
+_SOFTNESS = 1e-3  # of the absolute value, in units of the pixels' range [-1, 1]
+_FEATURES = 0.1  # weight of the discriminator's features beside the pixels
+_PRIOR = 0.05  # weight of the distance from where noise lies
+_RATE = 0.1
+_AT_ONCE = 16  # targets optimised together
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Projected:
+    """What projection found.
+
+    Attributes:
+        targets: uint8 [N, R, R, C].
+        images: uint8 [N, R, R, C], the generator's images nearest to them.
+        codes: float32 [N, latent], or [N, ...] styles where the generator has styles.
+        are_styles: which of the two.
+        labels: int64 [N] classes that were drawn, None where the generator knows none.
+        psnr: [N] decibels between target and image.
+        names: of the targets; empty where they came without.
+    """
+
+    targets: np.ndarray
+    images: np.ndarray
+    codes: Tensor
+    are_styles: bool
+    labels: np.ndarray | None
+    psnr: list[float]
+    names: tuple[str, ...] = ()
+
+    def save(self, out: Path, model: Model) -> tuple[Path, Path]:
+        """Writes pairs.png (target, reconstruction) and latents.npz into the folder `out`.
+
+        Raises:
+            EleganError: the folder cannot be written.
+        """
+        pairs = np.stack([self.targets, self.images], axis=1).reshape(-1, *self.images.shape[1:])
+        columns = 2 * max(1, round(math.sqrt(len(self.images) / 2)))
+        scale = max(1, 112 // self.images.shape[1])
+        save_png(grid(pairs, columns, scale=scale), out / "pairs.png")
+        kind = "styles" if self.are_styles else "latents"
+        extra = {"psnr": np.array(self.psnr)}
+        file = save_codes(out / "latents.npz", model, kind, self.codes, self.labels, extra)
+        return out / "pairs.png", file
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Space:
+    """Codes are `mean + spread * u`; u is about standard normal where the generator was trained."""
+
+    mean: Tensor
+    spread: Tensor
+    draw: Callable[[Tensor, Tensor | None], Tensor]
+
+    def images(self, units: Tensor, labels: Tensor | None) -> Tensor:
+        """Images in [-1, 1], through whose clipping gradients pass.
+
+        A pixel clipped to the target's value has no error and no gradient; one clipped to the wrong
+        side still finds its way back.
+        """
+        images = self.draw(self.mean + self.spread * units, labels).float()
+        return images + (images.clamp(-1, 1) - images).detach()
+
+
+def project(
+    model: Model,
+    targets: np.ndarray,
+    *,
+    label: str | int | None = None,
+    steps: int = 300,
+    candidates: int = 512,
+    restarts: int = 4,
+    seed: int = 0,
+) -> Projected:
+    """Finds latents (styles, where the generator has them) that give the targets.
+
+    The nearest of many random images are the starts; Adam moves their codes, the generator stays.
+    The distance is a Charbonnier distance of pixels at three scales, plus that of the
+    discriminator's features where the model holds one. Codes are held near the sphere on which
+    noise lies (White 2016), for elsewhere the generator was never trained. Source of the method:
+    Abdal et al. 2019; the same seed gives the same result on the same machine.
+
+    Args:
+        targets: uint8 [N, R, R, C] in the model's shape.
+        label: the class to draw; by default that of the nearest random image.
+        steps: of Adam.
+        candidates: random images to start from.
+        restarts: how many of them are followed, for each target.
+
+    Raises:
+        UsageError: the shape or a count does not fit.
+    """
+    shape = model.shape
+    wanted = (shape.resolution, shape.resolution, shape.channels)
+    if targets.ndim != 4 or targets.shape[1:] != wanted or len(targets) == 0:
+        raise UsageError(
+            f"The model draws {wanted}; images of {targets.shape} cannot be projected."
+        )
+    if min(steps, candidates, restarts) < 1 or restarts > candidates:
+        raise UsageError(
+            "--steps, --candidates and --restarts must be 1 or more, and the last no"
+            " larger than the number of candidates."
+        )
+    search = _Search(model, label=label, candidates=candidates, seed=seed)
+    found = [
+        search.follow(targets[start : start + _AT_ONCE], steps, restarts)
+        for start in range(0, len(targets), _AT_ONCE)
+    ]
+    codes = torch.cat([one[0] for one in found])
+    known = [one for _, one in found if one is not None]
+    labels = np.concatenate(known) if known else None
+    images = model.from_styles(codes) if model.has_styles else model.from_latents(codes, labels)
+    return Projected(
+        targets=targets,
+        images=images,
+        codes=codes,
+        are_styles=model.has_styles,
+        labels=labels,
+        psnr=[_psnr(one, other) for one, other in zip(targets, images, strict=True)],
+    )
+
+
+def project_inputs(
+    model: Model, inputs: Sequence[str], *, fit: str = "crop", **options: Any
+) -> Projected:
+    """Projects every image of the inputs; `options` are those of `project`.
+
+    Raises:
+        UsageError: an input is not there; EleganError: no image can be used.
+    """
+    read = read_inputs(inputs, model.shape, fit=fit)
+    images = np.concatenate([one.images for one in read])
+    names = tuple(name for one in read for name in one.names)
+    return replace(project(model, images, **options), names=names)
+
+
+class _Search:
+    """Random images of a model, and the way from the nearest of them to a target."""
+
+    def __init__(
+        self, model: Model, *, label: str | int | None, candidates: int, seed: int
+    ) -> None:
+        self.device = model.precision.device
+        # A copy whose own `training` flag alone is set: its layers judge as in use, while an output
+        # that is clipped in use passes gradients, without which clipped pixels could never return.
+        network: Any = copy.deepcopy(model.network).eval()
+        network.training = not model.has_styles
+        self.features = _features(model)
+        latents = latent_noise(candidates, model.latent, seed).to(self.device)
+        labels = model.labels_for(candidates, label)
+        self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
+        with torch.no_grad():
+            if model.has_styles:
+                codes = network.map(latents, self.labels)
+                mean, spread = codes.mean(dim=0), codes.std(dim=0).clamp_min(1e-4)
+                self.space = _Space(
+                    mean=mean, spread=spread, draw=lambda code, _: network.synthesise(code)
+                )
+                self.units = (codes - mean) / spread
+            else:
+                zero = torch.zeros((), device=self.device)
+                self.space = _Space(mean=zero, spread=zero + 1, draw=network)
+                self.units = latents
+            parts = range(0, candidates, 64)
+            images = [self._draw(slice(start, start + 64)) for start in parts]
+            self.candidates = self._description(torch.cat(images))
+
+    def _draw(self, part: slice) -> Tensor:
+        labels = None if self.labels is None else self.labels[part]
+        return self.space.images(self.units[part], labels)
+
+    def _description(self, images: Tensor) -> list[Tensor]:
+        """Images at each scale and their features: what distances are taken between."""
+        levels = [functional.avg_pool2d(images, scale) for scale in _SCALES]
+        return levels if self.features is None else [*levels, self.features(images)]
+
+    def _distance(self, one: list[Tensor], other: list[Tensor]) -> Tensor:
+        """Distance of descriptions, row by row: [N], rows of one broadcast."""
+        levels = len(_SCALES)
+        total = torch.zeros((), device=self.device)
+        for mine, theirs in zip(one[:levels], other[:levels], strict=True):
+            softened = ((mine - theirs).square() + _SOFTNESS**2).sqrt() - _SOFTNESS
+            total = total + softened.mean(dim=(1, 2, 3)) / levels
+        for mine, theirs in zip(one[levels:], other[levels:], strict=True):
+            scale = theirs.square().mean(dim=1) + 1e-6
+            total = total + _FEATURES * (mine - theirs).square().mean(dim=1) / scale
+        return total
+
+    def follow(
+        self, targets: np.ndarray, steps: int, restarts: int
+    ) -> tuple[Tensor, np.ndarray | None]:
+        """Returns the best codes found, on the CPU, and their labels."""
+        with torch.no_grad():
+            sought = self._description(to_tensor(np.array(targets), self.device))
+            nearest = [
+                self._distance(self.candidates, [one[index : index + 1] for one in sought])
+                .topk(restarts, largest=False)
+                .indices
+                for index in range(len(targets))
+            ]
+        starts = torch.cat(nearest)
+        sought = [one.repeat_interleave(restarts, dim=0) for one in sought]
+        labels = None if self.labels is None else self.labels[starts]
+        units = self.units[starts].clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([units], lr=_RATE, betas=(0.9, 0.99))
+        best, least = units.detach().clone(), torch.full((len(units),), torch.inf)
+        for step in range(steps + 1):
+            images = self.space.images(units, labels)
+            distance = self._distance(self._description(images), sought)
+            total = distance + _PRIOR * _excess(units).square()
+            now = total.detach().cpu()
+            better = now < least
+            least = torch.where(better, now, least)
+            best[better] = units.detach()[better]
+            if step < steps:
+                optimizer.param_groups[0]["lr"] = _RATE * _falling(step / steps)
+                optimizer.zero_grad(set_to_none=True)
+                total.sum().backward()
+                optimizer.step()
+        chosen = least.view(-1, restarts).argmin(dim=1) + torch.arange(len(targets)) * restarts
+        codes = (self.space.mean + self.space.spread * best[chosen.to(self.device)]).cpu()
+        return codes, None if labels is None else labels.cpu().numpy()[chosen.numpy()]
+
+
+def _features(model: Model) -> Callable[[Tensor], Tensor] | None:
+    """Returns images -> discriminator features [N, F] without labels; None where there are none."""
+    if not model.has_discriminator:
+        return None
+    network: nn.Module = copy.deepcopy(model.discriminator).float()
+    if model.facts["discriminator"]["sizes"].get("condition") == "concat" and model.classes:
+        return None  # its features depend on a label, which an image does not have
+    return network.features  # pyright: ignore[reportReturnType]
+
+
+def _excess(units: Tensor) -> Tensor:
+    """How far the mean square of each row is from 1, beyond two standard deviations of noise's."""
+    rows = units.flatten(1)
+    usual = 2 * math.sqrt(2 / rows.shape[1])
+    return ((rows.square().mean(dim=1) - 1).abs() - usual).clamp_min(0)
+
+
+def _falling(progress: float) -> float:
+    """The rate's factor: a short rise, then a cosine to zero."""
+    return min(1.0, progress / 0.05 + 0.05) * (0.5 + 0.5 * math.cos(math.pi * progress))
+
+
+def _psnr(one: np.ndarray, other: np.ndarray) -> float:
+    error = float(np.square(one.astype(np.float64) - other).mean())
+    return 10 * math.log10(255**2 / max(error, 1e-2))

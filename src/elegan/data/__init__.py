@@ -2,7 +2,7 @@
 
 from elegan.data.dataset import FITS, MAX_RESOLUTION, MIN_RESOLUTION, ImageData, Verdict
 from elegan.data.known import KNOWN
-from elegan.data.opening import open_data
+from elegan.data.opening import limited_indices, open_data
 from elegan.data.sampling import batch_indices
 from elegan.data.sources import has_test_split
 
@@ -15,5 +15,6 @@ __all__ = [
     "Verdict",
     "batch_indices",
     "has_test_split",
+    "limited_indices",
     "open_data",
 ]

@@ -36,6 +36,10 @@ def validate(settings: TrainSettings) -> None:
     for name in ("beta1", "beta2"):
         if not 0 <= getattr(settings.optimizer, name) < 1:
             raise UsageError(f"--optimizer.{name} must be in [0, 1).")
+    if settings.loss.smoothing >= 0.5:
+        raise UsageError("--loss.smoothing must be below 0.5, where nothing tells real images.")
+    if settings.labelled is not None and settings.task != "classify":
+        raise UsageError("--labelled belongs to --task classify. To use fewer images: --limit.")
     parse_freeze(settings.transfer.freeze)
 
 
@@ -86,7 +90,8 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
 
 def _not_negative(settings: TrainSettings) -> dict[str, float]:
     weights = ["r1", "r2", "wasserstein_gp", "dragan", "lecam", "consistency", "path_length"]
-    weights += ["reconstruction", "classification", "instance_noise", "clip"]
+    weights += ["reconstruction", "classification", "pseudo_labels"]
+    weights += ["instance_noise", "clip"]
     return {
         "seed": settings.seed,
         "ema.ramp": settings.ema.ramp,

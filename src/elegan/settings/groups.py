@@ -49,6 +49,8 @@ class LossSettings:
     """Weight of the discriminator's reconstruction of real images; pair few-shot only."""
     classification: float = 1.0
     """Weight of the class losses where the discriminator classifies."""
+    pseudo_labels: float = 0.0
+    """Task classify: weight of agreement between two views of an unlabelled image."""
     smoothing: float = 0.0
     """One-sided label smoothing: real images count as generated with this weight (0.1 is usual)."""
     flip: float = 0.0
@@ -99,6 +101,8 @@ class AugmentSettings:
     """Whether the probability follows the discriminator's overfitting (ADA) or stays."""
     probability: float = 0.0
     """Of each kind for each image; where adaptive, at the start of the run."""
+    padding: Literal["border", "reflection", "zeros"] = "border"
+    """What a shifted or turned image shows beyond its edge: the edge repeated, mirrored, gray."""
     target: float = 0.6
     """The overfitting r_t that the adaptive probability steers to."""
     images: float = 50_000.0

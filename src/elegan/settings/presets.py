@@ -59,5 +59,28 @@ PRESETS: dict[str, Preset] = {
             },
         },
     ),
+    "classify": Preset(
+        images=250_000,
+        about="task classify: a discriminator that learns classes from few labels (--labelled 10)",
+        values={
+            "task": "classify",
+            "batch": 32,
+            "network": {"name": "residual"},
+            "loss": {"adversarial": "non-saturating", "pseudo_labels": 1.0},
+            "optimizer": {
+                "generator_rate": 1e-3,
+                "discriminator_rate": 1e-3,
+                "beta1": 0.5,
+                "warmup": 0.02,
+                "hold": 0.3,
+                "schedule": "cosine",
+            },
+            "augment": {
+                "kinds": "translation,scale,rotation,cutout,brightness,contrast",
+                "mode": "fixed",
+                "probability": 0.8,
+            },
+        },
+    ),
 }
 """Every preset, one row each; measured times and scores stand in docs/figures.md."""

@@ -1,5 +1,6 @@
 """How a generating run stands: cheap signals for every tick, a quick score for every snapshot."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -7,11 +8,13 @@ from torch import Tensor, cat
 
 from elegan.engine.batches import Batches
 from elegan.machine.randomness import key
+from elegan.measure.classes import fooling_rate
 from elegan.measure.extractors import extractor_for
 from elegan.measure.frechet import Gaussian, fit_gaussian, frechet_distance
 from elegan.measure.quick import prepare_reference, quick_signals
 
 Drawn = tuple[np.ndarray, Tensor | None]
+_Judged = tuple[np.ndarray, np.ndarray]  # logits and labels
 
 
 class Gauge:
@@ -20,6 +23,7 @@ class Gauge:
     PROBE = 256  # images in each tick's measurements
     SCORED = 2_000  # generated images in each snapshot's quick Fréchet distance
     REFERENCE = 10_000  # real images that it is measured against
+    CLASSES = 20  # with more, the figures of each class are left to `elegan evaluate`
 
     def __init__(self, batches: Batches, *, seed: int) -> None:
         self._batches = batches
@@ -29,9 +33,14 @@ class Gauge:
         # With too few images to hold any out, training images stand in and the gap is about zero.
         self._held = _some(random, held, self.PROBE) if len(held) else self._trained
         self._scored_against = _some(random, trained, self.REFERENCE)
-        images = batches.data.images
+        self._holds_out = len(held) > 1  # one image tells nothing of the spread
+        data = batches.data
+        images, labels = data.images, data.labels if batches.conditional else None
         self._quick = prepare_reference(
-            images[trained], images[held] if len(held) else None, seed=seed
+            images[trained],
+            images[held] if len(held) else None,
+            seed=seed,
+            labels=None if labels is None else labels[trained].astype(np.int64),
         )
         self._real: Gaussian | None = None
 
@@ -44,24 +53,49 @@ class Gauge:
           0.5 when the discriminator cannot tell them apart.
         - `score_gap`: mean logit of unseen reals minus that of fakes, in standard deviations.
         - `held_out_gap`: mean logit of training images minus that of unseen reals, likewise: the
-          discriminator's overfitting (Karras et al. 2020, section 3).
+          discriminator's overfitting (Karras et al. 2020, section 3); `held_out_gap_error` is its
+          standard error. Both are left out where no image is held out.
+        - `score_scale`: that standard deviation itself, of the logits as they are.
         - the signals of `measure.quick`.
+        - of a conditional run with at most 20 classes `fooling_rate_of_NAME`, of each class.
 
         Args:
             logits: images uint8 [N, R, R, C] (, labels) -> the discriminator's logits [N].
             drawn: generated images and their labels.
         """
         images, labels = drawn
+        real_labels = self._batches.labels(self._held)
         fake = logits(images, labels)
-        unseen = logits(self._images(self._held), self._batches.labels(self._held))
-        seen = logits(self._images(self._trained), self._batches.labels(self._trained))
+        unseen = logits(self._images(self._held), real_labels)
         spread = cat([fake, unseen]).std().item() + 1e-6
-        return {
-            "fooling_rate": (fake[:, None] > unseen[None, :]).float().mean().item(),
+        signals = {
+            "fooling_rate": fooling_rate(fake.numpy(), unseen.numpy()),
             "score_gap": (unseen.mean() - fake.mean()).item() / spread,
-            "held_out_gap": (seen.mean() - unseen.mean()).item() / spread,
-            **quick_signals(images, self._quick),
+            "score_scale": spread,
         }
+        if self._holds_out:
+            seen = logits(self._images(self._trained), self._batches.labels(self._trained))
+            signals["held_out_gap"] = (seen.mean() - unseen.mean()).item() / spread
+            signals["held_out_gap_error"] = _standard_error(seen, unseen) / spread
+        asked = None if labels is None else labels.cpu().numpy()
+        signals |= quick_signals(images, self._quick, asked)
+        if asked is not None and real_labels is not None:
+            signals |= self._by_class(
+                (fake.numpy(), asked), (unseen.numpy(), real_labels.cpu().numpy())
+            )
+        return signals
+
+    def _by_class(self, fake: _Judged, real: _Judged) -> dict[str, float]:
+        """Returns the fooling rate of each class of which there is a sample and an unseen image."""
+        names = self._batches.data.classes
+        if len(names) > self.CLASSES:
+            return {}
+        found = {}
+        for label, name in enumerate(names):
+            pair = [logits[labels == label] for logits, labels in (fake, real)]
+            if len(pair[0]) and len(pair[1]):
+                found[f"fooling_rate_of_{name}"] = fooling_rate(*pair)
+        return found
 
     def score(self, draw: Callable[[int], Drawn]) -> dict[str, float]:
         """Returns a quick Fréchet distance, to see the trend; `elegan evaluate` gives the figure.
@@ -84,3 +118,8 @@ class Gauge:
 
 def _some(random: np.random.Generator, indices: np.ndarray, most: int) -> np.ndarray:
     return np.sort(random.choice(indices, min(most, len(indices)), replace=False))
+
+
+def _standard_error(first: Tensor, second: Tensor) -> float:
+    """Of the difference of the two means."""
+    return math.sqrt(first.var().item() / len(first) + second.var().item() / len(second))

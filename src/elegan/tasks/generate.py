@@ -51,8 +51,9 @@ class Generate:
         self.shape = ImageShape(
             resolution=data.resolution, channels=data.channels, classes=len(self.classes)
         )
-        self.sizes = network_sizes(settings, self.shape)
-        shapes = self.shape, self._discriminator_shape()
+        shape, condition = self._discriminator_shape()
+        self.sizes = network_sizes(settings, self.shape, condition)
+        shapes = self.shape, shape
         self.generator, self.discriminator = build_players(settings, shapes, self.sizes, precision)
         self._check_networks()
         self.ema = Ema(
@@ -65,8 +66,9 @@ class Generate:
         self._fixed = normal((_PREVIEW, self.sizes[0]["latent"]), settings.seed, "preview")
         self._gauge = Gauge(batches, seed=settings.seed)
 
-    def _discriminator_shape(self) -> ImageShape:
-        return self.shape
+    def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
+        """What the discriminator is built for, and its condition where it is not the settings'."""
+        return self.shape, None
 
     @property
     def _classifies(self) -> bool:

@@ -85,7 +85,8 @@ class View:
         """Returns the images [N, C, R, R] as the discriminator sees them, float32."""
         images = images.float()
         if self._kinds:
-            images = augment(images, self._kinds, self.probability)
+            padding = self._settings.augment.padding
+            images = augment(images, self._kinds, self.probability, padding=padding)
         start = self._settings.loss.instance_noise
         deviation = instance_noise_deviation(start, progress, _NOISE_SHARE) if start else 0.0
         return images + deviation * torch.randn_like(images) if deviation else images

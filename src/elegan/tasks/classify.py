@@ -1,0 +1,182 @@
+"""The use `classify`: a discriminator that learns classes from few labels and many images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from elegan.augment import augment, parse_kinds
+from elegan.data import ImageData, limited_indices
+from elegan.engine.batches import Batch, Batches
+from elegan.engine.ema import Ema
+from elegan.engine.task import Losses
+from elegan.errors import EleganError, UsageError
+from elegan.losses import class_cross_entropy, feature_matching, unsupervised_discrimination
+from elegan.machine.pixels import to_tensor
+from elegan.machine.precision import Precision
+from elegan.models import save_model
+from elegan.networks import ImageShape
+from elegan.settings import TrainSettings
+from elegan.tasks.generate import Generate
+
+_WEAK = ("translation",)
+_CONFIDENT = 0.95  # Sohn et al. 2020, section 2.2
+
+
+class Classify(Generate):
+    """A discriminator of K + 1 classes, the last being "generated", trained on few labels.
+
+    On labelled images it minimises the cross-entropy of their class; on all real and generated
+    images that of "real" against "generated", whose logit is the log of the summed exponentials of
+    the K class logits. The generator matches the mean features of real images (Salimans et al.
+    2016, sections 3.1 and 5). Beside these, where `loss.pseudo_labels` is above 0, unlabelled
+    images that a weakly augmented view shows clearly must be given that class in a strongly
+    augmented view as well (Sohn et al. 2020).
+
+    What is delivered is the average of the discriminator's weights, and the generator beside it.
+    """
+
+    name = "classify"
+
+    def __init__(
+        self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
+    ) -> None:
+        if data.labels is None or len(data.classes) < 2:
+            raise EleganError(
+                f"--task classify needs images of at least two classes, and {settings.data} has no"
+                " labels. Put them into one subfolder a class, or name labels in labels.csv."
+            )
+        if settings.conditional or settings.mixing != type(settings.mixing)():
+            raise UsageError("--task classify takes neither --conditional nor --mixing settings.")
+        super().__init__(settings, data, batches, precision)
+        self._strong = parse_kinds(settings.augment.kinds)
+        self._strength = settings.augment.probability or 1.0
+        trained = batches.training_indices
+        labels = data.labels[trained]
+        count = settings.labelled or len(trained)
+        chosen = limited_indices(labels, len(trained), count, settings.seed)
+        self.labelled = trained[chosen]
+        self._classes_of = torch.from_numpy(data.labels[self.labelled].astype(np.int64))
+        self.average = Ema(
+            self.discriminator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
+        )
+        self._features: Tensor | None = None  # of this step's real images
+
+    def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
+        shape = ImageShape(
+            resolution=self.shape.resolution,
+            channels=self.shape.channels,
+            classes=len(self.data.classes),
+        )
+        return shape, "joint"
+
+    @property
+    def at_once(self) -> bool:
+        """Never: the two players minimise different things."""
+        return False
+
+    # --- one step ---------------------------------------------------------------------------
+
+    def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """Classes of labelled images, real against generated, and classes held to two views."""
+        labelled, labels = self._labelled_batch(len(batch.images))
+        weak = augment(torch.cat([labelled, batch.images]), _WEAK, 1.0, padding=self._padding)
+        views = [weak, fakes.float()]
+        if self.settings.loss.pseudo_labels:
+            views.append(self._strongly(batch.images))
+        features, logits = self._see(torch.cat(views))
+        counts = [len(labelled), *[len(batch.images)] * (len(views))]
+        own, real, fake, *strong = logits.split(counts)
+        self._features = features[counts[0] : counts[0] + counts[1]].detach()
+        losses = {
+            "classification": self.settings.loss.classification * class_cross_entropy(own, labels),
+            "adversarial": unsupervised_discrimination(real, fake),
+        }
+        if strong:
+            pseudo, share = _pseudo_label_loss(real, strong[0])
+            losses["pseudo_labels"] = self.settings.loss.pseudo_labels * pseudo
+            losses["confident"] = share
+        minimised = sum(one for name, one in losses.items() if name != "confident")
+        fooled = fake.logsumexp(1) > real.logsumexp(1)
+        record = {name: one.detach() for name, one in losses.items()}
+        return {"loss": minimised, **record, "fooled": fooled.float().mean()}  # pyright: ignore[reportReturnType]
+
+    def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """Feature matching against the real images of the discriminator's step."""
+        assert self._features is not None
+        return {"loss": feature_matching(self._features, self._see(fakes)[0])}
+
+    def after_discriminator_step(self, batch: Batch) -> None:
+        super().after_discriminator_step(batch)
+        self.average.update(batch.position + batch.whole, batch.whole)
+
+    @property
+    def _padding(self) -> Any:
+        return self.settings.augment.padding
+
+    def _strongly(self, images: Tensor) -> Tensor:
+        return augment(images, self._strong, self._strength, padding=self._padding)
+
+    def _labelled_batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """Draws labelled images evenly: at most as many as there are, without one twice."""
+        rows = torch.randperm(len(self.labelled))[:count]
+        images = to_tensor(self.data.images[self.labelled[rows.numpy()]], self.precision.device)
+        return images, self._classes_of[rows].to(self.precision.device)
+
+    def _see(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images [N, C, R, R] -> features [N, F], class logits [N, K], float32."""
+        network: Any = self.discriminator.network
+        with self.precision.autocast():
+            features = network.features(images)
+            logits = network.head.classify(features)
+        return features.float(), logits.float()
+
+    # --- state ------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        average = self.average.network.state_dict()
+        return {**super().tensors(), **{f"average.{name}": one for name, one in average.items()}}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        super().restore(tensors)
+        prefix = "average."
+        self.average.network.load_state_dict(
+            {
+                name.removeprefix(prefix): one
+                for name, one in tensors.items()
+                if name.startswith(prefix)
+            }
+        )
+
+    def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
+        save_model(
+            folder,
+            self.ema.network,
+            name=self.settings.network.name,
+            shape=self.shape,
+            sizes=self.sizes[0],
+            classes=self.classes,
+            task=self.name,
+            training={**training, "labelled": len(self.labelled)},
+            discriminator=self.average.network,
+            discriminator_sizes=self.sizes[1],
+            discriminator_classes=self.data.classes,
+        )
+
+
+def _pseudo_label_loss(weak: Tensor, strong: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the loss of two views' class logits [N, K], and the share of confident images.
+
+    The weak view's most probable class, where its probability is at least 0.95, is the target of
+    the strong view's cross-entropy; the mean runs over all images.
+
+    Source: Sohn et al. 2020 (FixMatch), eq. 4.
+    """
+    confidence, labels = weak.detach().softmax(1).max(1)
+    confident = (confidence >= _CONFIDENT).float()
+    loss = cross_entropy(strong, labels, reduction="none")
+    return (loss * confident).mean(), confident.mean()

@@ -285,5 +285,6 @@ def test_an_alarm_is_printed_once_while_it_lasts(tmp_path: Path) -> None:
     duel.task.signals = lambda: {"duplicates": next(shares)}
     duel.run()
     log = (tmp_path / "log.txt").read_text().splitlines()
-    assert ["90%" in line for line in log if "alarm" in line] == [True, False]
-    assert [len(one["alarms"]) for one in _events(duel, "tick")] == [1, 1, 0, 1]
+    assert ["90%" in line for line in log if "alarm: collapse" in line] == [True, False]
+    names = [[alarm["name"] for alarm in one["alarms"]] for one in _events(duel, "tick")]
+    assert ["collapse" in one for one in names] == [True, True, False, True]

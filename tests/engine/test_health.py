@@ -1,18 +1,54 @@
+"""The line of health and every alarm: what raises it, what does not, what it says."""
+
+import math
+
 import pytest
 
+from elegan.engine.alarms import Alarm
 from elegan.engine.health import health
 
 FAIR = {
     "fooling_rate": 0.3,
     "held_out_gap": 0.1,
+    "held_out_gap_error": 0.05,
+    "score_scale": 2.0,
     "duplicates": 0.01,
     "coverage": 0.8,
     "nearest": 1.0,
+    "gradient_norm_discriminator": 2.0,
+    "gradient_norm_generator": 1.0,
+    "label_agreement": 0.9,
+    "label_agreement_real": 0.95,
+    "label_agreement_chance": 0.15,
 }
+LOSSES = {"discriminator": 0.5, "generator": 0.9}
+
+
+def ticks(count: int = 10, **changes) -> list[dict]:
+    """Ticks of a fair duel; a change is a value, or one value for each tick."""
+
+    def at(place: int, value):
+        return value[place] if isinstance(value, list) else value
+
+    return [
+        {
+            "event": "tick",
+            "images": 100 * place,
+            "signals": {**FAIR, **{name: at(place, value) for name, value in changes.items()}},
+            "losses": LOSSES,
+        }
+        for place in range(count)
+    ]
+
+
+def raised(signals: dict, history=(), progress: float = 0.5, **more) -> dict[str, Alarm]:
+    _, alarms = health({**FAIR, **signals}, progress, history, **more)
+    assert all(alarm.text.endswith(".") and "--" in alarm.remedy for alarm in alarms)
+    return {alarm.name: alarm for alarm in alarms}
 
 
 def test_a_fair_duel_raises_no_alarm() -> None:
-    sentence, alarms = health(FAIR, 0.5)
+    sentence, alarms = health(FAIR, 0.5, ticks(), losses=LOSSES, images=5000)
     assert sentence.startswith("a fair duel: 30% of fakes pass for real; ")
     assert "80%" in sentence
     assert alarms == []
@@ -27,30 +63,100 @@ def test_the_winner_is_named(rate: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signal", "value", "word"),
+    ("signals", "name", "words"),
     [
-        ("held_out_gap", 1.5, "memorises"),
-        ("duplicates", 0.5, "collapses"),
-        ("coverage", 0.01, "not generated"),
-        ("nearest", 0.1, "copies"),
+        ({"held_out_gap": 1.5}, "overfitting", "1.5 standard deviations above unseen"),
+        ({"duplicates": 0.5}, "collapse", "50% of all pairs"),
+        ({"coverage": 0.01}, "missing", "only 1% of the real images"),
+        ({"nearest": 0.1}, "copying", "10 times closer"),
+        ({"label_agreement_real": 0.12}, "labels", "12% of the real images"),
+        ({"label_agreement": 0.2}, "ignored-labels", "20% of the samples"),
     ],
 )
-def test_each_bad_signal_raises_its_alarm(signal: str, value: float, word: str) -> None:
-    _, alarms = health({**FAIR, signal: value}, 0.5)
-    assert len(alarms) == 1
-    assert word in alarms[0]
+def test_each_bad_signal_raises_its_alarm_alone(signals: dict, name: str, words: str) -> None:
+    for history in ((), ticks()):
+        found = raised(signals, history)
+        assert list(found) == [name]
+        assert words in found[name].text
 
 
 def test_alarms_about_variety_wait() -> None:
-    assert health({"duplicates": 1.0, "coverage": 0.0, "nearest": 0.0}, 0.05)[1] == []
+    early = {"duplicates": 1.0, "coverage": 0.0, "nearest": 0.0, "label_agreement": 0.1}
+    assert raised(early, progress=0.05) == {}
 
 
 def test_missing_signals_are_not_judged() -> None:
     assert health({}, 0.5)[1] == []
+    assert health({}, 0.5, [{"event": "tick"}, {"event": "tick", "signals": None}])[1] == []
 
 
 def test_near_but_few_is_no_copying() -> None:
     """Ones alone lie near other ones; that they are few is the alarm."""
-    _, alarms = health({**FAIR, "nearest": 0.2, "coverage": 0.2}, 0.5)
-    assert len(alarms) == 1
-    assert "not generated" in alarms[0]
+    assert list(raised({"nearest": 0.2, "coverage": 0.2})) == ["missing"]
+
+
+def test_what_mends_itself_is_left_alone() -> None:
+    falling = [0.9, 0.6, 0.4, 0.3]
+    assert raised({"duplicates": 0.2}, ticks(4, duplicates=falling)) == {}
+    assert "collapse" in raised({"duplicates": 0.38}, ticks(4, duplicates=falling))
+    rising = [0.02, 0.05, 0.08, 0.12]
+    assert raised({"coverage": 0.2}, ticks(4, coverage=rising)) == {}
+    assert "missing" in raised({"coverage": 0.05}, ticks(4, coverage=rising))
+
+
+def test_coverage_that_was_and_is_lost() -> None:
+    found = raised({"coverage": 0.35}, ticks(6, coverage=[0.4, 0.6, 0.8, 0.9, 0.6, 0.4]))
+    assert "only 35% of the real images checked, where it was 90%" in found["missing"].text
+
+
+def test_overfitting_must_be_more_than_chance() -> None:
+    assert raised({"held_out_gap": 1.5, "held_out_gap_error": 0.4}) == {}
+    assert "overfitting" in raised({"held_out_gap": 2.0, "held_out_gap_error": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("signals", "losses", "words"),
+    [
+        ({"gradient_norm_generator": 11.0}, {}, "the generator's gradient is 11 times"),
+        ({"gradient_norm_discriminator": math.nan}, {}, "gradient is no longer a number"),
+        ({"score_scale": 150.0}, {}, "spread of the discriminator's scores is 15 times"),
+        ({}, {"discriminator": -40.0}, "the discriminator's loss is 40 times"),
+    ],
+)
+def test_divergence_is_measured_against_the_last_ticks(signals, losses, words) -> None:
+    found = raised(signals, ticks(), losses={**LOSSES, **losses})
+    assert list(found) == ["divergence"]
+    assert words in found["divergence"].text
+    # Few ticks are no measure, and what was always large is not new.
+    assert raised(signals, ticks(3), losses={**LOSSES, **losses}) == {}
+    assert raised({"gradient_norm_generator": 11.0}, ticks(gradient_norm_generator=9.0)) == {}
+
+
+def test_what_the_guard_did_since_the_last_tick() -> None:
+    guard = [{"event": "guard", "action": action} for action in ("skip", "skip", "rollback")]
+    assert raised({}, [*ticks(), *guard[:2]]) == {}
+    found = raised({}, [*ticks(), *guard])
+    assert "2 steps skipped, 1 returns to a checkpoint" in found["divergence"].text
+    assert raised({}, [*ticks(5), *guard, *ticks(5)]) == {}
+
+
+def test_a_discriminator_that_wins_for_long_over_a_generator_that_stands_still() -> None:
+    lost = {"fooling_rate": 0.0, "coverage": 0.4}
+    assert list(raised(lost, ticks(12, **lost))) == ["beaten"]
+    assert raised(lost, ticks(6, **lost)) == {}
+    assert raised(lost, ticks(12, **lost, nearest=1.0)[:-1] + ticks(1)) == {}
+    # It may win all the time while the generator learns, or has learned.
+    gaining = {**lost, "coverage": [0.1 + 0.02 * place for place in range(12)]}
+    assert raised({**lost, "coverage": 0.34}, ticks(12, **gaining)) == {}
+    good = {"fooling_rate": 0.0, "coverage": 0.8}
+    assert raised(good, ticks(12, **good)) == {}
+
+
+def test_labels_of_no_information_are_not_the_generators_fault() -> None:
+    found = raised({"label_agreement_real": 0.1, "label_agreement": 0.1})
+    assert list(found) == ["labels"]
+
+
+def test_few_images() -> None:
+    assert list(raised({}, progress=0.0, images=50)) == ["few-images"]
+    assert raised({}, images=100) == {}

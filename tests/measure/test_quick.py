@@ -83,3 +83,36 @@ def test_fewest_images():
     assert all(np.isfinite(value) for value in quick_signals(blobs(2, 1), prepared).values())
     with pytest.raises(EleganError, match="Add more"):
         prepare_reference(blobs(1, 0))
+
+
+def labelled_blobs(count, seed):
+    """Discs on the left are of class 0, those on the right of class 1, as many of each."""
+    images = np.concatenate([blobs(count, seed, right=0.2), blobs(count, seed + 100)[:, :, ::-1]])
+    return images, np.repeat([0, 1], count)
+
+
+def test_labels_that_follow_the_pictures():
+    images, labels = labelled_blobs(400, 0)
+    reference = prepare_reference(images, labels=labels)
+    samples, asked = labelled_blobs(100, 1)
+    good = quick_signals(samples, reference, asked)
+    assert good["label_agreement"] == pytest.approx(good["label_agreement_real"], abs=0.1)
+    assert good["label_agreement_real"] > 0.75
+    # Two even classes: half of all pairs agree by chance, and 2.5 standard errors of 200 samples.
+    assert good["label_agreement_chance"] == pytest.approx(0.5 + 2.5 * 0.5 / 200**0.5)
+    unheeded = quick_signals(samples, reference, np.random.default_rng(0).permutation(asked))
+    assert unheeded["label_agreement"] < unheeded["label_agreement_chance"]
+    assert "label_agreement" not in quick_signals(samples, reference)
+
+
+def test_shuffled_labels_agree_by_chance_only():
+    images, labels = labelled_blobs(400, 0)
+    for seed in range(5):
+        shuffled = np.random.default_rng(seed).permutation(labels)
+        signals = quick_signals(
+            images[:200], prepare_reference(images, labels=shuffled), labels[:200]
+        )
+        assert signals["label_agreement_real"] < signals["label_agreement_chance"]
+    # Classes of unequal size agree by chance more often: 0.9^2 + 0.1^2.
+    uneven = prepare_reference(images, labels=(np.arange(800) % 10 == 0).astype(np.int64))
+    assert uneven.chance == pytest.approx(0.82)

@@ -16,7 +16,7 @@ from elegan.report.collect import collect
 from elegan.report.pictures import embed
 from elegan.report.scores import class_shares, headline, protocol, score_rows
 from elegan.report.words import (
-    alarm_spans,
+    alarms,
     commands,
     data_name,
     duration,
@@ -202,13 +202,13 @@ def test_speed_leaves_out_the_warm_up(run: Path) -> None:
     assert speed(collect(run)) == 105.0
 
 
-def test_alarms_are_joined_while_they_last(run: Path) -> None:
-    alarms = [["a"], ["a", "b"], [], ["a"]]
+def test_the_alarms_are_those_of_the_latest_tick(run: Path) -> None:
+    found = [["old sentence"], [{"name": "collapse", "text": "Alike.", "remedy": "Type --size 2."}]]
     write_events(
         run,
-        [{"event": "tick", "images": i, "alarms": found} for i, found in enumerate(alarms, 1)],
+        [{"event": "tick", "images": i, "alarms": alarms} for i, alarms in enumerate(found, 1)],
     )
-    assert alarm_spans(collect(run)) == [("a", 1, 2), ("b", 2, 2), ("a", 4, 4)]
+    assert [str(alarm) for alarm in alarms(collect(run))] == ["collapse: Alike. Type --size 2."]
 
 
 def test_files_are_counted_from_verdicts_where_no_counts_are_kept(run: Path) -> None:

@@ -4,11 +4,10 @@ There is one loop for every use. A task says what is generated and what is lost;
 when.
 """
 
-import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -198,14 +197,20 @@ class Duel:
             return
         norms = {name: means.pop(name) for name in list(means) if name.startswith("gradient_norm")}
         signals = {**self.task.signals(), **norms}
-        sentence, alarms = health(signals, self.images / self.stop)
+        sentence, alarms = health(
+            signals,
+            self.images / self.stop,
+            self.folder.read_events(),
+            losses=means,
+            images=len(self.batches.training_indices),
+        )
         self._event(
             "tick",
             losses=means,
             signals=signals,
             images_per_second=speed,
             health=sentence,
-            alarms=alarms,
+            alarms=[asdict(alarm) for alarm in alarms],
         )
         left = f", {duration((self.stop - self.images) / speed)} left" if speed else ""
         rate = f"{speed:,.0f} images/s" if speed else "warming up"
@@ -213,11 +218,10 @@ class Duel:
             f"{self.images:>9,}/{self.stop:,} images  {duration(self.seconds)} ({rate}{left})  "
             f"D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
         )
-        kinds = {re.sub(r"\d+", "", alarm): alarm for alarm in alarms}  # the same but for figures
-        for kind, alarm in kinds.items():
-            if kind not in self._raised:
+        for alarm in alarms:
+            if alarm.name not in self._raised:
                 self.console.say(f"  alarm: {alarm}")
-        self._raised = set(kinds)
+        self._raised = {alarm.name for alarm in alarms}
         self.console.progress(self.images, self.stop, speed)
 
     def _snapshot(self) -> None:

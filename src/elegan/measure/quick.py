@@ -8,6 +8,7 @@ for a figure: figures come from `elegan.measure.scores`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ REFERENCE_LIMIT = 20_000
 HELD_OUT_LIMIT = 500
 PAIR_QUANTILE = 0.001
 BALL = 5
+LABELS_LIMIT = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +36,26 @@ class QuickReference:
         identical: the distance below which two images count as near-identical: 0.1 % of the pairs
             of real images are that close.
         distance: the median distance of unseen real images to their nearest training image.
+        labels: int64 [M], the classes of the rows, or None.
+        agreement: share of training images whose nearest other one is of their class.
+        chance: the same of labels that have nothing to do with the images.
+        compared: training images that `agreement` was taken on.
     """
 
     rows: NDArray[np.float32]
     identical: float
     distance: float
+    labels: NDArray[np.int64] | None = None
+    agreement: float = 0.0
+    chance: float = 0.0
+    compared: int = 0
 
 
 def prepare_reference(
-    training: NDArray[np.uint8], held_out: NDArray[np.uint8] | None = None, seed: int = 0
+    training: NDArray[np.uint8],
+    held_out: NDArray[np.uint8] | None = None,
+    seed: int = 0,
+    labels: NDArray[np.int64] | None = None,
 ) -> QuickReference:
     """Returns what `quick_signals` compares with.
 
@@ -52,6 +65,7 @@ def prepare_reference(
         held_out: real images that are not trained on; without them the training images take the
             part, each compared with all the others.
         seed: of the draw.
+        labels: int64 [M], the classes of the training images.
 
     Raises:
         EleganError: fewer than two training images.
@@ -61,9 +75,9 @@ def prepare_reference(
             f"Health signals compare with real images, and there are {len(training)}. Add more."
         )
     random = np.random.default_rng(seed)
-    rows = _draw(training, REFERENCE_LIMIT, random)
+    rows, chosen = _draw(training, REFERENCE_LIMIT, random)
     if held_out is not None and len(held_out):
-        unseen = _draw(held_out, HELD_OUT_LIMIT, random)
+        unseen, _ = _draw(held_out, HELD_OUT_LIMIT, random)
         distances, _ = nearest(unseen, rows)
     else:
         own = np.arange(min(HELD_OUT_LIMIT, len(rows)))
@@ -74,11 +88,29 @@ def prepare_reference(
         rows=rows,
         identical=max(0.01, float(pairs.quantile(PAIR_QUANTILE))),
         distance=float(np.median(distances)),
+        **({} if labels is None else _label_facts(rows, labels[chosen])),
     )
 
 
-def quick_signals(samples: NDArray[np.uint8], reference: QuickReference) -> dict[str, float]:
-    """Returns three signals of generated images uint8 [N, H, W, C], N of 2 or more, best 256.
+def _label_facts(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """Returns how well labels follow the pictures: 1-nearest-neighbour, each image left out."""
+    own = np.arange(min(LABELS_LIMIT, len(rows)))
+    _, found = nearest(rows[own], rows, own=own)
+    shares = np.bincount(labels) / len(labels)
+    return {
+        "labels": labels,
+        "agreement": float((labels[found] == labels[own]).mean()),
+        "chance": float(np.square(shares).sum()),
+        "compared": len(own),
+    }
+
+
+def quick_signals(
+    samples: NDArray[np.uint8],
+    reference: QuickReference,
+    labels: NDArray[np.int64] | None = None,
+) -> dict[str, float]:
+    """Returns signals of generated images uint8 [N, H, W, C], N of 2 or more, best 256.
 
     - `duplicates`, 0 to 1: the share of pairs of samples that are near-identical. Real images have
       0.001 by the making of the threshold. Above 0.02 the samples are visibly repetitive; a
@@ -91,18 +123,32 @@ def quick_signals(samples: NDArray[np.uint8], reference: QuickReference) -> dict
     - `coverage`, 0 to 1: the share of real images with a sample in the ball that reaches to their
       5th nearest real neighbour (Naeem et al. 2020), among as many reals as samples. A perfect
       generator has about 1 - 2^-5 = 0.97; below 0.5 whole regions of the data are missing.
+
+    And with `labels`, the classes asked for, where the reference has labels too:
+
+    - `label_agreement`, 0 to 1: the share of samples whose nearest training image is of the class
+      asked for. `label_agreement_real` is the same of training images among the others, the most
+      that can be expected, and `label_agreement_chance` what labels that say nothing of the images
+      stay below (their expectation and 2.5 standard errors).
     """
     rows = torch.from_numpy(small_pixels(samples, SIDE))
     anchors = torch.from_numpy(reference.rows[: len(rows)])
     within = min(BALL + 1, len(anchors))
     radii = squared_distances(anchors, anchors).topk(within, largest=False).values[:, -1]
     held = (squared_distances(anchors, rows) <= radii[:, None]).any(1)
-    distances, _ = nearest(rows.numpy(), reference.rows)
-    return {
+    distances, found = nearest(rows.numpy(), reference.rows)
+    signals = {
         "duplicates": float((_pair_distances(rows) <= reference.identical).float().mean()),
         "nearest": float(np.median(distances)) / max(reference.distance, 1e-6),
         "coverage": float(held.float().mean()),
     }
+    if labels is not None and reference.labels is not None:
+        chance = reference.chance
+        error = (chance * (1 - chance) / min(len(rows), reference.compared)) ** 0.5
+        signals["label_agreement"] = float((reference.labels[found] == labels).mean())
+        signals["label_agreement_real"] = reference.agreement
+        signals["label_agreement_chance"] = min(1.0, chance + 2.5 * error)
+    return signals
 
 
 def _pair_distances(rows: Tensor) -> Tensor:
@@ -113,12 +159,12 @@ def _pair_distances(rows: Tensor) -> Tensor:
 
 def _draw(
     images: NDArray[np.uint8], limit: int, random: np.random.Generator
-) -> NDArray[np.float32]:
-    """Returns a random `limit` of the images, or all, in random order, as rows at 12x12.
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Returns a random `limit` of the images, or all, as rows at 12x12, and which they are.
 
     In random order even when all are kept: the first rows are the anchors of `coverage`, and files
     often lie class by class.
     """
     chosen = random.permutation(len(images))[:limit]
     parts = [chosen[start : start + 500] for start in range(0, len(chosen), 500)]
-    return np.concatenate([small_pixels(images[part], SIDE) for part in parts])
+    return np.concatenate([small_pixels(images[part], SIDE) for part in parts]), chosen

@@ -124,7 +124,7 @@ def _limits(facts: RunFacts) -> list[str]:
         limits.append("How good it is was not measured: type `elegan evaluate`.")
     uneven = _uneven(class_shares(facts.scores, class_names(facts)))
     limits += [uneven] if uneven else []
-    limits += [_plain(alarm) for alarm in (alarms(facts.ticks[-1]) if facts.ticks else [])]
+    limits += [_plain(alarm.text) for alarm in alarms(facts)]
     return limits
 
 

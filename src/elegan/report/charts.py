@@ -53,6 +53,26 @@ CHARTS = (
         "the second curve leaves zero, it is learning its training images by heart.",
     ),
     Chart(
+        title="Label agreement",
+        names={
+            "signals.label_agreement": "samples",
+            "signals.label_agreement_real": "real images",
+            "signals.label_agreement_chance": "most that chance gives",
+        },
+        y_label="share of images",
+        y_range=(0.0, 1.0),
+        reading="How often the real image most like a sample is of the class that was asked for. "
+        "At the line of chance the labels go unheeded; that of real images is the most there is.",
+    ),
+    Chart(
+        title="Spread of scores",
+        names={"signals.score_scale": "standard deviation"},
+        y_label="of the discriminator's scores",
+        log_y=True,
+        reading="The scale on which the discriminator judges. One that grows without end comes "
+        "with divergence.",
+    ),
+    Chart(
         title="Gradient norms",
         names={
             "signals.gradient_norm_discriminator": "discriminator",
@@ -96,6 +116,12 @@ CHARTS = (
 )
 
 
+_BESIDE = ("signals.held_out_gap_error",)  # what says how sure another figure is
+
+BY_CLASS = "fooling_rate_of_"
+"""How the figures of one class begin; a table has them, for curves they would be too many."""
+
+
 def charts(facts: RunFacts) -> list[str]:
     """Returns one `<figure>` for each chart of which the run recorded anything.
 
@@ -108,7 +134,10 @@ def charts(facts: RunFacts) -> list[str]:
     others = [
         Chart(title=_title(name), names={name: _label(name)}, y_label="value", reading="")
         for name in recorded
-        if name.startswith("signals.") and name not in listed
+        if name.startswith("signals.")
+        and name not in listed
+        and name not in _BESIDE
+        and not name.startswith(f"signals.{BY_CLASS}")
     ]
     marks = event_marks(facts)
     figures = [

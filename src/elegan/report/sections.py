@@ -4,13 +4,15 @@ import math
 from html import escape
 from pathlib import Path
 
+from elegan.engine.alarms import Alarm
+from elegan.engine.history import alarm_spans
+from elegan.report.classes import class_table
 from elegan.report.collect import RunFacts, Sample, find, flatten
 from elegan.report.curves import compact
 from elegan.report.pictures import embed
 from elegan.report.scores import ScoreRow, class_shares, headline, protocol, score_rows
 from elegan.report.tables import MOST_ROWS, data_table, key_table, more_note, skipped_table
 from elegan.report.words import (
-    alarm_spans,
     alarms,
     class_names,
     commands,
@@ -55,9 +57,8 @@ def verdict_section(facts: RunFacts) -> str:
                 f"{images_text(sample.images)}</figcaption></figure>"
             )
             break
-    latest = alarms(facts.ticks[-1]) if facts.ticks else []
     parts = [f'<p class="health">{escape(health(facts) or "No health line was written.")}</p>']
-    parts += [f'<p class="alarm">{escape(alarm)}</p>' for alarm in latest]
+    parts += [_alarm(alarm) for alarm in alarms(facts)]
     parts.append(f"<p>{escape(state(facts))}</p>")
     parts.append(_headline_scores(score_rows(facts.scores)))
     if facts.notes:
@@ -71,7 +72,7 @@ def scores_section(facts: RunFacts) -> str:
     """Every score beside what real images score against other real images."""
     rows = score_rows(facts.scores)
     if not rows:
-        return ""
+        return class_table(facts)
     floors = any(row.floor is not None for row in rows)
     body = "".join(_score_row(row, floors) for row in rows)
     floor_head = '<th class="number">Floor: real against real</th>' if floors else ""
@@ -86,7 +87,8 @@ def scores_section(facts: RunFacts) -> str:
         else ""
     )
     how = f'<p class="small">{escape(" ".join(protocol(facts.scores)))}</p>'
-    return f'<div class="beside"><div>{table}{note}{how}</div>{_shares(facts)}</div>'
+    beside = f'<div class="beside"><div>{table}{note}{how}</div>{_shares(facts)}</div>'
+    return beside + class_table(facts)
 
 
 def progress_section(facts: RunFacts) -> str:
@@ -148,15 +150,17 @@ def events_section(facts: RunFacts) -> str:
             words = ["continued from a checkpoint"]
         kind = str(event["event"])
         rows.append((event["images"], kind, kind, ": ".join(words)))
-    for alarm, first, last in alarm_spans(facts):
-        until = "" if first == last else f" (until {images_text(last)})"
-        rows.append((first, "alarm", "alarm", alarm + until))
+    for span in alarm_spans(facts.ticks):
+        until = "" if span.first == span.last else f" (until {images_text(span.last)})"
+        until = " (it stands)" if span.stands else until
+        label = f"alarm: {span.alarm.name}" if span.alarm.remedy else "alarm"
+        rows.append((span.first, "alarm", label, span.alarm.text + until))
     if not rows:
         return ""
     rows.sort(key=lambda row: row[0])
     body = "".join(
-        f'<tr><td class="number">{images:,}</td><td><span class="tag {kind}">{label}</span></td>'
-        f"<td>{escape(text)}</td></tr>"
+        f'<tr><td class="number">{images:,}</td><td><span class="tag {kind}">{escape(label)}'
+        f"</span></td><td>{escape(text)}</td></tr>"
         for images, kind, label, text in rows[:MOST_ROWS]
     )
     more = more_note(len(rows), "events.jsonl")
@@ -198,6 +202,11 @@ def _picture(path: Path, width: int, alt: str, kind: str) -> str:
         f'<img{name} src="{picture.uri}" width="{picture.width}" height="{picture.height}" '
         f'alt="{escape(alt)}">'
     )
+
+
+def _alarm(alarm: Alarm) -> str:
+    remedy = f"<small>What to do: {escape(alarm.remedy)}</small>" if alarm.remedy else ""
+    return f'<p class="alarm">{escape(alarm.text)}{remedy}</p>'
 
 
 def _headline_scores(rows: list[ScoreRow]) -> str:

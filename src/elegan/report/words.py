@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from elegan.engine.alarms import Alarm
+from elegan.engine.history import read_alarms
 from elegan.report.collect import RunFacts, find, finite
 
 
@@ -92,27 +94,9 @@ def health(facts: RunFacts) -> str:
     return line[:1].upper() + line[1:]
 
 
-def alarms(tick: Mapping[str, Any]) -> list[str]:
-    """Returns the alarms of one tick."""
-    found = tick.get("alarms")
-    return [str(alarm) for alarm in found] if isinstance(found, list) else []
-
-
-def alarm_spans(facts: RunFacts) -> list[tuple[str, int, int]]:
-    """Returns (alarm, first, last images seen) of every alarm, joining ticks in a row."""
-    spans: list[tuple[str, int, int]] = []
-    open_spans: dict[str, int] = {}
-    for tick in facts.ticks:
-        present = alarms(tick)
-        open_spans = {alarm: at for alarm, at in open_spans.items() if alarm in present}
-        for alarm in present:
-            if alarm in open_spans:
-                text, first, _ = spans[open_spans[alarm]]
-                spans[open_spans[alarm]] = (text, first, tick["images"])
-            else:
-                open_spans[alarm] = len(spans)
-                spans.append((alarm, tick["images"], tick["images"]))
-    return spans
+def alarms(facts: RunFacts) -> list[Alarm]:
+    """Returns the alarms of the latest tick."""
+    return read_alarms(facts.ticks[-1]) if facts.ticks else []
 
 
 def speed(facts: RunFacts) -> float | None:

@@ -1,0 +1,285 @@
+"""The alarms of a run: each names its cause in figures and its remedy as flags to type.
+
+Each rule is one function of the situation; its thresholds stand above it, with the scale they are
+on. A missing signal is not judged.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """What is wrong.
+
+    Attributes:
+        name: short and stable, such as "collapse".
+        text: the cause, one or two sentences with figures.
+        remedy: what to change, as flags of `elegan train`.
+    """
+
+    name: str
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text} {self.remedy}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What the rules look at.
+
+    Attributes:
+        signals: what the task measured now; one that is missing is not judged.
+        losses: means since the last tick.
+        progress: share of the run done, 0..1.
+        ticks: the signals of the ticks before, oldest first.
+        losses_before: the losses of the ticks before.
+        skips, rollbacks: the guard's acts since the last tick.
+        images: training images, None where unknown.
+    """
+
+    signals: Figures
+    losses: Figures
+    progress: float
+    ticks: Sequence[Figures]
+    losses_before: Sequence[Figures]
+    skips: int
+    rollbacks: int
+    images: int | None
+
+    def before(self, name: str, most: int) -> list[float]:
+        """Returns a signal at up to `most` earlier ticks, oldest first, where it was measured."""
+        return known(self.ticks, name)[-most:]
+
+
+EARLY = 0.1
+"""Share of the run before which nothing is said of variety."""
+
+TREND = 3
+"""Ticks over which a figure that mends itself is left alone."""
+
+# Of pairs of samples; k equal pictures give 1/k.
+COLLAPSE_DUPLICATES = 0.05
+
+
+def _collapse(now: Situation) -> Alarm | None:
+    duplicates = now.signals.get("duplicates", 0.0)
+    before = now.before("duplicates", TREND)
+    mends = len(before) == TREND and duplicates < 0.6 * before[0]
+    if now.progress < EARLY or duplicates <= COLLAPSE_DUPLICATES or mends:
+        return None
+    return Alarm(
+        name="collapse",
+        text=f"{duplicates:.0%} of all pairs of samples are alike: the generator draws few"
+        " different images.",
+        remedy="Type --preset robust; or --loss.r1 1 --loss.r2 1, a lower"
+        " --optimizer.generator-rate, or --loss.adversarial relativistic-pair.",
+    )
+
+
+# Of real images checked; a perfect generator has about 0.97.
+MISSING_COVERAGE, LOST_SHARE = 0.3, 0.5
+
+
+def _missing(now: Situation) -> Alarm | None:
+    coverage = now.signals.get("coverage", 1.0)
+    before = now.before("coverage", TREND)
+    best = max(known(now.ticks, "coverage"), default=0.0)
+    lost = best > MISSING_COVERAGE and coverage < LOST_SHARE * best
+    rises = len(before) == TREND and coverage > 1.15 * before[0]
+    if now.progress < EARLY or not (lost or (coverage < MISSING_COVERAGE and not rises)):
+        return None
+    fell = f", where it was {best:.0%}" if lost else ""
+    return Alarm(
+        name="missing",
+        text=f"Samples lie near only {coverage:.0%} of the real images checked{fell}: much of the"
+        " data is not generated.",
+        remedy="Train longer with a larger --images; if it does not rise, type --preset robust or"
+        " a larger --size.",
+    )
+
+
+# In standard deviations of the logits, over what chance explains with so few unseen images.
+OVERFIT_GAP, OVERFIT_ERRORS = 1.0, 2.0
+
+
+def _overfitting(now: Situation) -> Alarm | None:
+    gap = now.signals.get("held_out_gap", 0.0)
+    sure = gap - OVERFIT_ERRORS * now.signals.get("held_out_gap_error", 0.0)
+    if sure <= OVERFIT_GAP:
+        return None
+    return Alarm(
+        name="overfitting",
+        text=f"The discriminator scores training images {gap:.1f} standard deviations above unseen"
+        " real ones: it memorises.",
+        remedy="Type --augment.kinds diffaugment, add images, or take a smaller --size or more"
+        " --loss.r1.",
+    )
+
+
+# Distance relative to that of unseen real images. Where only the simplest images are drawn they
+# are near training images without copying, so it counts where samples vary.
+COPIES_NEAREST, COPIES_COVERAGE = 0.3, 0.5
+
+
+def _copying(now: Situation) -> Alarm | None:
+    nearest = now.signals.get("nearest", 1.0)
+    if now.progress < EARLY or nearest >= COPIES_NEAREST:
+        return None
+    if now.signals.get("coverage", 1.0) <= COPIES_COVERAGE:
+        return None
+    return Alarm(
+        name="copying",
+        text=f"Samples lie {1 / max(nearest, 0.01):.0f} times closer to training images than unseen"
+        " real images do: the generator copies.",
+        remedy="Type --augment.kinds diffaugment, add images, or take a smaller --size;"
+        " `elegan evaluate` names the copies.",
+    )
+
+
+# Factors over the median of the ticks before, which must be so many.
+EXPLODED_NORM, EXPLODED_SCORE, EXPLODED_LOSS = 10.0, 10.0, 20.0
+RECENT, FEWEST_BEFORE = 10, 5
+SKIPS_BORNE = 2
+
+
+def _divergence(now: Situation) -> Alarm | None:
+    causes = []
+    if now.rollbacks or now.skips > SKIPS_BORNE:
+        causes.append(
+            f"the guard acted on numbers that were not finite ({now.skips} steps skipped,"
+            f" {now.rollbacks} returns to a checkpoint) since the last tick"
+        )
+    for name, words, factor, least in (
+        ("gradient_norm_discriminator", "the discriminator's gradient", EXPLODED_NORM, 0.0),
+        ("gradient_norm_generator", "the generator's gradient", EXPLODED_NORM, 0.0),
+        ("score_scale", "the spread of the discriminator's scores", EXPLODED_SCORE, 10.0),
+    ):
+        times = _growth(now.signals.get(name), now.before(name, RECENT), least)
+        if times > factor:
+            causes.append(f"{words} is {_times(times)} what it was lately")
+    for name in ("discriminator", "generator"):
+        before = known(now.losses_before, name)[-RECENT:]
+        times = _growth(now.losses.get(name), before, 1.0)
+        if times > EXPLODED_LOSS:
+            causes.append(f"the {name}'s loss is {_times(times)} what it was lately")
+    if not causes:
+        return None
+    return Alarm(
+        name="divergence",
+        text=f"The duel diverges: {'; '.join(causes)}.",
+        remedy="Halve --optimizer.generator-rate and --optimizer.discriminator-rate, raise"
+        " --loss.r1, or type --precision float32.",
+    )
+
+
+def _growth(value: float | None, before: Sequence[float], least: float) -> float:
+    """Returns |value| over the median of |before|, at least `least`; 0 where there are too few."""
+    if value is None or len(before) < FEWEST_BEFORE:
+        return 0.0
+    if not math.isfinite(value):
+        return math.inf
+    usual = max(least, median(abs(one) for one in before))
+    return abs(value) / usual if usual > 0 else 0.0
+
+
+def _times(times: float) -> str:
+    return f"{times:.0f} times" if math.isfinite(times) else "no longer a number, not"
+
+
+# Share of pairs, share of the run and number of ticks in a row. A generator that reaches the data
+# or still gains on them learns all the same.
+BEATEN, BEATEN_TICKS, BEATEN_FROM, BEATEN_COVERAGE = 0.02, 10, 0.25, 0.6
+
+
+def _beaten(now: Situation) -> Alarm | None:
+    rates = [*now.before("fooling_rate", BEATEN_TICKS - 1), now.signals.get("fooling_rate", 0.5)]
+    coverage = now.signals.get("coverage", 0.0)
+    then = now.before("coverage", BEATEN_TICKS - 1)
+    gains = bool(then) and coverage > 1.2 * then[0]
+    if len(rates) < BEATEN_TICKS or max(rates) >= BEATEN or now.progress < BEATEN_FROM:
+        return None
+    if coverage > BEATEN_COVERAGE or gains:
+        return None
+    return Alarm(
+        name="beaten",
+        text=f"At {BEATEN_TICKS} ticks in a row the discriminator caught more than"
+        f" {1 - BEATEN:.0%} of the fakes, and the generator no longer gains.",
+        remedy="Type --loss.r1 1 --loss.r2 1, a lower --optimizer.discriminator-rate, or"
+        " --loss.adversarial relativistic-pair.",
+    )
+
+
+def _labels(now: Situation) -> Alarm | None:
+    real, chance = (now.signals.get(f"label_agreement_{one}") for one in ("real", "chance"))
+    if real is None or chance is None or real > chance:
+        return None
+    return Alarm(
+        name="labels",
+        text=f"Only {real:.0%} of the real images are of the class of the image most like them,"
+        f" no more than chance ({chance:.0%}): the labels look shuffled, or the classes differ in"
+        " details that are too fine to see.",
+        remedy="Look at the rows of `elegan inspect DATA`; if the labels are wrong, mend them or"
+        " type --no-conditional.",
+    )
+
+
+# Where between chance and real images the agreement must come to, and when.
+IGNORED_SHARE, IGNORED_FROM = 0.2, 0.25
+
+
+def _ignored(now: Situation) -> Alarm | None:
+    made = now.signals.get("label_agreement")
+    real, chance = (now.signals.get(f"label_agreement_{one}") for one in ("real", "chance"))
+    if made is None or real is None or chance is None or real <= chance:
+        return None
+    if now.progress < IGNORED_FROM or made > chance + IGNORED_SHARE * (real - chance):
+        return None
+    return Alarm(
+        name="ignored-labels",
+        text=f"{made:.0%} of the samples look like the class that was asked for, of real images"
+        f" {real:.0%}: the generator does not heed the labels.",
+        remedy="Type --network.generator-condition normalisation, --network.discriminator-condition"
+        " projection, or train longer.",
+    )
+
+
+FEW_IMAGES = 100
+
+
+def _few(now: Situation) -> Alarm | None:
+    if now.images is None or now.images >= FEW_IMAGES:
+        return None
+    return Alarm(
+        name="few-images",
+        text=f"There are only {now.images} images to train on: from fewer than {FEW_IMAGES} a"
+        " generator learns to copy them.",
+        remedy="Add images, or type --augment.kinds diffaugment and look at the copies that"
+        " `elegan evaluate` names.",
+    )
+
+
+RULES: tuple[Callable[[Situation], Alarm | None], ...] = (
+    _divergence,
+    _collapse,
+    _missing,
+    _overfitting,
+    _copying,
+    _beaten,
+    _labels,
+    _ignored,
+    _few,
+)
+"""Every rule, the most urgent first."""
+
+
+def known(figures: Sequence[Figures], name: str) -> list[float]:
+    """Returns the finite values of one figure, in order."""
+    values = [one.get(name) for one in figures]
+    return [float(v) for v in values if isinstance(v, int | float) and math.isfinite(v)]

@@ -1,0 +1,73 @@
+"""What a tick measures: who wins, on which images, class by class."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import image_data, settings, task_of
+from torch import Tensor
+
+from elegan.tasks.gauge import Gauge
+
+
+def gauge_of(count: int = 200, classes: int = 0) -> tuple[Gauge, np.ndarray, Tensor | None]:
+    """A gauge, and real images to pass off as samples with their labels."""
+    data = image_data(count, classes=classes)
+    chosen = settings(conditional=classes > 0)
+    task = task_of(chosen, data)
+    images = np.asarray(data.images[:60])
+    labels = None if data.labels is None else torch.from_numpy(data.labels[:60])
+    return Gauge(task.batches, seed=0), images, labels
+
+
+def ranks(images: np.ndarray, labels: Tensor | None) -> Tensor:
+    return torch.arange(len(images)).float()
+
+
+def test_the_gap_comes_with_its_error_and_the_scale() -> None:
+    gauge, images, _ = gauge_of()
+    held = len(gauge._held)
+    assert held >= 4
+    calls: list[Tensor] = []
+
+    def logits(images: np.ndarray, labels: Tensor | None) -> Tensor:
+        calls.append(torch.randn(len(images)) + 3 * (len(calls) == 2))
+        return calls[-1]
+
+    found = gauge.signals(logits, (images, None))
+    fake, unseen, seen = calls
+    spread = torch.cat([fake, unseen]).std()
+    assert found["score_scale"] == pytest.approx(spread.item(), rel=1e-4)
+    gap = (seen.mean() - unseen.mean()) / spread
+    assert found["held_out_gap"] == pytest.approx(gap.item(), rel=1e-4)
+    error = (seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt() / spread
+    assert found["held_out_gap_error"] == pytest.approx(error.item(), rel=1e-4)
+
+
+def test_without_unseen_images_nothing_is_said_of_them() -> None:
+    gauge, images, _ = gauge_of(30)
+    found = gauge.signals(ranks, (images, None))
+    assert not {"held_out_gap", "held_out_gap_error"} & found.keys()
+    assert "fooling_rate" in found
+
+
+def test_a_conditional_run_is_measured_class_by_class() -> None:
+    gauge, images, labels = gauge_of(400, classes=2)
+    assert labels is not None
+
+    def logits(shown: np.ndarray, asked: Tensor | None) -> Tensor:
+        assert asked is not None
+        assert len(asked) == len(shown)
+        # Samples of class 1 score above every real image, those of class 0 below.
+        return torch.where(asked == 1, 1.0, -1.0) * (5.0 if len(shown) == 60 else 1.0)
+
+    found = gauge.signals(logits, (images, labels))
+    assert found["fooling_rate_of_class0"] == 0.0
+    assert found["fooling_rate_of_class1"] == 1.0
+    assert {"label_agreement", "label_agreement_real", "label_agreement_chance"} <= found.keys()
+
+
+def test_of_many_classes_no_figure_each() -> None:
+    gauge, images, labels = gauge_of(400, classes=25)
+    found = gauge.signals(ranks, (images, labels))
+    assert not any(name.startswith("fooling_rate_of_") for name in found)
+    assert "label_agreement" in found

@@ -1,6 +1,6 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import article, dcgan, residual
+from elegan.networks import article, attention, dcgan, few_shot, residual, style
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 from elegan.networks.registry import (
     PAIRS,
@@ -22,8 +22,11 @@ __all__ = [
     "ImageShape",
     "NetworkPair",
     "article",
+    "attention",
     "build_discriminator",
     "build_generator",
     "dcgan",
+    "few_shot",
     "residual",
+    "style",
 ]

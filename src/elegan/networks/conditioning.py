@@ -115,7 +115,12 @@ class LabelMap(nn.Module):
         self.embedding = class_embedding(classes, self.side**2, 0.5)
 
     def forward(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Images [N, C, R, R], labels int64 [N] -> [N, C + 1, R, R]."""
+        """Images [N, C, R, R], labels int64 [N] -> [N, C + 1, R, R].
+
+        The map of images whose class is not known (labels None) is 0.
+        """
+        if labels is None:
+            return functional.pad(images, (0, 0, 0, 0, 0, 1))
         maps = self.embedding(labels).view(-1, 1, self.side, self.side)
         maps = functional.interpolate(maps, size=images.shape[-2:], mode="nearest")
         return torch.cat([images, maps.to(images.dtype)], dim=1)

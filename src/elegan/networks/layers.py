@@ -43,6 +43,47 @@ class FastDropout(nn.Module):
         return f"rate={self.rate:.4f}"
 
 
+class PixelNoise(nn.Module):
+    """Adds one map of noise to all channels, with a learned strength that begins at 0.
+
+    In training each image gets fresh noise from torch's default generator; in evaluation all get
+    one fixed map, a buffer, so that an image depends on its latent alone.
+
+    Args:
+        side: of the feature map.
+
+    Source: Karras et al. 2019, section 3.2.
+    """
+
+    fixed: Tensor
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.register_buffer("fixed", torch.randn(1, 1, side, side))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, C, side, side] -> the same."""
+        if self.training:
+            noise = torch.randn(
+                (len(features), *self.fixed.shape[1:]), dtype=features.dtype, device=features.device
+            )
+        else:
+            noise = self.fixed.to(features.dtype)
+        return features + noise * self.strength.to(features.dtype)
+
+
+def clip(images: Tensor, *, training: bool, beyond: float = 0.1) -> Tensor:
+    """Clips to [-1, 1] in float32; in training the slope outside is `beyond` instead of 0.
+
+    Without that slope a pixel that has left the range would never come back; without the clipping,
+    pixels that are exactly black or white in real images could only be approached.
+    """
+    images = images.float()
+    clipped = images.clamp(-1, 1)
+    return torch.lerp(clipped, images, beyond) if training else clipped
+
+
 def together(*modules: nn.Module | None) -> nn.ModuleList:
     """Returns the given modules as one stage, without those that a network does not have."""
     return nn.ModuleList(one for one in modules if one is not None)
@@ -64,6 +105,17 @@ def resolution_ladder(resolution: int, smallest: int = 7) -> list[int]:
     while ladder[-1] > smallest:
         ladder.append((ladder[-1] + 1) // 2)
     return ladder
+
+
+def widening_ladder(resolution: int, width: int) -> tuple[list[int], list[int]]:
+    """Returns sides and widths of the maps from the image inward.
+
+    28 -> [28, 14, 7], [w, 2w, 8w]; 64 -> [64, 32, 16, 8, 4], [w, 2w, 4w, 8w, 16w].
+    """
+    sides = resolution_ladder(resolution)
+    widths = [width * min(16, 2**level) for level in range(len(sides))]
+    widths[-1] = max(widths[-1], 8 * width)
+    return sides, widths
 
 
 def scaled_width(base: int, size: float) -> int:

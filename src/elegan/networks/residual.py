@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from elegan.networks.conditioning import ClassNormalisation, Head, class_embedding, label_map
-from elegan.networks.layers import resolution_ladder, together, upsample_to
+from elegan.networks.layers import clip, resolution_ladder, together, upsample_to
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
 
 _PATCH = 2
 _SLOPE = 0.2
 _GROUPS = 8
 _SMALLEST = 8  # the inner map is at most 8x8
-_BEYOND = 0.1  # slope of the output outside [-1, 1] while training
 
 
 class ResidualBlock(nn.Module):
@@ -102,8 +101,7 @@ class ResidualGenerator(Generator):
         patches = self.to_patches(functional.leaky_relu(hidden, _SLOPE))
         images = functional.pixel_shuffle(patches.float(), _PATCH)
         images = images[..., : self.shape.resolution, : self.shape.resolution]
-        clipped = images.clamp(-1, 1)
-        return torch.lerp(clipped, images, _BEYOND) if self.training else clipped
+        return clip(images, training=self.training)
 
     def stages(self) -> list[nn.Module]:
         first = together(self.embedding, self.dense, self.blocks[0])

@@ -35,11 +35,17 @@ def test_the_gap_comes_with_its_error_and_the_scale() -> None:
 
     found = gauge.signals(logits, (images, None))
     fake, unseen, seen = calls
-    spread = torch.cat([fake, unseen]).std()
-    assert found["score_scale"] == pytest.approx(spread.item(), rel=1e-4)
-    gap = (seen.mean() - unseen.mean()) / spread
+    # As many of each in the mixture, so that its deviation does not depend on how many there are.
+    times = len(fake) * len(unseen)
+    mixture = torch.cat([fake.repeat(times // len(fake)), unseen.repeat(times // len(unseen))])
+    spread = mixture.std(correction=0).item()
+    assert found["score_scale"] == pytest.approx(spread, rel=1e-4)
+    assert found["score_gap"] == pytest.approx((unseen.mean() - fake.mean()).item() / spread, 1e-4)
+    within = ((seen.var(correction=0) + unseen.var(correction=0)) / 2).sqrt()
+    gap = (seen.mean() - unseen.mean()) / within
+    assert gap > 1.5
     assert found["held_out_gap"] == pytest.approx(gap.item(), rel=1e-4)
-    error = (seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt() / spread
+    error = (seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt() / within
     assert found["held_out_gap_error"] == pytest.approx(error.item(), rel=1e-4)
 
 

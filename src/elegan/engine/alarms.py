@@ -105,7 +105,7 @@ def _missing(now: Situation) -> Alarm | None:
     )
 
 
-# In standard deviations of the logits, over what chance explains with so few unseen images.
+# In standard deviations of real images' logits, over what chance explains with few unseen ones.
 OVERFIT_GAP, OVERFIT_ERRORS = 1.0, 2.0
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from torch import Tensor, cat
+from torch import Tensor
 
 from elegan.engine.batches import Batches
 from elegan.machine.randomness import key
@@ -51,11 +51,13 @@ class Gauge:
 
         - `fooling_rate`: share of pairs in which a generated image scores above an unseen real one;
           0.5 when the discriminator cannot tell them apart.
-        - `score_gap`: mean logit of unseen reals minus that of fakes, in standard deviations.
-        - `held_out_gap`: mean logit of training images minus that of unseen reals, likewise: the
-          discriminator's overfitting (Karras et al. 2020, section 3); `held_out_gap_error` is its
-          standard error. Both are left out where no image is held out.
-        - `score_scale`: that standard deviation itself, of the logits as they are.
+        - `score_gap`: mean logit of unseen reals minus that of fakes, in standard deviations of a
+          mixture of as many of each: at most 2.
+        - `score_scale`: that standard deviation itself, in the logits as they are.
+        - `held_out_gap`: mean logit of training images minus that of unseen reals, in standard
+          deviations within each of the two: the discriminator's overfitting, whatever it thinks of
+          fakes. `held_out_gap_error` is its standard error. Both are left out where no image is
+          held out.
         - the signals of `measure.quick`.
         - of a conditional run with at most 20 classes `fooling_rate_of_NAME`, of each class.
 
@@ -67,16 +69,18 @@ class Gauge:
         real_labels = self._batches.labels(self._held)
         fake = logits(images, labels)
         unseen = logits(self._images(self._held), real_labels)
-        spread = cat([fake, unseen]).std().item() + 1e-6
+        gap = (unseen.mean() - fake.mean()).item()
+        spread = math.hypot(_within(fake, unseen), gap / 2) + 1e-6
         signals = {
             "fooling_rate": fooling_rate(fake.numpy(), unseen.numpy()),
-            "score_gap": (unseen.mean() - fake.mean()).item() / spread,
+            "score_gap": gap / spread,
             "score_scale": spread,
         }
         if self._holds_out:
             seen = logits(self._images(self._trained), self._batches.labels(self._trained))
-            signals["held_out_gap"] = (seen.mean() - unseen.mean()).item() / spread
-            signals["held_out_gap_error"] = _standard_error(seen, unseen) / spread
+            within = _within(seen, unseen) + 1e-6
+            signals["held_out_gap"] = (seen.mean() - unseen.mean()).item() / within
+            signals["held_out_gap_error"] = _standard_error(seen, unseen) / within
         asked = None if labels is None else labels.cpu().numpy()
         signals |= quick_signals(images, self._quick, asked)
         if asked is not None and real_labels is not None:
@@ -118,6 +122,12 @@ class Gauge:
 
 def _some(random: np.random.Generator, indices: np.ndarray, most: int) -> np.ndarray:
     return np.sort(random.choice(indices, min(most, len(indices)), replace=False))
+
+
+def _within(first: Tensor, second: Tensor) -> float:
+    """Standard deviation within the two, each counting alike however many it holds."""
+    variances = [one.var(correction=0).item() for one in (first, second)]
+    return math.sqrt(sum(variances) / 2)
 
 
 def _standard_error(first: Tensor, second: Tensor) -> float:

@@ -14,18 +14,23 @@ import elegan
 
 def provenance() -> dict[str, Any]:
     """Returns where and with what a figure is measured."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
         "elegan": elegan.__version__,
-        "commit": commit or "unknown",
+        "commit": commit(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
+
+
+def commit() -> str:
+    """Returns the commit of the code, marked where files differ from it."""
+    words = ["git", "describe", "--always", "--dirty"]
+    folder = Path(__file__).parent
+    found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+    return found.stdout.strip() or "unknown"
 
 
 def _cpu() -> str:

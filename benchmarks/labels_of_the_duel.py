@@ -1,0 +1,44 @@
+"""Labels of the duel: smoothing, flipping and noise in the article's experiment.
+
+    python benchmarks/labels_of_the_duel.py
+
+The preset article on full MNIST, at equal images, with one thing changed at a time.
+"""
+
+from figures import publish, table
+from runs import parser, short, train, trained_with
+
+IMAGES = 60_000
+ARMS = {
+    "none": ("article", ()),
+    "one-sided smoothing 0.1": ("article-smoothing", ("--loss.smoothing", "0.1")),
+    "5 % of labels flipped": ("article-flip", ("--loss.flip", "0.05")),
+    "noise of 0.2 on images, falling": ("article-noise", ("--loss.instance-noise", "0.2")),
+}
+"""What a row is called -> the name of its folder and its flags."""
+SCORES = ("FD-digits", "precision", "coverage", "fooling_rate", "greatest_class")
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    options = parser(__doc__, images=IMAGES).parse_args()
+    rows, trained = [], []
+    for label, (name, words) in ARMS.items():
+        flags = ("--preset", "article", *words)
+        run = train(options.runs, name, "mnist", options.images, flags)
+        scores = run.scored("mnist", options.samples)
+        rows.append({"label": label, "seconds": run.seconds, "scores": scores, **run.facts})
+        trained.append(run)
+    lines = [[row["label"], *(short(row["scores"].get(one)) for one in SCORES)] for row in rows]
+    floor = rows[0]["scores"]["floor"]
+    lines.append(["real test images", *(short(floor.get(one)) for one in SCORES)])
+    head = ["labels of the duel", *SCORES[:3], "fooling rate", "share of the greatest class"]
+    text = (
+        f"{table(head, lines)}\n\nPreset article, full MNIST, {trained[0].images:,} images each,"
+        f" seed 0; {options.samples:,} samples against 60,000 images. {trained_with(trained)}"
+    )
+    publish("labels-of-the-duel", text, {"rows": rows}, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Mixed distributions: what generated images in the real stream cost, and what replay does.
+
+    python benchmarks/mixing.py
+
+A share of the images that the discriminator is shown as real comes from a weaker generator, the
+preset robust after half as many images. Apart from that, runs replay images that the generator drew
+in the past. Full MNIST, the preset robust, equal images for all.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from figures import publish, table
+from runs import Trained, parser, short, train, trained_with
+
+from elegan.report.curves import Series, line_chart
+
+IMAGES, WEAKER = 60_000, 30_000
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75)
+REPLAYS = (0.25, 0.5)
+SCORES = ("FD-digits", "precision", "coverage")
+# What the chart's classes mean, for a picture that stands alone.
+STYLE = """
+.chart { background: #fff; font: 12px system-ui, sans-serif; }
+.chart text { fill: #5a6372; }
+.grid { stroke: #e9ecf0; } .zero, .axis, .stub { stroke: #dde1e7; }
+.line { fill: none; stroke-width: 1.8; stroke: #0b6e99; } .dot { fill: #0b6e99; }
+.floor { stroke: #14181f; stroke-dasharray: 5 4; }
+"""
+
+
+def measure(run: Trained, samples: int, **facts: Any) -> dict[str, Any]:
+    """Returns what the table and the figure's file say of a run."""
+    scores = run.scored("mnist", samples)
+    kept = {name: scores[name] for name in SCORES}
+    floor = {name: scores["floor"][name] for name in SCORES}
+    return {**facts, **kept, "floor": floor, **run.facts}
+
+
+def draw_curve(rows: list[dict[str, Any]], weaker: dict[str, Any], path: Path) -> None:
+    """Writes the effect of the share on FD-digits as a picture; the dashes are the weaker model."""
+    curve = Series(
+        label="FD-digits",
+        x=tuple(100 * row["share"] for row in rows),
+        y=tuple(row["FD-digits"] for row in rows),
+    )
+    chart = line_chart(
+        [curve],
+        title="FD-digits against the share of generated images",
+        x_label="% of the real stream that is generated",
+        y_label="FD-digits; dashed: the generator that they come from",
+        floor=weaker["FD-digits"],
+    )
+    head, body = chart.split(">", 1)
+    head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg" width="640"')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{head}><style>{STYLE}</style>{body}\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    flags = parser(__doc__, images=IMAGES)
+    flags.add_argument("--weaker", type=int, default=WEAKER, help="images the weaker model sees")
+    options = flags.parse_args()
+    weaker = train(options.runs, "digits-robust", "mnist", options.weaker)
+    trained, shares, replays = [weaker], [], []
+    for share in SHARES:
+        words = ("--mixing.generated", str(share), "--mixing.model", str(weaker.path))
+        name = f"mixing-generated-{share:g}" if share else "digits-robust"
+        run = train(options.runs, name, "mnist", options.images, words if share else ())
+        trained.append(run)
+        shares.append(measure(run, options.samples, share=share))
+    for replay in REPLAYS:
+        words = ("--mixing.replay", str(replay))
+        run = train(options.runs, f"mixing-replay-{replay:g}", "mnist", options.images, words)
+        trained.append(run)
+        replays.append(measure(run, options.samples, replay=replay))
+    source = measure(weaker, options.samples)
+    draw_curve(shares, source, options.out / "mixing.svg")
+    text = describe(shares, replays, source, trained, options.samples)
+    facts = {"shares": shares, "replays": replays, "weaker": source}
+    publish("mixing", text, facts, options.out)
+
+
+def describe(
+    shares: list[dict[str, Any]],
+    replays: list[dict[str, Any]],
+    weaker: dict[str, Any],
+    trained: list[Trained],
+    samples: int,
+) -> str:
+    """Returns the table and what it was taken with."""
+    named = [(f"{row['share']:.0%} of the real stream generated", row) for row in shares]
+    named += [(f"replay with weight {row['replay']:g}", row) for row in replays]
+    named += [("the weaker generator itself", weaker), ("real test images", weaker["floor"])]
+    lines = [[label, *(short(row[name]) for name in SCORES)] for label, row in named]
+    return (
+        f"{table(['run', *SCORES], lines)}\n\nPreset robust, full MNIST,"
+        f" {trained[1].images:,} images each, the weaker generator {trained[0].images:,}, seed 0;"
+        f" {samples:,} samples against 60,000 images. {trained_with(trained)}"
+    )
+
+
+if __name__ == "__main__":
+    main()

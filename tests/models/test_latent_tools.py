@@ -15,8 +15,10 @@ from elegan.models.projection import project
 from elegan.networks import ImageShape, build_discriminator, build_generator
 
 
-def _write(folder: Path, classes: tuple[str, ...] = (), latent: int = 6) -> Model:
-    name, sizes = "residual", {"width": 8, "latent": latent}
+def _write(
+    folder: Path, classes: tuple[str, ...] = (), latent: int = 6, name: str = "residual"
+) -> Model:
+    sizes = {"width": 8, "latent": latent}
     shape = ImageShape(resolution=16, channels=1, classes=len(classes))
     torch.manual_seed(1)
     generator = build_generator(name, shape, **sizes)
@@ -77,6 +79,32 @@ def test_latents_stay_near_the_sphere_of_noise(tmp_path: Path) -> None:
     white = np.full((1, 16, 16, 1), 255, dtype=np.uint8)
     found = project(model, white, steps=150, candidates=16, restarts=2)
     assert 0.4 < found.codes.square().mean().item() < 2.5  # 7 if it were left alone
+
+
+def test_styles_are_found_for_each_level_and_drawn_again(tmp_path: Path) -> None:
+    model = _write(tmp_path / "model", name="style", latent=8)
+    targets = model.generate(2, seed=96).images
+    start = project(model, targets, steps=2, candidates=64, restarts=2)
+    found = project(model, targets, steps=200, candidates=64, restarts=2)
+    assert found.are_styles
+    assert found.codes.shape == (2, 3, 8)
+    assert min(found.psnr) > max(30, min(start.psnr) + 6)
+    _, file = found.save(tmp_path / "out", model)
+    assert (draw_file(model, file).images == found.images).all()
+    np.savez(tmp_path / "bad.npz", styles=np.zeros((2, 4, 8)))
+    with pytest.raises(UsageError, match="another model"):
+        draw_file(model, tmp_path / "bad.npz")
+
+
+def test_a_sheet_of_styles_moves_them_by_their_own_spread(tmp_path: Path) -> None:
+    model = _write(tmp_path, name="style", latent=8)
+    found = find_directions(model, 1)
+    sheet = slider_sheet(model, found, samples=1, seed=3, columns=3, strength=2.0)
+    labels = None
+    along = model.styles(latent_noise(1024, 8, 3), labels) @ found.vectors[0]
+    style = model.styles(latent_noise(1, 8, 3)) + 2.0 * along.std() * found.vectors[0]
+    last = model.from_styles(style)[0].astype(int)
+    assert np.abs(sheet[0:48:3, 2 * 50 : 2 * 50 + 48 : 3] - last).max() <= 1
 
 
 def test_the_class_is_that_of_the_nearest_image_or_the_asked_one(conditional: Model) -> None:

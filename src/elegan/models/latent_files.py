@@ -72,7 +72,13 @@ def draw_file(model: Model, path: Path) -> Samples:
     if kind == "styles":
         expected = model.styles(torch.zeros(1, model.latent), _first(labels, model)).shape[-1]
         _refuse_length(path, values.shape[-1], expected)
-        return model.samples(model.from_styles(values), labels, seed=0)
+        try:
+            return model.samples(model.from_styles(values), labels, seed=0)
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"'styles' in {path} have the shape {codes.shape}, which this model does not take:"
+                " they were made with another model."
+            ) from error
     _refuse_length(path, values.shape[-1], model.latent)
     if labels is None:
         labels = model.labels_for(len(values), None)

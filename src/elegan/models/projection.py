@@ -9,19 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from elegan.data.pictures import grid, save_png
 from elegan.errors import UsageError
 from elegan.machine.pixels import to_tensor
+from elegan.models.distance import ImageDistance, judging_features, unclipped
 from elegan.models.inputs import read_inputs
 from elegan.models.latent_files import save_codes
 from elegan.models.model import Model, latent_noise
 
-_SCALES = (1, 2, 4)
-_SOFTNESS = 1e-3  # of the absolute value, in units of the pixels' range [-1, 1]
-_FEATURES = 0.1  # weight of the discriminator's features beside the pixels
 _PRIOR = 0.05  # weight of the distance from where noise lies
 _RATE = 0.1
 _AT_ONCE = 16  # targets optimised together
@@ -34,7 +31,7 @@ class Projected:
     Attributes:
         targets: uint8 [N, R, R, C].
         images: uint8 [N, R, R, C], the generator's images nearest to them.
-        codes: float32 [N, latent], or [N, ...] styles where the generator has styles.
+        codes: float32 [N, latent], or [N, levels, latent] where the generator has styles.
         are_styles: which of the two.
         labels: int64 [N] classes that were drawn, None where the generator knows none.
         psnr: [N] decibels between target and image.
@@ -74,13 +71,7 @@ class _Space:
     draw: Callable[[Tensor, Tensor | None], Tensor]
 
     def images(self, units: Tensor, labels: Tensor | None) -> Tensor:
-        """Images in [-1, 1], through whose clipping gradients pass.
-
-        A pixel clipped to the target's value has no error and no gradient; one clipped to the wrong
-        side still finds its way back.
-        """
-        images = self.draw(self.mean + self.spread * units, labels).float()
-        return images + (images.clamp(-1, 1) - images).detach()
+        return unclipped(self.draw(self.mean + self.spread * units, labels))
 
 
 def project(
@@ -96,10 +87,10 @@ def project(
     """Finds latents (styles, where the generator has them) that give the targets.
 
     The nearest of many random images are the starts; Adam moves their codes, the generator stays.
-    The distance is a Charbonnier distance of pixels at three scales, plus that of the
-    discriminator's features where the model holds one. Codes are held near the sphere on which
-    noise lies (White 2016), for elsewhere the generator was never trained. Source of the method:
-    Abdal et al. 2019; the same seed gives the same result on the same machine.
+    The distance is `ImageDistance`, with the discriminator's features where the model holds one.
+    Codes are held near the sphere on which noise lies (White 2016), for elsewhere the generator was
+    never trained. Styles are sought as one vector for all levels first, then as one for each (W+).
+    Source of the method: Abdal et al. 2019. The same seed gives the same result on one machine.
 
     Args:
         targets: uint8 [N, R, R, C] in the model's shape.
@@ -165,8 +156,9 @@ class _Search:
         # A copy whose own `training` flag alone is set: its layers judge as in use, while an output
         # that is clipped in use passes gradients, without which clipped pixels could never return.
         network: Any = copy.deepcopy(model.network).eval()
-        network.training = not model.has_styles
-        self.features = _features(model)
+        network.training = True
+        self.levels = len(network.levels) if model.has_styles else 0
+        self.distance = ImageDistance(judging_features(model))
         latents = latent_noise(candidates, model.latent, seed).to(self.device)
         labels = model.labels_for(candidates, label)
         self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
@@ -184,37 +176,20 @@ class _Search:
                 self.units = latents
             parts = range(0, candidates, 64)
             images = [self._draw(slice(start, start + 64)) for start in parts]
-            self.candidates = self._description(torch.cat(images))
+            self.candidates = self.distance.describe(torch.cat(images))
 
     def _draw(self, part: slice) -> Tensor:
         labels = None if self.labels is None else self.labels[part]
         return self.space.images(self.units[part], labels)
-
-    def _description(self, images: Tensor) -> list[Tensor]:
-        """Images at each scale and their features: what distances are taken between."""
-        levels = [functional.avg_pool2d(images, scale) for scale in _SCALES]
-        return levels if self.features is None else [*levels, self.features(images)]
-
-    def _distance(self, one: list[Tensor], other: list[Tensor]) -> Tensor:
-        """Distance of descriptions, row by row: [N], rows of one broadcast."""
-        levels = len(_SCALES)
-        total = torch.zeros((), device=self.device)
-        for mine, theirs in zip(one[:levels], other[:levels], strict=True):
-            softened = ((mine - theirs).square() + _SOFTNESS**2).sqrt() - _SOFTNESS
-            total = total + softened.mean(dim=(1, 2, 3)) / levels
-        for mine, theirs in zip(one[levels:], other[levels:], strict=True):
-            scale = theirs.square().mean(dim=1) + 1e-6
-            total = total + _FEATURES * (mine - theirs).square().mean(dim=1) / scale
-        return total
 
     def follow(
         self, targets: np.ndarray, steps: int, restarts: int
     ) -> tuple[Tensor, np.ndarray | None]:
         """Returns the best codes found, on the CPU, and their labels."""
         with torch.no_grad():
-            sought = self._description(to_tensor(np.array(targets), self.device))
+            sought = self.distance.describe(to_tensor(np.array(targets), self.device))
             nearest = [
-                self._distance(self.candidates, [one[index : index + 1] for one in sought])
+                self.distance.between(self.candidates, [one[index : index + 1] for one in sought])
                 .topk(restarts, largest=False)
                 .indices
                 for index in range(len(targets))
@@ -222,14 +197,29 @@ class _Search:
         starts = torch.cat(nearest)
         sought = [one.repeat_interleave(restarts, dim=0) for one in sought]
         labels = None if self.labels is None else self.labels[starts]
-        units = self.units[starts].clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([units], lr=_RATE, betas=(0.9, 0.99))
+        units = self.units[starts]
+        if self.levels:
+            units, _ = self._descend(units, labels, sought, steps - steps // 2)
+            units = units[:, None].expand(-1, self.levels, -1)
+        units, least = self._descend(units, labels, sought, steps // 2 if self.levels else steps)
+        chosen = least.view(-1, restarts).argmin(dim=1)
+        chosen = chosen + torch.arange(len(targets), device=self.device) * restarts
+        codes = (self.space.mean + self.space.spread * units[chosen]).cpu()
+        return codes, None if labels is None else labels[chosen].cpu().numpy()
+
+    def _descend(
+        self, units: Tensor, labels: Tensor | None, sought: list[Tensor], steps: int
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the best units on the way of Adam, and their distance [N]."""
+        units = units.detach().clone().requires_grad_(True)
         best, least = units.detach().clone(), torch.full((len(units),), torch.inf)
+        least = least.to(self.device)
+        optimizer = torch.optim.Adam([units], lr=_RATE, betas=(0.9, 0.99))
         for step in range(steps + 1):
             images = self.space.images(units, labels)
-            distance = self._distance(self._description(images), sought)
+            distance = self.distance.between(self.distance.describe(images), sought)
             total = distance + _PRIOR * _excess(units).square()
-            now = total.detach().cpu()
+            now = total.detach()
             better = now < least
             least = torch.where(better, now, least)
             best[better] = units.detach()[better]
@@ -238,19 +228,7 @@ class _Search:
                 optimizer.zero_grad(set_to_none=True)
                 total.sum().backward()
                 optimizer.step()
-        chosen = least.view(-1, restarts).argmin(dim=1) + torch.arange(len(targets)) * restarts
-        codes = (self.space.mean + self.space.spread * best[chosen.to(self.device)]).cpu()
-        return codes, None if labels is None else labels.cpu().numpy()[chosen.numpy()]
-
-
-def _features(model: Model) -> Callable[[Tensor], Tensor] | None:
-    """Returns images -> discriminator features [N, F] without labels; None where there are none."""
-    if not model.has_discriminator:
-        return None
-    network: nn.Module = copy.deepcopy(model.discriminator).float()
-    if model.facts["discriminator"]["sizes"].get("condition") == "concat" and model.classes:
-        return None  # its features depend on a label, which an image does not have
-    return network.features  # pyright: ignore[reportReturnType]
+        return best, least
 
 
 def _excess(units: Tensor) -> Tensor:

@@ -1,0 +1,87 @@
+"""A narrower generator taught by the one it was cut from. It needs no data: latents are free."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from elegan.machine.randomness import generator as keyed_generator
+from elegan.machine.randomness import seed_default
+from elegan.models.distance import ImageDistance, judging_features, unclipped
+from elegan.models.model import Model
+from elegan.networks.layers import PixelNoise
+
+_RATE = 2e-3
+_PASSES = 30  # forward passes over which batch statistics are measured
+
+
+def distil(
+    student: nn.Module, teacher: Model, *, steps: int = 300, batch: int = 64, seed: int = 0
+) -> None:
+    """Trains `student` to draw what the teacher draws from the same latents, by Adam.
+
+    The distance is `ImageDistance`, with the features of the teacher's discriminator where it is at
+    hand. Batch statistics are measured anew at the end, or at once where `steps` is 0. Source of
+    the idea: Aguinaldo et al. 2019 (compressing GANs using knowledge distillation).
+
+    Args:
+        student: a generator of the teacher's shape and latent; left in evaluation mode.
+        steps: of Adam; the rate falls to 0 along a cosine.
+    """
+    device = teacher.precision.device
+    student.to(device)
+    _train_mode(student)
+    distance = ImageDistance(judging_features(teacher))
+    student.requires_grad_(True)
+    optimizer = torch.optim.Adam(student.parameters(), lr=_RATE, betas=(0.9, 0.99))
+    for step, (latents, labels) in enumerate(_draws(teacher, steps, batch, seed)):
+        with torch.no_grad():
+            target = distance.describe(teacher.network(latents, labels).float().clamp(-1, 1))
+        images = unclipped(student(latents, labels))
+        loss = distance.between(distance.describe(images), target).mean()
+        optimizer.param_groups[0]["lr"] = _RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    student.requires_grad_(False)
+    _measure_statistics(student, teacher, batch, seed)
+    student.eval()
+
+
+@torch.no_grad()
+def _measure_statistics(student: nn.Module, teacher: Model, batch: int, seed: int) -> None:
+    """Sets running means and variances to their mean over fresh batches; settles spectral norms."""
+    norms = [one for one in student.modules() if isinstance(one, nn.BatchNorm2d)]
+    usual = [one.momentum for one in norms]
+    for one in norms:
+        one.reset_running_stats()
+        one.momentum = None  # a plain mean of all batches
+    mean_style = getattr(student, "mean_style", None)
+    kept = None if mean_style is None else mean_style.clone()
+    for latents, labels in _draws(teacher, _PASSES, batch, seed + 1):
+        student(latents, labels)
+    for one, momentum in zip(norms, usual, strict=True):
+        one.momentum = momentum
+    if mean_style is not None and kept is not None:
+        mean_style.copy_(kept)
+
+
+def _train_mode(student: nn.Module) -> None:
+    student.train()
+    for layer in student.modules():  # the teacher's noise is fixed, and so is what it is to teach
+        if isinstance(layer, PixelNoise):
+            layer.eval()
+
+
+def _draws(
+    teacher: Model, steps: int, batch: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yields latents and, for a conditional teacher, labels, each batch keyed by its step."""
+    device, classes = teacher.precision.device, teacher.shape.classes
+    for step in range(steps):
+        seed_default(seed, "distil", step)
+        random = keyed_generator(seed, "distil latents", step)
+        latents = torch.randn(batch, teacher.latent, generator=random)
+        labels = torch.randint(classes, (batch,), generator=random) if classes else None
+        yield latents.to(device), None if labels is None else labels.to(device)

@@ -24,7 +24,7 @@ from elegan.networks.conditioning import (
     label_map,
     normalise,
 )
-from elegan.networks.layers import PixelNoise, together, upsample_to, widening_ladder
+from elegan.networks.layers import PixelNoise, gated, together, upsample_to, widening_ladder
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
 
 _SLOPE = 0.2
@@ -35,7 +35,7 @@ _LARGE = 128  # images larger than this are restored at a quarter of their side
 class GatedConvolution(nn.Module):
     """Convolution, (noise,) batch norm, gated linear unit: [N, inputs, h, h] -> [N, outputs, ...].
 
-    The convolution has twice the outputs; one half gates the other (Dauphin et al. 2017).
+    The convolution has twice the outputs; one half gates the other.
 
     Args:
         classes: with classes, the normalisation has gains and biases of each.
@@ -53,7 +53,7 @@ class GatedConvolution(nn.Module):
         hidden = self.convolution(features)
         if self.noise is not None:
             hidden = self.noise(hidden)
-        return functional.glu(normalise(self.norm, hidden, labels), dim=1)
+        return gated(normalise(self.norm, hidden, labels))
 
 
 class GeneratorLevel(nn.Module):
@@ -146,7 +146,7 @@ class FewShotGenerator(Generator):
             latents = torch.cat([latents, self.embedding(labels)], dim=1)
         side = self.sides[0]
         hidden = self.dense(latents).view(-1, side, side, 2 * self.inner).permute(0, 3, 1, 2)
-        maps = [functional.glu(normalise(self.norm, hidden, labels), dim=1)]
+        maps = [gated(normalise(self.norm, hidden, labels))]
         for level in self.levels:
             hidden = level(maps[-1], labels)
             source = len(maps) - self.reach
@@ -179,7 +179,7 @@ class DownLevel(nn.Module):
         hidden = functional.leaky_relu(self.strided(_even(features)), _SLOPE)
         hidden = functional.leaky_relu(self.second(hidden), _SLOPE)
         pooled = functional.avg_pool2d(features, 2, ceil_mode=True)
-        return (hidden + functional.leaky_relu(self.shortcut(pooled), _SLOPE)) / 2**0.5
+        return hidden + functional.leaky_relu(self.shortcut(pooled), _SLOPE)
 
 
 class Decoder(nn.Module):
@@ -196,7 +196,7 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[N, C', h, h] -> [N, C, side, side] in [-1, 1]."""
         for side, level in zip(self.sides, self.levels, strict=True):
-            features = functional.glu(level(upsample_to(features, side)), dim=1)
+            features = gated(level(upsample_to(features, side)))
         return torch.tanh(self.to_image(features))
 
 

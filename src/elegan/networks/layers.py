@@ -84,6 +84,19 @@ def clip(images: Tensor, *, training: bool, beyond: float = 0.1) -> Tensor:
     return torch.lerp(clipped, images, beyond) if training else clipped
 
 
+def gated(features: Tensor) -> Tensor:
+    """Gated linear unit over channels (Dauphin et al. 2017): [N, 2C, h, w] -> [N, C, h, w].
+
+    The halves are copied and the memory order kept, in the gradient too. torch's own unit gives a
+    gradient in channels-first order, with which the backward pass of a batch normalisation before
+    it takes 13 times as long on a CPU.
+    """
+    last = features.is_contiguous(memory_format=torch.channels_last)
+    order = torch.channels_last if last else torch.contiguous_format
+    values, gates = (one.contiguous(memory_format=order) for one in features.chunk(2, dim=1))
+    return values * torch.sigmoid(gates)
+
+
 def together(*modules: nn.Module | None) -> nn.ModuleList:
     """Returns the given modules as one stage, without those that a network does not have."""
     return nn.ModuleList(one for one in modules if one is not None)

@@ -47,7 +47,6 @@ class Level(nn.Module):
         )
         outputs = widths[-1]
         self.to_image = ModulatedConvolution(outputs, channels, style, kernel=1, demodulate=False)
-        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(
         self, features: Tensor, image: Tensor | None, styles: Tensor
@@ -59,7 +58,7 @@ class Level(nn.Module):
         """
         for layer in self.layers:
             features = layer(features, styles)
-        added = self.to_image(features, styles).float() + self.bias
+        added = self.to_image(features, styles)
         if image is not None:
             added = added + double_smoothly(image, features.shape[-1])
         return features, added
@@ -97,7 +96,7 @@ class StyleGenerator(Generator):
         self.embedding = class_embedding(shape.classes, latent, 1.0) if joined else None
         widths_in = [latent * (2 if joined else 1), *[latent] * (_MAPPING_LAYERS - 1)]
         self.mapping = nn.ModuleList(
-            EqualLinear(inputs, latent, rate=_MAPPING_RATE) for inputs in widths_in
+            EqualLinear(inputs, latent, rate=_MAPPING_RATE, gain=ROOT_TWO) for inputs in widths_in
         )
         self.class_gain = self.class_bias = None
         if shape.classes and not joined:
@@ -167,15 +166,16 @@ class DownLevel(nn.Module):
 
     def __init__(self, outside: int, inside: int) -> None:
         super().__init__()
-        self.first = EqualConvolution(outside, outside)
+        self.first = EqualConvolution(outside, outside, gain=ROOT_TWO)
+        # Both ways are halved in variance before they are added.
         self.second = EqualConvolution(outside, inside)
-        self.shortcut = EqualConvolution(outside, inside, 1, bias=False)
+        self.shortcut = EqualConvolution(outside, inside, 1, bias=False, gain=1 / ROOT_TWO)
 
     def forward(self, features: Tensor) -> Tensor:
         """[N, outside, h, h] -> [N, inside, ceil(h / 2), ceil(h / 2)]."""
         hidden = functional.avg_pool2d(activate(self.first(features)), 2, ceil_mode=True)
         shortcut = self.shortcut(functional.avg_pool2d(features, 2, ceil_mode=True))
-        return (activate(self.second(hidden)) + shortcut) / ROOT_TWO
+        return activate(self.second(hidden)) + shortcut
 
 
 class StyleDiscriminator(Discriminator):
@@ -199,13 +199,13 @@ class StyleDiscriminator(Discriminator):
         self.label_map = label_map(shape.classes, shape.resolution, condition)
         sides, widths = widening_ladder(shape.resolution, width)
         channels = shape.channels + (self.label_map is not None)
-        self.from_image = EqualConvolution(channels, widths[0], 1)
+        self.from_image = EqualConvolution(channels, widths[0], 1, gain=ROOT_TWO)
         self.levels = nn.ModuleList(
             DownLevel(outside, inside) for outside, inside in itertools.pairwise(widths)
         )
         inner = widths[-1]
-        self.last = EqualConvolution(inner, inner)
-        self.dense = EqualLinear(inner * sides[-1] ** 2, inner)
+        self.last = EqualConvolution(inner, inner, gain=ROOT_TWO)
+        self.dense = EqualLinear(inner * sides[-1] ** 2, inner, gain=ROOT_TWO)
         self.head = Head(inner, shape.classes, condition)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

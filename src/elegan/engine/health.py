@@ -47,6 +47,8 @@ def health(
 
 
 def _sentence(signals: Figures) -> str:
+    if "confident" in signals:
+        return f"{signals['confident']:.0%} of real images checked are classified with confidence"
     fooling = signals.get("fooling_rate", 0.5)
     if fooling < DISCRIMINATOR_WINS:
         return f"the discriminator is ahead: {1 - fooling:.0%} of fakes caught"

@@ -24,6 +24,7 @@ from elegan.settings import TrainSettings
 from elegan.tasks.generate import Generate
 
 _WEAK = ("translation",)
+_PROBE = 512  # real images whose confidence is measured
 _CONFIDENT = 0.95  # Sohn et al. 2020, section 2.2
 
 
@@ -134,6 +135,25 @@ class Classify(Generate):
             features = network.features(images)
             logits = network.head.classify(features)
         return features.float(), logits.float()
+
+    def signals(self) -> dict[str, float]:
+        """`confident`: share of real images whose class the average is sure of (0.95).
+
+        Signals about who wins are left out: this generator does not try to be taken for real.
+        """
+        measured = super().signals()
+        for name in ("fooling_rate", "score_gap", "score_scale"):
+            measured.pop(name, None)
+        return {"confident": self._confident_share(), **measured}
+
+    @torch.inference_mode()
+    def _confident_share(self) -> float:
+        network: Any = self.average.network
+        rows = self.batches.training_indices[:_PROBE]
+        images = to_tensor(self.data.images[rows], self.precision.device)
+        with self.precision.autocast():
+            logits = network.head.classify(network.features(images)).float()
+        return (logits.softmax(1).max(1).values >= _CONFIDENT).float().mean().item()
 
     # --- state ------------------------------------------------------------------------------
 

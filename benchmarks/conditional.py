@@ -33,7 +33,7 @@ WAYS = {
 
 
 def describe(rows: list[dict[str, Any]], trained: list[Trained], samples: int) -> str:
-    """Returns both tables and what they were taken with."""
+    """Returns the table of the runs and what it was taken with."""
     head = ["generator; discriminator", "seconds", "as asked", "FD-digits", "coverage", "hard"]
     lines = [
         [
@@ -48,8 +48,12 @@ def describe(rows: list[dict[str, Any]], trained: list[Trained], samples: int) -
     floor = rows[1]["scores"]["floor"]
     lines.append(["real test images", "", short(floor["as_asked"], ".2%")])
     lines[-1] += [*(short(floor[name]) for name in ("FD-digits", "coverage")), ""]
-    per_class = rows[1]["scores"]["per_class"]
-    by_class = [
+    return f"{table(head, lines)}\n\n{_protocol(trained, samples)}"
+
+
+def describe_classes(row: dict[str, Any], trained: list[Trained], samples: int) -> str:
+    """Returns the table of a run's classes, which of them are hard and why."""
+    lines = [
         [
             name,
             short(one["accuracy"], ".2%"),
@@ -59,13 +63,20 @@ def describe(rows: list[dict[str, Any]], trained: list[Trained], samples: int) -
             short(one["coverage_real"]),
             short(one["fooling_rate"], ".0%"),
         ]
-        for name, one in per_class.items()
+        for name, one in row["scores"]["per_class"].items()
     ]
-    columns = ["class", "as asked", "real ones", "else taken for", "coverage", "of real ones"]
+    head = ["class", "as asked", "real images", "else taken for", "coverage", "real images"]
+    hard = "; ".join(f"{name}: {why}" for name, why in row["scores"]["hard_classes"].items())
     return (
-        f"{table(head, lines)}\n\nClass by class, {rows[1]['label']}:\n\n"
-        f"{table([*columns, 'fooling rate'], by_class)}\n\nPreset robust, full MNIST,"
-        f" {trained[0].images:,} images each, seed 0; {samples:,} samples. {trained_with(trained)}"
+        f"{table([*head, 'fooling rate'], lines)}\n\nClearly harder than the rest:"
+        f" {hard or 'none'}. {row['label'].capitalize()}. {_protocol(trained[1:2], samples)}"
+    )
+
+
+def _protocol(trained: list[Trained], samples: int) -> str:
+    return (
+        f"Preset robust, full MNIST, {trained[0].images:,} images each, seed 0; {samples:,} samples"
+        f" against 60,000 images. {trained_with(trained)}"
     )
 
 
@@ -82,11 +93,15 @@ def main() -> None:
     for label, (name, words) in plan.items():
         run = train(options.runs, name, "mnist", options.images, words)
         scores = run.scored("mnist", options.samples)
-        rows.append({"label": label, "seconds": run.seconds, "scores": scores, **run.facts})
+        rows.append(
+            {"label": label, "seconds": run.seconds, "scores": scores, "trained": run.facts}
+        )
         trained.append(run)
     picture(trained[1].path, options.out / "conditional.png", ["-n", "100"])
     text = describe(rows, trained, options.samples)
     publish("conditional", text, {"rows": rows}, options.out)
+    text = describe_classes(rows[1], trained, options.samples)
+    publish("hard-classes", text, rows[1], options.out)
 
 
 if __name__ == "__main__":

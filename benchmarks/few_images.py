@@ -45,7 +45,7 @@ def measure(label: str, trained: Trained, samples: int) -> dict[str, Any]:
         **near,
         "held_out_gap": trained.last_signal("held_out_gap"),
         "probability": trained.last_signal("augmentation"),
-        **trained.facts,
+        "trained": trained.facts,
     }
 
 
@@ -74,7 +74,7 @@ def describe(rows: list[dict[str, Any]], trained: list[Trained], samples: int) -
         f" {trained[0].images:,} images seen of the same 500, seed 0; {samples:,} samples against"
         f" 60,000 images. A copy is nearer to one of the 500 than 99 % of real test images are;"
         " 'training over unseen' is how far the discriminator scores training images above unseen"
-        f" ones, in standard deviations. {trained_with(trained)}"
+        f" ones, in standard deviations of either. {trained_with(trained)}"
     )
 
 

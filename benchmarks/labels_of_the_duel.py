@@ -27,7 +27,9 @@ def main() -> None:
         flags = ("--preset", "article", *words)
         run = train(options.runs, name, "mnist", options.images, flags)
         scores = run.scored("mnist", options.samples)
-        rows.append({"label": label, "seconds": run.seconds, "scores": scores, **run.facts})
+        rows.append(
+            {"label": label, "seconds": run.seconds, "scores": scores, "trained": run.facts}
+        )
         trained.append(run)
     lines = [[row["label"], *(short(row["scores"].get(one)) for one in SCORES)] for row in rows]
     floor = rows[0]["scores"]["floor"]

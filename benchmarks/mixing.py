@@ -34,7 +34,7 @@ def measure(run: Trained, samples: int, **facts: Any) -> dict[str, Any]:
     scores = run.scored("mnist", samples)
     kept = {name: scores[name] for name in SCORES}
     floor = {name: scores["floor"][name] for name in SCORES}
-    return {**facts, **kept, "floor": floor, **run.facts}
+    return {**facts, **kept, "floor": floor, "trained": run.facts}
 
 
 def draw_curve(rows: list[dict[str, Any]], weaker: dict[str, Any], path: Path) -> None:

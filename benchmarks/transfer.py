@@ -75,7 +75,7 @@ def main() -> None:
             "seconds": run.seconds,
             "scores": run.scored("fashion-mnist", options.samples),
             "copies": run.scores,
-            **run.facts,
+            "trained": run.facts,
         }
         for label, run in zip(ARMS, runs[1], strict=True)
     ]

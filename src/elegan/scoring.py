@@ -1,6 +1,7 @@
 """Scores of a model against real data, each beside what real images themselves score."""
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from elegan.data import has_test_split, open_data
+from elegan.data.pictures import grid, save_png
 from elegan.engine.run_folder import RunFolder
 from elegan.errors import EleganError, UsageError
 from elegan.machine.pixels import to_tensor
@@ -19,6 +21,7 @@ from elegan.models import Model
 from elegan.run import Run
 
 SAMPLES = 10_000
+_SHEET_COLUMNS = 8  # pairs a row in copies.png
 _BATCH = 250  # images that the discriminator judges at a time
 
 
@@ -40,6 +43,28 @@ def evaluate_model(
     Raises:
         EleganError: the data cannot be read, or its images are of another shape than the model's.
     """
+    return _compare(model, data, n=n, seed=seed, extractor=extractor, limit=limit, fit=fit).scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Comparison:
+    """Scores, and the two sets of images uint8 [N, R, R, C] that they were taken of."""
+
+    scores: dict[str, Any]
+    generated: np.ndarray
+    reference: np.ndarray
+
+
+def _compare(
+    model: Model | Run | str | Path,
+    data: str,
+    *,
+    n: int,
+    seed: int,
+    extractor: str | None,
+    limit: int | None,
+    fit: str,
+) -> _Comparison:
     if isinstance(model, Run):
         model = model.model
     elif not isinstance(model, Model):
@@ -66,15 +91,19 @@ def evaluate_model(
         held_out_labels=held_out.labels if held_out is not None and same else None,
         classes=reference.classes,
         logits=_logits(model, conditional=asked is not None),
+        reference_names=reference.image_names(),
         seed=seed,
     )
-    return {
+    facts = {
         "data": reference.name,
         "data_hash": reference.hash,
         "model_sha256": model.facts["sha256"],
         "images_seen": model.facts["training"].get("images"),
         **scores,
     }
+    return _Comparison(
+        scores=facts, generated=samples.images, reference=np.asarray(reference.images)
+    )
 
 
 def _logits(model: Model, *, conditional: bool) -> Logits | None:
@@ -103,16 +132,31 @@ def evaluate_run(run: Run) -> str:
     settings = run.settings
     run.__dict__.pop("model", None)
     reference = _data_size(run)
-    scores = evaluate_model(
+    found = _compare(
         run,
         settings.data,
         n=max(2, min(SAMPLES, reference)),
         seed=settings.seed,
+        extractor=None,
         limit=settings.limit,
         fit=settings.fit,
     )
-    RunFolder(run.path).write_json("scores.json", scores)
-    return format_scores(scores)
+    save_png(_copies_sheet(found), run.path / "copies.png")
+    RunFolder(run.path).write_json("scores.json", found.scores)
+    return format_scores(found.scores)
+
+
+def _copies_sheet(found: _Comparison) -> np.ndarray:
+    """Returns the nearest pairs, a sample beside its training image; first those in pixels."""
+    pairs = [pair for facts in found.scores["copies"].values() for pair in facts["pairs"]]
+    sides = np.concatenate(
+        [
+            found.generated[[pair["sample"] for pair in pairs]],
+            found.reference[[pair["training"] for pair in pairs]],
+        ],
+        axis=2,
+    )
+    return grid(sides, _SHEET_COLUMNS, gap=6, scale=max(1, 56 // sides.shape[1]))
 
 
 def _data_size(run: Run) -> int:

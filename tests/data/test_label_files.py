@@ -5,6 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from image_files import save_noise
 
@@ -185,3 +186,25 @@ def test_wide_text_and_a_byte_order_mark():
     text = "file,label\né.png,Ñu\n"
     for encoding in ("utf-16", "utf-8-sig"):
         assert read_rows(text.encode(encoding), is_json=False) == [Row("é.png", "Ñu")]
+
+
+def test_images_are_named_also_under_a_limit(tmp_path: Path):
+    names = [f"{number:02}.png" for number in range(12)]
+    folder = picture_folder(tmp_path / "set", names)
+    (folder / "notes.txt").write_text("none")
+    whole = open_data(str(folder))
+    assert whole.image_names() == names
+    some = open_data(str(folder), limit=5, seed=3)
+    by_name = dict(zip(names, whole.images, strict=True))
+    assert len(some.image_names()) == 5
+    for name, image in zip(some.image_names(), some.images, strict=True):
+        assert (by_name[name] == image).all()
+
+
+def test_images_of_one_array_file_are_named_by_their_place_in_it(tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
+    np.save(tmp_path / "all.npy", images)
+    some = open_data(str(tmp_path / "all.npy"), limit=4)
+    for name, image in zip(some.image_names(), some.images, strict=True):
+        assert name.startswith("all.npy[")
+        assert (images[int(name[8:-1])] == image[..., 0]).all()

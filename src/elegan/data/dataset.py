@@ -90,6 +90,8 @@ class ImageData:
         verdicts: one for each file that was looked at.
         notes: what a person should know about how the data were read.
         sizes: how many images had which original size, as "WIDTHxHEIGHT".
+        origins: int64 [N], the place of each image among all that were read; None when all are
+            here.
     """
 
     name: str
@@ -101,6 +103,7 @@ class ImageData:
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
     sizes: dict[str, int]
+    origins: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -114,6 +117,17 @@ class ImageData:
     def channels(self) -> int:
         """1 (gray) or 3 (RGB)."""
         return self.images.shape[3]
+
+    def image_names(self) -> list[str]:
+        """Returns a name for each image: its file, or file[index] where a file holds many."""
+        files = [verdict.file for verdict in self.verdicts if verdict.action != "skipped"]
+        places = range(len(self)) if self.origins is None else self.origins.tolist()
+        if len(files) == 1 and (len(self) > 1 or self.origins is not None):
+            return [f"{files[0]}[{index}]" for index in places]
+        # One verdict a file, and an image each: with several array files there are far fewer.
+        if len(files) == len(self) or (self.origins is not None and len(files) > max(places)):
+            return [files[index] for index in places]
+        return [f"image {index}" for index in places]
 
     def class_counts(self) -> dict[str, int]:
         """Returns the number of images of each class; empty without labels."""

@@ -80,13 +80,8 @@ def inspect(
 
 
 def image_names(data: ImageData) -> list[str]:
-    """Returns a name for each image: its file, or file[index] where a file holds many."""
-    files = [verdict.file for verdict in data.verdicts if verdict.action != "skipped"]
-    if len(files) == len(data):
-        return files
-    if len(files) == 1:
-        return [f"{files[0]}[{index}]" for index in range(len(data))]
-    return [f"image {index}" for index in range(len(data))]
+    """See `ImageData.image_names`."""
+    return data.image_names()
 
 
 def _top_sizes(sizes: dict[str, int]) -> dict[str, int]:
@@ -99,7 +94,7 @@ def _top_sizes(sizes: dict[str, int]) -> dict[str, int]:
 
 def _duplicates(data: ImageData, seed: int) -> dict[str, Any]:
     """Counts the images that could be left out, and names the first groups."""
-    names = image_names(data)
+    names = data.image_names()
     exact = exact_groups(data.images)
     repeated = {index for group in exact for index in group[1:]}
     single = np.array([index for index in range(len(data)) if index not in repeated], dtype=int)

@@ -1,6 +1,7 @@
 """Opening a set of images: from what a person types to `ImageData`, by way of the cache."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def _limited(data: ImageData, key: str, limit: int, seed: int) -> ImageData:
                 writer.finish(None if data.labels is None else data.labels[chosen], facts)
             finally:
                 writer.close()
-    return _load(cache.entry_path(key), data.name, data.split)
+    return replace(_load(cache.entry_path(key), data.name, data.split), origins=chosen)
 
 
 def _too_few(data: str, opened: ImageData) -> str:

@@ -37,7 +37,8 @@ class Nearness:
         copies: generated images below it.
         share: of the generated images below it; about 0.01 when nothing is copied.
         expected: the same share of the unseen real images.
-        rows: the nearest training image of each generated image.
+        distances: of each generated image to its nearest training image.
+        rows: that training image.
         usual_rows: the nearest training image of each unseen real image.
     """
 
@@ -47,6 +48,7 @@ class Nearness:
     copies: int
     share: float
     expected: float
+    distances: NDArray[np.float64]
     rows: NDArray[np.int64]
     usual_rows: NDArray[np.int64]
 
@@ -75,6 +77,7 @@ def nearness(
         copies=int((distances < threshold).sum()),
         share=float((distances < threshold).mean()),
         expected=float((usual < threshold).mean()),
+        distances=distances,
         rows=rows,
         usual_rows=usual_rows,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from elegan.measure.copies import describe_copies
+
 METRICS: dict[str, str] = {
     "FD": "lower is better; Fréchet distance of features, named after its extractor",
     "KID": "lower is better; kernel distance of features, unbiased at any count",
@@ -57,6 +59,8 @@ def format_scores(scores: Mapping[str, Any]) -> str:
             real = floor["class_frequencies"][name]
             lines.append(f"{name:<22}{f'{share:.1%}':>12}{f'{real:.1%}':>12}")
     lines += class_lines(scores)
+    if "copies" in scores:
+        lines += ["", *describe_copies(scores["copies"])]
     if scores["notes"]:
         lines += ["", *scores["notes"]]
     return "\n".join(lines)

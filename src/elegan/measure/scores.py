@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elegan.errors import UsageError
+from elegan.measure.copies import copy_facts
 from elegan.measure.features import Extractor
 from elegan.measure.frechet import fit_gaussian, frechet_distance
 from elegan.measure.kernel import kernel_distance
@@ -41,6 +43,7 @@ def evaluate(
     held_out_labels: NDArray[np.int64] | None = None,
     classes: tuple[str, ...] = (),
     logits: Logits | None = None,
+    reference_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Returns every score of generated images, ready for JSON; `METRICS` says what each means.
@@ -61,6 +64,7 @@ def evaluate(
         held_out_labels: the true classes of `held_out`.
         classes: their names, in the order of the labels; by default the extractor's.
         logits: the discriminator's judgement, for the fooling rate.
+        reference_names: of the training images, to name those that are copied.
         seed: of the halves, subsets and subsamples.
 
     Raises:
@@ -121,6 +125,7 @@ def evaluate(
         **_classes(samples, near["features"].rows, naming),
         **{f"nearest_{space}": found.median for space, found in near.items()},
         **{f"near_copies_{space}": found.share for space, found in near.items()},
+        "copies": copy_facts(near, looked_at, reference_names),
         "reference_thresholds": {space: found.threshold for space, found in near.items()},
         "floor_from": floor.source,
         "floor": {

@@ -8,6 +8,7 @@ from elegan.errors import EleganError
 from elegan.machine.files import write_durably
 from elegan.report.charts import charts, marks_key
 from elegan.report.collect import RunFacts, collect, find
+from elegan.report.copies import copies_section
 from elegan.report.sections import (
     commands_section,
     data_section,
@@ -52,6 +53,7 @@ def render(facts: RunFacts) -> str:
     sections = [
         ("", verdict_section(facts)),
         ("Scores", scores_section(facts)),
+        ("Copies", copies_section(facts)),
         ("Progress", progress_section(facts)),
         ("Curves", curves),
         ("Data", data_section(facts)),

@@ -1,0 +1,53 @@
+"""The report's section on copies."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from elegan.report.collect import collect
+from elegan.report.copies import copies_section
+from elegan.report.html import render
+
+
+def pair(number: int, copy: bool) -> dict:
+    relative = 0.4 if copy else 1.2
+    file = f"cats/<{number}>.png"
+    return {"sample": number, "training": 1, "file": file, "relative": relative, "copy": copy}
+
+
+COPIES = {
+    "pixels": {
+        "count": 60,
+        "of": 2000,
+        "expected": 20.0,
+        "copied": {"cats/<1>.png": 58, "b.png": 2},
+        "pairs": [pair(number, number < 3) for number in range(16)],
+    },
+    "features": {"count": 21, "of": 2000, "expected": 20.0, "copied": {}, "pairs": []},
+}
+
+
+def section(run: Path, copies: object) -> str:
+    scores = json.loads((run / "scores.json").read_text())
+    (run / "scores.json").write_text(json.dumps({**scores, "copies": copies}))
+    return copies_section(collect(run))
+
+
+def test_copies_are_named_and_their_distances_shown(run: Path) -> None:
+    text = section(run, COPIES)
+    assert "60 of 2,000 samples are near-copies of training images in pixels" in text
+    assert "cats/&lt;1&gt;.png (58 times), b.png (2 times)." in text
+    assert "Elsewhere no sign of it: 21 of 2,000 samples in features" in text
+    assert text.count("<b>0.40</b>") == 3
+    assert "<img" not in text
+    Image.fromarray(np.zeros((20, 60), np.uint8)).save(run / "copies.png")
+    assert "data:image/png" in copies_section(collect(run))
+    assert 'id="copies"' in render(collect(run))
+
+
+def test_scores_without_copies_have_no_section(run: Path) -> None:
+    assert copies_section(collect(run)) == ""
+    for odd in (None, [], {"pixels": 3}, {"pixels": {"count": "x"}}):
+        assert section(run, odd) == ""

@@ -1,0 +1,159 @@
+"""How large two networks are: parameters, multiplications, memory, receptive field.
+
+Capacity is what a discriminator overfits with and what a generator costs to run; the size dial
+(`--size`) sets it.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from elegan.networks import ImageShape
+
+_PROBES = 8  # images whose gradients are joined, so that no dead unit hides a pixel
+_FEW = 2  # of them above 64 pixels, where units are many and time is dear
+_WEIGHTS = "parametrizations"  # modules beneath this name give out weights
+
+
+def capacity(generator: nn.Module, discriminator: nn.Module, shape: ImageShape) -> dict[str, Any]:
+    """Returns what the networks cost for one image, as JSON values.
+
+    - `parameters`: trained numbers.
+    - `macs`: multiplications with addition in convolutions and matrix products, as executed: work
+      on inserted zeros counts, elementwise work does not.
+    - `activations`: numbers that the layers give out; training keeps about so many for each image
+      until the backward pass, at 4 bytes in float32.
+    - of the discriminator, `receptive_field`: the side in pixels of what one unit in the middle of
+      its last map depends on, at most the image's side; `last_map`: that map's [channels, side].
+
+    Copies of both networks are run, in evaluation mode.
+    """
+    device = next(generator.parameters()).device
+    random = torch.Generator().manual_seed(0)
+    latent: Any = generator.latent
+    latents = torch.randn(1, latent, generator=random).to(device)
+    probes = _PROBES if shape.resolution <= 64 else _FEW
+    size = (probes, shape.channels, shape.resolution, shape.resolution)
+    images = torch.randn(size, generator=random).to(device)
+    labels = torch.zeros(probes, dtype=torch.int64, device=device) if shape.classes else None
+    one = None if labels is None else labels[:1]
+    generator, discriminator = _still(generator), _still(discriminator)
+    return {
+        "generator": _cost(generator, lambda: generator(latents, one)),
+        "discriminator": {
+            **_cost(discriminator, lambda: discriminator(images[:1], one)),
+            **_receptive_field(discriminator, images, labels),
+        },
+    }
+
+
+def describe_capacity(facts: dict[str, Any]) -> str:
+    """Returns two lines for a person, of what `capacity` found."""
+    lines = []
+    for name in ("generator", "discriminator"):
+        part = facts[name]
+        line = (
+            f"{name:<13} {part['parameters']:,} parameters, {_short(part['macs'])} multiplications"
+            f" and {_short(part['activations'])} activations an image"
+        )
+        if part.get("receptive_field"):
+            line += f", sees {part['receptive_field']} pixels across"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def cost(network: nn.Module, shape: ImageShape) -> dict[str, int]:
+    """Returns parameters, macs and activations of a generator alone; see `capacity`."""
+    device = next(network.parameters()).device
+    latent: Any = network.latent
+    labels = torch.zeros(1, dtype=torch.int64, device=device) if shape.classes else None
+    still = _still(network)
+    return _cost(still, lambda: still(torch.zeros(1, latent, device=device), labels))
+
+
+def _still(network: nn.Module) -> nn.Module:
+    """Returns a frozen copy; the counter of multiplications stumbles over trained parameters."""
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
+def _cost(network: nn.Module, run: Callable[[], object]) -> dict[str, int]:
+    elements = 0
+
+    def count(layer: nn.Module, given: object, out: object) -> None:
+        nonlocal elements
+        if isinstance(out, Tensor) and all(name == _WEIGHTS for name, _ in layer.named_children()):
+            elements += out.numel()
+
+    hooks = [
+        layer.register_forward_hook(count)
+        for name, layer in network.named_modules()
+        if _WEIGHTS not in name.split(".")  # what these give out are weights
+    ]
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {
+        "parameters": sum(one.numel() for one in network.parameters()),
+        "macs": counter.get_total_flops() // 2,
+        "activations": elements,
+    }
+
+
+def _receptive_field(
+    network: nn.Module, images: Tensor, labels: Tensor | None
+) -> dict[str, int | list[int] | None]:
+    """Follows gradients from the middle of the last map with places back to the image.
+
+    Its weights are drawn anew first: branches that begin, or have ended, as zero would hide what
+    the layers can see.
+    """
+    random = torch.Generator(images.device).manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                deviation = parameter[0].numel() ** -0.5
+                parameter.normal_(std=deviation, generator=random)
+            elif parameter.ndim == 0:
+                parameter.fill_(1.0)
+    maps: list[Tensor] = []
+
+    def keep(layer: nn.Module, given: object, out: object) -> None:
+        if isinstance(out, Tensor) and out.ndim == 4 and min(out.shape[2:]) > 1:
+            maps[:] = [out]
+
+    hooks = [layer.register_forward_hook(keep) for layer in network.modules()]
+    try:
+        with torch.enable_grad():
+            images = images.clone().requires_grad_(True)
+            network(images, labels)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not maps:
+        return {"receptive_field": None, "last_map": None}
+    _, channels, side, _ = maps[0].shape
+    middle = maps[0][:, :, side // 2, side // 2].sum()
+    (slope,) = torch.autograd.grad(middle, images)
+    reached = slope.ne(0).any(dim=1).any(dim=0).nonzero()
+    span = reached.max(dim=0).values - reached.min(dim=0).values + 1 if len(reached) else None
+    return {
+        "receptive_field": None if span is None else int(span.max()),
+        "last_map": [channels, side],
+    }
+
+
+def _short(count: int) -> str:
+    """123456 -> '123 k': three digits and a unit."""
+    value, unit = float(count), ""
+    for following in ("k", "M", "G"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, following
+    return f"{value:.3g} {unit}".strip()

@@ -1,7 +1,19 @@
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
-from elegan.networks.layers import FastDropout, resolution_ladder, scaled_width, upsample_to
+from elegan.networks.layers import (
+    FastDropout,
+    PixelNoise,
+    clip,
+    gated,
+    resolution_ladder,
+    scaled_width,
+    together,
+    upsample_to,
+    widening_ladder,
+)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5])
@@ -88,3 +100,48 @@ def test_upsample_repeats_pixels_and_crops_to_odd_sides() -> None:
 
 def test_the_size_dial_gives_multiples_of_eight() -> None:
     assert [scaled_width(64, size) for size in (0.01, 0.5, 1, 1.3)] == [8, 32, 64, 80]
+
+
+def test_pixel_noise_begins_at_0_and_then_is_one_map_for_all_channels() -> None:
+    torch.manual_seed(0)
+    layer, features = PixelNoise(5), torch.zeros(3, 4, 5, 5)
+    assert torch.equal(layer.train()(features), features)
+    nn.init.constant_(layer.strength, 0.5)
+    noise = layer(features)
+    assert torch.equal(noise[:, 0], noise[:, 3])
+    assert not torch.equal(noise[0], noise[1])
+    fixed = layer.eval()(features)
+    torch.testing.assert_close(fixed, 0.5 * layer.fixed.expand(3, 4, 5, 5))
+
+
+def test_clipping_is_soft_in_training_only() -> None:
+    values = torch.tensor([-3.0, -1.0, 0.5, 2.0], requires_grad=True)
+    assert clip(values, training=False).tolist() == [-1, -1, 0.5, 1]
+    soft = clip(values, training=True)
+    torch.testing.assert_close(soft, torch.tensor([-1.2, -1.0, 0.5, 1.1]))
+    soft.sum().backward()
+    torch.testing.assert_close(values.grad[[0, 2, 3]], torch.tensor([0.1, 1.0, 0.1]))
+    assert clip(values.bfloat16(), training=True).dtype == torch.float32
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_gated_unit_is_torchs_and_keeps_the_memory_order(order: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    maps = torch.randn(2, 6, 5, 5).contiguous(memory_format=order).requires_grad_()
+    result, expected = gated(maps), functional.glu(maps, dim=1)
+    torch.testing.assert_close(result, expected)
+    direction = torch.randn(2, 3, 5, 5).contiguous(memory_format=order)
+    (gradient,) = torch.autograd.grad(result, maps, direction)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, maps, direction)[0])
+    assert result.is_contiguous(memory_format=order)
+    assert gradient.is_contiguous(memory_format=order)
+
+
+def test_widths_double_inward() -> None:
+    assert widening_ladder(28, 2) == ([28, 14, 7], [2, 4, 16])
+    assert widening_ladder(256, 2)[1] == [2, 4, 8, 16, 32, 32, 32]
+
+
+def test_a_stage_leaves_out_what_is_not_there() -> None:
+    layer = nn.Linear(1, 1)
+    assert list(together(None, layer, None)) == [layer]

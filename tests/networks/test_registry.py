@@ -229,6 +229,28 @@ def test_entry_weights_meet_the_latent(built: Built) -> None:
     assert weights.requires_grad
 
 
+def test_gradient_penalties_reach_the_discriminator(built: Built) -> None:
+    """The gradient by the image is differentiated once more, through every kind of layer."""
+    reals = built.reals().requires_grad_()
+    logits = built.discriminator(reals, built.inputs()[1])
+    (gradient,) = torch.autograd.grad(logits.sum(), reals, create_graph=True)
+    gradient.square().sum().backward()
+    first = next(iter(built.discriminator.stages()[0].parameters()))
+    assert first.grad is not None
+    for name, parameter in built.discriminator.named_parameters():
+        if parameter.grad is not None:
+            assert torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("resolution", [131, 256])
+def test_large_images(name: str, resolution: int) -> None:
+    shape = ImageShape(resolution=resolution, channels=3)
+    with torch.inference_mode():
+        images = build_generator(name, shape, **SIZES).eval()(torch.randn(1, SIZES["latent"]))
+        assert images.shape == (1, 3, resolution, resolution)
+        assert build_discriminator(name, shape, **SIZES).eval()(images).shape == (1,)
+
+
 @pytest.mark.parametrize("case", [CASES[0], CASES[4]], ids=["plain", "classes"])
 def test_bfloat16_gives_about_the_same(name: str, case: tuple[int, int, str, str]) -> None:
     built = _build(name, case)

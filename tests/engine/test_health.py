@@ -102,6 +102,9 @@ def test_what_mends_itself_is_left_alone() -> None:
     rising = [0.02, 0.05, 0.08, 0.12]
     assert raised({"coverage": 0.2}, ticks(4, coverage=rising)) == {}
     assert "missing" in raised({"coverage": 0.05}, ticks(4, coverage=rising))
+    # One tick is a third of the way.
+    assert raised({"coverage": 0.2}, ticks(1, coverage=0.18)) == {}
+    assert "missing" in raised({"coverage": 0.2}, ticks(3, coverage=0.18))
 
 
 def test_coverage_that_was_and_is_lost() -> None:
@@ -128,7 +131,7 @@ def test_divergence_is_measured_against_the_last_ticks(signals, losses, words) -
     assert list(found) == ["divergence"]
     assert words in found["divergence"].text
     # Few ticks are no measure, and what was always large is not new.
-    assert raised(signals, ticks(3), losses={**LOSSES, **losses}) == {}
+    assert raised(signals, ticks(2), losses={**LOSSES, **losses}) == {}
     assert raised({"gradient_norm_generator": 11.0}, ticks(gradient_norm_generator=9.0)) == {}
 
 

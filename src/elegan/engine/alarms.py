@@ -64,14 +64,14 @@ EARLY = 0.1
 TREND = 3
 """Ticks over which a figure that mends itself is left alone."""
 
-# Of pairs of samples; k equal pictures give 1/k.
-COLLAPSE_DUPLICATES = 0.05
+# Of pairs of samples; k equal pictures give 1/k. The factor is over TREND ticks.
+COLLAPSE_DUPLICATES, MENDS_BY = 0.05, 0.6
 
 
 def _collapse(now: Situation) -> Alarm | None:
     duplicates = now.signals.get("duplicates", 0.0)
     before = now.before("duplicates", TREND)
-    mends = len(before) == TREND and duplicates < 0.6 * before[0]
+    mends = bool(before) and duplicates < before[0] * MENDS_BY ** (len(before) / TREND)
     if now.progress < EARLY or duplicates <= COLLAPSE_DUPLICATES or mends:
         return None
     return Alarm(
@@ -83,8 +83,8 @@ def _collapse(now: Situation) -> Alarm | None:
     )
 
 
-# Of real images checked; a perfect generator has about 0.97.
-MISSING_COVERAGE, LOST_SHARE = 0.3, 0.5
+# Of real images checked; a perfect generator has about 0.97. The factor is over TREND ticks.
+MISSING_COVERAGE, LOST_SHARE, RISES_BY = 0.3, 0.5, 1.15
 
 
 def _missing(now: Situation) -> Alarm | None:
@@ -92,7 +92,7 @@ def _missing(now: Situation) -> Alarm | None:
     before = now.before("coverage", TREND)
     best = max(known(now.ticks, "coverage"), default=0.0)
     lost = best > MISSING_COVERAGE and coverage < LOST_SHARE * best
-    rises = len(before) == TREND and coverage > 1.15 * before[0]
+    rises = bool(before) and coverage > before[0] * RISES_BY ** (len(before) / TREND)
     if now.progress < EARLY or not (lost or (coverage < MISSING_COVERAGE and not rises)):
         return None
     fell = f", where it was {best:.0%}" if lost else ""
@@ -145,7 +145,7 @@ def _copying(now: Situation) -> Alarm | None:
 
 # Factors over the median of the ticks before, which must be so many.
 EXPLODED_NORM, EXPLODED_SCORE, EXPLODED_LOSS = 10.0, 10.0, 20.0
-RECENT, FEWEST_BEFORE = 10, 5
+RECENT, FEWEST_BEFORE = 10, 3
 SKIPS_BORNE = 2
 
 

@@ -72,6 +72,21 @@ def test_a_conditional_run_is_measured_class_by_class() -> None:
     assert {"label_agreement", "label_agreement_real", "label_agreement_chance"} <= found.keys()
 
 
+def test_a_class_that_is_scored_higher_hides_nothing() -> None:
+    gauge, images, labels = gauge_of(400, classes=2)
+
+    def logits(shown: np.ndarray, asked: Tensor | None) -> Tensor:
+        assert asked is not None
+        # Within each class every sample scores below every real image.
+        return 10.0 * asked + torch.linspace(0, 0.5, len(asked)) - 1.0 * (len(shown) == 60)
+
+    found = gauge.signals(logits, (images, labels))
+    assert found["fooling_rate"] == 0.0
+    assert found["score_gap"] > 1.5
+    assert abs(found["held_out_gap"]) < 0.5
+    assert found["score_scale"] < 1.0
+
+
 def test_of_many_classes_no_figure_each() -> None:
     gauge, images, labels = gauge_of(400, classes=25)
     found = gauge.signals(ranks, (images, labels))

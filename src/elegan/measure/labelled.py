@@ -78,8 +78,8 @@ def labelled_scores(
     """Returns (scores, their floor), ready for JSON; both {} where nothing is known of classes.
 
     `as_asked` is the share of the samples that are of the class asked for, `fooling_rate` that of
-    pairs in which a sample scores above an unseen real image; `per_class` holds the same and
-    coverage for each class (`classes.class_scores`), `hard_classes` why some are hard.
+    pairs in which a sample scores above an unseen real image (of its class); `per_class` holds the
+    same and coverage for each class (`classes.class_scores`), `hard_classes` why some are hard.
 
     Args:
         samples: the generated images.
@@ -105,10 +105,16 @@ def labelled_scores(
     names = labelling.names or (extractor.classes if judged else ())
     names = names or tuple(str(label) for label in range(int(labelling.reference.max()) + 1))
     asked = labelling.generated is not None
+    detail = class_scores(made, seen, training, names, asked=asked, seed=seed)
     if asked:
+        # A conditional discriminator is free to score one class above another.
+        rates = [(one["samples"], one["fooling_rate"]) for one in detail.values()]
+        known = [(count, rate) for count, rate in rates if rate is not None]
+        if known:
+            total = sum(count for count, _ in known)
+            scores["fooling_rate"] = sum(count * rate for count, rate in known) / total
         scores["as_asked"] = float((made.called == made.labels).mean())
         floor["as_asked"] = float((seen.called == seen.labels).mean())
-    detail = class_scores(made, seen, training, names, asked=asked, seed=seed)
     scores["class_judge"] = extractor.name if judged else "the nearest training image in features"
     scores["per_class"], scores["hard_classes"] = detail, hard_classes(detail)
     return scores, floor

@@ -14,7 +14,7 @@ from elegan.measure.frechet import Gaussian, fit_gaussian, frechet_distance
 from elegan.measure.quick import prepare_reference, quick_signals
 
 Drawn = tuple[np.ndarray, Tensor | None]
-_Judged = tuple[np.ndarray, np.ndarray]  # logits and labels
+_Judged = tuple[Tensor, np.ndarray | None]  # logits and labels
 
 
 class Gauge:
@@ -59,16 +59,26 @@ class Gauge:
           fakes. `held_out_gap_error` is its standard error. Both are left out where no image is
           held out.
         - the signals of `measure.quick`.
-        - of a conditional run with at most 20 classes `fooling_rate_of_NAME`, of each class.
+        - of a conditional run with at most 20 classes `fooling_rate_of_NAME`, of each class. A
+          conditional discriminator is free to score one class above another, so that all scores
+          are then taken from the middle of their class.
 
         Args:
             logits: images uint8 [N, R, R, C] (, labels) -> the discriminator's logits [N].
             drawn: generated images and their labels.
         """
         images, labels = drawn
-        real_labels = self._batches.labels(self._held)
-        fake = logits(images, labels)
-        unseen = logits(self._images(self._held), real_labels)
+        seen_labels, real_labels = (
+            self._batches.labels(chosen) for chosen in (self._trained, self._held)
+        )
+        shown = [(images, labels), (self._images(self._held), real_labels)]
+        if self._holds_out:
+            shown.append((self._images(self._trained), seen_labels))
+        judged = [(logits(*one), _array(one[1])) for one in shown]
+        by_class = self._by_class(judged[0], judged[1])
+        if by_class:
+            judged = _centred(judged)
+        fake, unseen, *rest = [one for one, _ in judged]
         gap = (unseen.mean() - fake.mean()).item()
         spread = math.hypot(_within(fake, unseen), gap / 2) + 1e-6
         signals = {
@@ -76,29 +86,22 @@ class Gauge:
             "score_gap": gap / spread,
             "score_scale": spread,
         }
-        if self._holds_out:
-            seen = logits(self._images(self._trained), self._batches.labels(self._trained))
+        for seen in rest:
             within = _within(seen, unseen) + 1e-6
             signals["held_out_gap"] = (seen.mean() - unseen.mean()).item() / within
             signals["held_out_gap_error"] = _standard_error(seen, unseen) / within
-        asked = None if labels is None else labels.cpu().numpy()
-        signals |= quick_signals(images, self._quick, asked)
-        if asked is not None and real_labels is not None:
-            signals |= self._by_class(
-                (fake.numpy(), asked), (unseen.numpy(), real_labels.cpu().numpy())
-            )
-        return signals
+        return signals | quick_signals(images, self._quick, _array(labels)) | by_class
 
     def _by_class(self, fake: _Judged, real: _Judged) -> dict[str, float]:
         """Returns the fooling rate of each class of which there is a sample and an unseen image."""
         names = self._batches.data.classes
-        if len(names) > self.CLASSES:
+        if fake[1] is None or real[1] is None or len(names) > self.CLASSES:
             return {}
         found = {}
         for label, name in enumerate(names):
-            pair = [logits[labels == label] for logits, labels in (fake, real)]
-            if len(pair[0]) and len(pair[1]):
-                found[f"fooling_rate_of_{name}"] = fooling_rate(*pair)
+            made, unseen = fake[0][fake[1] == label], real[0][real[1] == label]
+            if len(made) and len(unseen):
+                found[f"fooling_rate_of_{name}"] = fooling_rate(made.numpy(), unseen.numpy())
         return found
 
     def score(self, draw: Callable[[int], Drawn]) -> dict[str, float]:
@@ -122,6 +125,25 @@ class Gauge:
 
 def _some(random: np.random.Generator, indices: np.ndarray, most: int) -> np.ndarray:
     return np.sort(random.choice(indices, min(most, len(indices)), replace=False))
+
+
+def _array(labels: Tensor | None) -> np.ndarray | None:
+    return None if labels is None else labels.cpu().numpy()
+
+
+def _centred(parts: list[_Judged]) -> list[_Judged]:
+    """Takes from each logit the mean of the parts' means of its class."""
+    moved = [(logits.clone(), labels) for logits, labels in parts]
+    for label in np.unique(np.concatenate([labels for _, labels in parts if labels is not None])):
+        places = [labels == label for _, labels in parts]
+        means = [
+            logits[place].mean()
+            for (logits, _), place in zip(parts, places, strict=True)
+            if place.any()
+        ]
+        for (logits, _), place in zip(moved, places, strict=True):
+            logits[place] -= sum(means) / len(means)
+    return moved
 
 
 def _within(first: Tensor, second: Tensor) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from elegan.models import Model
     from elegan.models.classification import Classified
     from elegan.models.projection import Projected
+    from elegan.pruning import Pruned
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "inspect",
     "load",
     "project",
+    "prune",
     "resume",
     "train",
     "write_report",
@@ -103,6 +105,20 @@ def project(
     from elegan.models.projection import project_inputs
 
     return project_inputs(_opened(model), [str(one) for one in images], fit=fit, **options)
+
+
+def prune(
+    model: "Model | Run | str | Path", data: str | Path | None = None, **options: Any
+) -> "Pruned":
+    """Removes channels of a generator and teaches what is left; see `elegan.pruning.prune`.
+
+    Args:
+        data: what scores and fine-tuning use.
+        options: out (needed), sparsity, finetune, steps, importance, n, seed.
+    """
+    from elegan.pruning import prune as prune_model
+
+    return prune_model(model, None if data is None else str(data), **options)
 
 
 def inspect(data: str | Path, **options: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import elegan
 from elegan.errors import UsageError, lookup
-from elegan.settings import PRESETS, TrainSettings
+from elegan.settings import PRESETS, TrainSettings, parse_count
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,21 @@ def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
     from elegan import training
 
     if dry_run:
+        from elegan.measure.capacity import describe_capacity
+
         plan = training.plan(settings)
         data, parameters = plan["data"], plan["parameters"]
         stop = f"{plan['images']:,} images" if plan["images"] else f"{settings.minutes:g} minutes"
+        sizes = (
+            describe_capacity(plan["capacity"])
+            if "capacity" in plan
+            else f"generator {parameters['generator']:,} and discriminator"
+            f" {parameters['discriminator']:,} parameters"
+        )
         return Answer(
             f"Would train {settings.preset} on {data['name']} ({data['images']:,} images"
             f" {data['resolution']}x{data['resolution']}x{data['channels']}) for {stop} into"
-            f" {plan['out']}\n{plan['precision']}\ngenerator {parameters['generator']:,} and"
-            f" discriminator {parameters['discriminator']:,} parameters\nNothing was written.",
+            f" {plan['out']}\n{plan['precision']}\n{sizes}\nNothing was written.",
             plan,
         )
     return _trained(training.train(settings))
@@ -296,6 +303,47 @@ def classify(
     return Answer(text, facts)
 
 
+def prune(
+    model: str,
+    data: str,
+    *,
+    sparsity: float = 0.5,
+    finetune: str | None = None,
+    out: str = "pruned",
+    steps: int = 300,
+    importance: str = "activation",
+    n: int = 10_000,
+    seed: int = 0,
+) -> Answer:
+    """Make a generator smaller and faster by removing channels; scores before and after.
+
+    Args:
+        model: a run folder, a model folder or a file within.
+        data: what the scores, and fine-tuning, use.
+        sparsity: share of the channels to remove; widths stay multiples of 8.
+        finetune: train both players on for so many images (also as 50k).
+        out: a folder for model/, the table pruning.md and, after fine-tuning, the run finetune/.
+        steps: in which the small generator learns to draw what the large one drew.
+        importance: which channels stay: activation or weight.
+        n: samples that each score is taken of.
+        seed: of latents and fine-tuning.
+    """
+    found = elegan.prune(
+        model,
+        data,
+        sparsity=sparsity,
+        finetune=None if finetune is None else parse_count(finetune),
+        out=out,
+        steps=steps,
+        importance=importance,
+        n=n,
+        seed=seed,
+    )
+    return Answer(
+        found.text(), {"out": str(found.path), "speedup": found.speedup, "rows": found.rows}
+    )
+
+
 def evaluate(
     model: str,
     data: str,
@@ -430,6 +478,7 @@ VERBS = {
     "project": project,
     "directions": directions,
     "classify": classify,
+    "prune": prune,
     "evaluate": evaluate,
     "health": health,
     "report": report,

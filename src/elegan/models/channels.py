@@ -284,7 +284,7 @@ def _style(find: _Finder, net: Any) -> None:
         writers, tensors = [], [(net, "constant", 1)]
         if index:
             layer = layers[index - 1]
-            writers, tensors = [layer.convolution.convolution], [(layer, "bias", 0)]
+            writers, tensors = [layer.convolution.convolution], [(layer.convolution, "bias", 0)]
             readers += [last[id(layer)]] if id(layer) in last else []
         tensors += [(one.affine, name, 0) for one in readers for name in ("weight", "bias")]
         width = readers[0].convolution.weight.shape[1]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from elegan.engine.history import Span, alarm_spans
 from elegan.report.collect import RunFacts, finite, number
 from elegan.report.curves import COLOURS, Mark, Series, compact, legend, line_chart
 from elegan.report.words import images_text
@@ -167,20 +168,32 @@ def record(events: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
 
 
 def event_marks(facts: RunFacts) -> list[Mark]:
-    """Returns a mark for every resume and every act of the guard."""
+    """Returns a mark for every resume, every act of the guard and wherever a divergence began."""
     marks = []
     for event in facts.of("resume", "guard"):
         kind = event["event"]
         text = "resumed" if kind == "resume" else f"guard: {event.get('action', 'acted')}"
         at = images_text(event["images"])
         marks.append(Mark(x=float(event["images"]), kind=kind, text=f"{text} at {at}"))
+    for span in _divergences(facts):
+        at = images_text(span.first)
+        marks.append(Mark(x=float(span.first), kind="alarm", text=f"divergence from {at}"))
     return marks
+
+
+def _divergences(facts: RunFacts) -> list[Span]:
+    return [span for span in alarm_spans(facts.ticks) if span.alarm.name == "divergence"]
 
 
 def marks_key(facts: RunFacts) -> str:
     """Returns what the vertical lines in the charts mean, as HTML; "" when there are none."""
     kinds = {event["event"] for event in facts.of("resume", "guard")}
-    words = {"resume": "the run was resumed", "guard": "the guard acted"}
+    kinds |= {"alarm"} if _divergences(facts) else set()
+    words = {
+        "resume": "the run was resumed",
+        "guard": "the guard acted",
+        "alarm": "a divergence began",
+    }
     items = "".join(
         f'<li><i class="flag {kind}"></i>{text}</li>'
         for kind, text in words.items()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from elegan.errors import EleganError
 from elegan.machine.files import write_durably
+from elegan.report.capacity import capacity_section
 from elegan.report.charts import charts, marks_key
 from elegan.report.collect import RunFacts, collect, find
 from elegan.report.copies import copies_section
@@ -56,6 +57,7 @@ def render(facts: RunFacts) -> str:
         ("Copies", copies_section(facts)),
         ("Progress", progress_section(facts)),
         ("Curves", curves),
+        ("Capacity", capacity_section(facts)),
         ("Data", data_section(facts)),
         ("Events", events_section(facts)),
         ("Settings", settings_section(facts)),

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from elegan.measure import sides
-from elegan.measure.classes import Group, class_scores, fooling_rate, hard_classes
+from elegan.measure.classes import (
+    Group,
+    class_scores,
+    describe_hard,
+    fooling_rate,
+    hard_classes,
+)
 from elegan.measure.features import Extractor
 from elegan.measure.manifold import coverage_score, manifold_scores
 from elegan.measure.score_table import format_scores
@@ -80,14 +86,20 @@ def test_an_unconditional_generator_that_leaves_a_class_out():
     assert found["cow"]["samples"] == 0
     assert found["cow"]["coverage"] == 0.0
     assert found["ant"]["accuracy"] is None
-    # Nothing says that a class of which there is no sample is hard but its coverage.
+    hard = hard_classes(found)
+    assert list(hard) == ["cow"]
+    assert "samples reach 0% of what real images reach of it" in hard["cow"]
     assert found["ant"]["coverage"] == pytest.approx(found["ant"]["coverage_real"], abs=0.15)
 
 
 def test_a_few_images_prove_nothing():
     few = group(60, 3, wrong=0.2)
-    assert hard_classes(class_scores(few, group(60, 1), group(60, 2), NAMES, asked=True)) == {}
-    assert hard_classes(scores(group(20, 3, wrong=1.0))) == {}
+    found = class_scores(few, group(60, 1), group(60, 2), NAMES, asked=True)
+    assert hard_classes(found) == {}
+    assert describe_hard(found, {}) == ("No class is clearly harder than the rest.", [])
+    found = scores(group(20, 3, wrong=1.0))
+    assert hard_classes(found) == {}
+    assert "too few images" in describe_hard(found, {})[0]
 
 
 def test_fooling_rate_is_the_share_of_pairs():

@@ -25,7 +25,7 @@ def test_figures_and_hard_classes(run: Path) -> None:
     text = scored(
         run, per_class={"cat": ROW, "<i>dog": ROW}, hard_classes=why, class_judge="digits"
     )
-    for part in ("90.0 %", "99.0 %", "80.0 %", "<b>&lt;i&gt;dog</b>: 50.0% of its", "digits"):
+    for part in ("90.0 %", "99.0 %", "80.0 %", "<li>&lt;i&gt;dog: 50.0% of its", "digits"):
         assert part in text
     # Nothing is known of fooling, so it has no column.
     assert "fooling" not in text.lower()

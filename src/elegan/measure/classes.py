@@ -145,11 +145,13 @@ class _Aspect:
 
     Attributes:
         value: the figure of a class beside its own real images, higher being better; or None.
+        count: images that the figure rests on.
         least: a difference from the median class smaller than this is never called hard.
         words: for a person, on the figures of one class and the median of the others.
     """
 
     value: Callable[[Mapping[str, Any]], float | None]
+    count: Callable[[Mapping[str, Any]], int]
     least: float
     words: Callable[[Mapping[str, Any], float], str]
 
@@ -183,10 +185,19 @@ def _on_fooling(one: Mapping[str, Any], usual: float) -> str:
     return f"{one['fooling_rate']:.0%} of its samples fool the discriminator (others {usual:.0%})"
 
 
+def _both(one: Mapping[str, Any]) -> int:
+    return min(one["samples"], one["real"], MOST_COMPARED)
+
+
+def _due(one: Mapping[str, Any]) -> int:
+    """Where nothing was asked for, that there are no samples of a class is the figure itself."""
+    return _both(one) if one["accuracy"] is not None else min(one["real"], MOST_COMPARED)
+
+
 _ASPECTS = (
-    _Aspect(_difference, 0.03, _on_accuracy),
-    _Aspect(_ratio, 0.15, _on_coverage),
-    _Aspect(lambda one: one["fooling_rate"], 0.15, _on_fooling),
+    _Aspect(_difference, _both, 0.03, _on_accuracy),
+    _Aspect(_ratio, _due, 0.15, _on_coverage),
+    _Aspect(lambda one: one["fooling_rate"], _both, 0.15, _on_fooling),
 )
 
 
@@ -200,22 +211,19 @@ def hard_classes(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     Args:
         scores: what `class_scores` returned.
     """
-    judged = {
-        name: one for name, one in scores.items() if min(one["samples"], one["real"]) >= FEWEST
-    }
     found: dict[str, tuple[float, list[str]]] = {}
     for aspect in _ASPECTS:
-        values = {
-            name: value for name in judged if (value := aspect.value(judged[name])) is not None
-        }
+        judged = {name: one for name, one in scores.items() if aspect.count(one) >= FEWEST}
+        measured = {name: aspect.value(one) for name, one in judged.items()}
+        values = {name: value for name, value in measured.items() if value is not None}
         for name, value in values.items():
             others = [other for rest, other in values.items() if rest != name]
             if not others:
                 continue
             usual = float(np.median(others))
             share = min(max(usual, 0.05), 0.95)
-            count = min(judged[name]["samples"], judged[name]["real"], MOST_COMPARED)
-            margin = STANDARD_ERRORS * math.sqrt(share * (1 - share) / count)
+            error = math.sqrt(share * (1 - share) / aspect.count(judged[name]))
+            margin = STANDARD_ERRORS * error
             excess = (usual - value) / max(aspect.least, margin)
             if excess > 1:
                 worst, words = found.get(name, (0.0, []))
@@ -223,3 +231,15 @@ def hard_classes(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
                 found[name] = (max(worst, excess), words)
     ranked = sorted(found.items(), key=lambda item: -item[1][0])
     return {name: "; ".join(words) for name, (_, words) in ranked}
+
+
+def describe_hard(
+    scores: Mapping[str, Mapping[str, Any]], hard: Mapping[str, str]
+) -> tuple[str, list[str]]:
+    """Returns a heading on what `hard_classes` found, and a sentence on each hard class."""
+    if hard:
+        return "Hard classes:", [f"{name}: {why}." for name, why in hard.items()]
+    counts = [aspect.count(one) for one in scores.values() for aspect in _ASPECTS]
+    if max(counts, default=0) < FEWEST:
+        return "There are too few images of each class to tell which are hard.", []
+    return "No class is clearly harder than the rest.", []

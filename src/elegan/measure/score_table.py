@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from elegan.measure.classes import describe_hard
 from elegan.measure.copies import describe_copies
 
 METRICS: dict[str, str] = {
@@ -77,10 +78,9 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
             cells = [_share(one[key]) for key in CLASS_COLUMNS if _known(detail, key)]
             lines.append(f"{name:<22}" + "".join(f"{cell:>12}" for cell in cells))
         lines.append(f"(classes judged by: {scores['class_judge']})")
-    if hard:
-        lines += ["", "Hard classes:", *(f"  {name}: {why}." for name, why in hard.items())]
-    elif detail:
-        lines += ["", "No class is clearly harder than the rest."]
+    if detail:
+        heading, sentences = describe_hard(detail, hard)
+        lines += ["", heading, *(f"  {sentence}" for sentence in sentences)]
     return lines
 
 

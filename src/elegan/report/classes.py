@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from elegan.measure.classes import describe_hard
 from elegan.measure.score_table import CLASS_COLUMNS, MOST_CLASSES
 from elegan.report.charts import BY_CLASS
 from elegan.report.collect import RunFacts, finite
@@ -70,15 +71,12 @@ def _share(value: float | None) -> str:
 
 
 def _hard(scores: Mapping[str, Any]) -> str:
-    hard = scores.get("hard_classes")
-    if not isinstance(hard, Mapping):
+    hard, detail = scores.get("hard_classes"), _rows(scores.get("per_class"))
+    if not isinstance(hard, Mapping) or not detail:
         return ""
-    if not hard:
-        return "<p>No class is clearly harder than the rest.</p>"
-    items = "".join(
-        f"<li><b>{escape(str(name))}</b>: {escape(str(why))}.</li>" for name, why in hard.items()
-    )
-    return f'<p>Hard classes:</p><ul class="hard">{items}</ul>'
+    heading, sentences = describe_hard(detail, {str(name): str(hard[name]) for name in hard})
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f"<p>{heading}</p>" + (f'<ul class="hard">{items}</ul>' if items else "")
 
 
 def _reading(scores: Mapping[str, Any], columns: Mapping[str, str]) -> str:

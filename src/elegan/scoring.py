@@ -18,6 +18,7 @@ from elegan.measure.extractors import extractor_for
 from elegan.measure.labelled import Logits
 from elegan.measure.scores import evaluate, format_scores
 from elegan.models import Model
+from elegan.models.classification import classify
 from elegan.run import Run
 
 SAMPLES = 10_000
@@ -142,8 +143,22 @@ def evaluate_run(run: Run) -> str:
         fit=settings.fit,
     )
     save_png(_copies_sheet(found), run.path / "copies.png")
-    RunFolder(run.path).write_json("scores.json", found.scores)
-    return format_scores(found.scores)
+    scores = {**_test_accuracy(run), **found.scores}
+    RunFolder(run.path).write_json("scores.json", scores)
+    return format_scores(scores)
+
+
+def _test_accuracy(run: Run) -> dict[str, Any]:
+    """Returns how a run of task `classify` does on the test split, where its data have one."""
+    data = run.settings.data
+    if run.settings.task != "classify" or not has_test_split(data):
+        return {}
+    judged = classify(run.model, [data], split="test", fit=run.settings.fit).facts()
+    kept = ("accuracy", "accuracy_per_class", "confusion", "labelled")
+    return {
+        "test_accuracy": judged["accuracy"],
+        "test_classification": {name: judged[name] for name in kept},
+    }
 
 
 def _copies_sheet(found: _Comparison) -> np.ndarray:

@@ -13,7 +13,7 @@ from elegan.measure.features import Extractor
 from elegan.measure.scores import METRICS, evaluate, format_scores
 
 # Of extractors that count modes, of conditional models, and with a discriminator at hand.
-ONLY_WHERE_KNOWN = {"modes", "reverse_kl", "as_asked", "fooling_rate"}
+ONLY_WHERE_KNOWN = {"test_accuracy", "modes", "reverse_kl", "as_asked", "fooling_rate"}
 
 
 class Pixels(Extractor):

@@ -9,6 +9,7 @@ from elegan.measure.classes import describe_hard
 from elegan.measure.copies import describe_copies
 
 METRICS: dict[str, str] = {
+    "test_accuracy": "higher is better; share of test images that the discriminator names rightly",
     "FD": "lower is better; Fréchet distance of features, named after its extractor",
     "KID": "lower is better; kernel distance of features, unbiased at any count",
     "precision": "higher is better; share of samples that lie among real images",

@@ -78,8 +78,8 @@ def _collapse(now: Situation) -> Alarm | None:
         name="collapse",
         text=f"{duplicates:.0%} of all pairs of samples are alike: the generator draws few"
         " different images.",
-        remedy="Type --preset robust; or --loss.r1 1 --loss.r2 1, a lower"
-        " --optimizer.generator-rate, or --loss.adversarial relativistic-pair.",
+        remedy="Type a lower --optimizer.generator-rate, --loss.r1 1 --loss.r2 1 or"
+        " --loss.adversarial relativistic-pair; --preset robust has these two.",
     )
 
 
@@ -100,8 +100,8 @@ def _missing(now: Situation) -> Alarm | None:
         name="missing",
         text=f"Samples lie near only {coverage:.0%} of the real images checked{fell}: much of the"
         " data is not generated.",
-        remedy="Train longer with a larger --images; if it does not rise, type --preset robust or"
-        " a larger --size.",
+        remedy="Train longer with a larger --images; if that share does not rise, type a larger"
+        " --size, lower rates, or --preset robust.",
     )
 
 

@@ -84,13 +84,13 @@ def describe_course(ticks: Sequence[Mapping[str, Any]], guards: Iterable[Mapping
     for span in spans:
         if span.stands:
             since = f"since {span.first:,} images, at {span.ticks} of {len(ticks)} ticks"
-            lines += [f"alarm {span.alarm.name} ({since}): {span.alarm.text}"]
+            lines += [f"alarm{_name(span.alarm)} ({since}): {span.alarm.text}"]
             lines += [f"  what to do: {span.alarm.remedy}"] if span.alarm.remedy else []
     for span in spans:
         if not span.stands:
             until = "" if span.last == span.first else f" to {span.last:,}"
             lines.append(
-                f"over: {span.alarm.name} (from {span.first:,}{until} images): {span.alarm.text}"
+                f"over:{_name(span.alarm)} (from {span.first:,}{until} images): {span.alarm.text}"
             )
     if not spans:
         lines.append(f"no alarm was raised at any of {len(ticks)} ticks")
@@ -100,6 +100,11 @@ def describe_course(ticks: Sequence[Mapping[str, Any]], guards: Iterable[Mapping
         said = ", ".join(f"{_ACTS[kind]} {count}" for kind, count in counts.items() if count)
         lines.append(f"guard: {said}; the last time: {acts[-1].get('reason')}")
     return "\n".join(lines)
+
+
+def _name(alarm: Alarm) -> str:
+    """An old sentence, which came without a remedy, has no name worth showing."""
+    return f" {alarm.name}" if alarm.remedy else ""
 
 
 _ACTS = {"skip": "steps skipped:", "rollback": "returns to a checkpoint:", "stop": "stops:"}

@@ -119,6 +119,8 @@ class DownBlock(nn.Module):
 class AttentionGenerator(Generator):
     """Dense -> inner map -> blocks, attention among them -> patches -> tanh.
 
+    All convolutions have spectral norm, as in SAGAN.
+
     Args:
         width: channels of the outer map (half the image's side), doubled inward up to 8 times.
         latent: length of the noise vector; at least one number for each block and the dense layer.
@@ -153,7 +155,10 @@ class AttentionGenerator(Generator):
         self.everywhere = condition == "normalisation"
         first = self.chunks[0] + (0 if self.everywhere else classes)
         self.dense = nn.Linear(first, self.inner * self.sides[0] ** 2)
-        spectral_norm(self.dense)
+        # No spectral norm here: so tall a matrix of norm 1 makes a signal that biases drown, and
+        # the images become alike whatever the latent.
+        nn.init.normal_(self.dense.weight, std=first**-0.5)
+        nn.init.zeros_(self.dense.bias)
         self.blocks = nn.ModuleList(
             UpBlock(inside, outside, chunk + (classes if self.everywhere else 0))
             for (inside, outside), chunk in zip(

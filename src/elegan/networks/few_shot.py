@@ -121,7 +121,7 @@ class FewShotGenerator(Generator):
         self.sides, widths = sides[::-1], widths[::-1]
         self.inner = widths[0]
         joined = shape.classes and condition == "concat"
-        self.embedding = class_embedding(shape.classes, latent, 1.0) if joined else None
+        self.embedding = class_embedding(shape.classes, latent, latent**-0.5) if joined else None
         classes = 0 if joined else shape.classes
         inputs = latent * (2 if joined else 1)
         self.dense = nn.Linear(inputs, 2 * self.inner * self.sides[0] ** 2, bias=False)

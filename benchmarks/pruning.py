@@ -1,4 +1,4 @@
-"""Pruning: half of a digits generator's channels taken out, with and without fine-tuning.
+"""Pruning: half of a digits generator's channels taken out, taught and fine-tuned.
 
     python benchmarks/pruning.py
 
@@ -18,6 +18,7 @@ from figures import publish, table
 from runs import ELEGAN, Trained, parser, picture, short, train, trained_with
 
 import elegan
+from elegan.measure.capacity import cost
 from elegan.models import Model
 
 IMAGES = 200_000
@@ -27,14 +28,28 @@ DRAWN = 10_000
 SCORES = ("FD-digits", "precision", "coverage")
 
 
-def prune(base: Trained, folder: Path, finetune: int = 0) -> Path:
+def prune(base: Trained, folder: Path, flags: list[str]) -> Path:
     """Prunes the base into a folder, or takes what is there; returns the folder."""
-    if not list(folder.rglob("model.json")):
-        words = ["prune", str(base.path), "mnist", "--sparsity", str(SPARSITY)]
-        words += ["--finetune", str(finetune)] if finetune else []
-        command = [*ELEGAN, *words, "--out", str(folder)]
+    if not (folder / "pruning.json").exists():
+        words = ["prune", str(base.path), "mnist", "--sparsity", str(SPARSITY), *flags]
+        # Its own scores are not used: a few samples will do.
+        command = [*ELEGAN, *words, "--n", "100", "--out", str(folder)]
         subprocess.run(command, check=True, stdout=sys.stderr)
     return folder
+
+
+def prune_all(base: Trained, options: Any) -> dict[str, Path]:
+    """Returns the folder of each row's model by what the row is called."""
+    half = options.runs / f"{base.path.name}-half"
+    tuned = str(options.finetune)
+    return {
+        "whole": base.path,
+        "half the channels, as cut": prune(base, Path(f"{half}-cut"), ["--steps", "0"]),
+        "half, taught by the whole": prune(base, half, []),
+        f"half, taught, then {options.finetune:,} images of training": prune(
+            base, Path(f"{half}-finetuned-{tuned}"), ["--finetune", tuned]
+        ),
+    }
 
 
 def speeds(models: list[Model], rounds: int, count: int) -> list[list[float]]:
@@ -48,48 +63,13 @@ def speeds(models: list[Model], rounds: int, count: int) -> list[list[float]]:
     return [own[1:] for own in found]  # the first warms up
 
 
-def main() -> None:
-    """Runs what the command line asks for."""
-    flags = parser(__doc__, images=IMAGES)
-    flags.add_argument("--finetune", type=int, default=FINETUNE)
-    flags.add_argument("--rounds", type=int, default=7)
-    options = flags.parse_args()
-    base = train(options.runs, "digits-robust", "mnist", options.images)
-    half = f"{base.path.name}-half"
-    folders = {
-        "whole": base.path,
-        "half the channels": prune(base, options.runs / half),
-        f"half, fine-tuned for {options.finetune:,} images": prune(
-            base, options.runs / f"{half}-finetuned-{options.finetune}", options.finetune
-        ),
-    }
-    models = [Model.load(folder) for folder in folders.values()]
-    measured = speeds(models, options.rounds, min(DRAWN, options.samples))
-    rows: list[dict[str, Any]] = []
-    for (label, folder), model, own in zip(folders.items(), models, measured, strict=True):
-        rows.append(
-            {
-                "label": label,
-                "parameters": sum(one.numel() for one in model.network.parameters()),
-                "sizes": model.facts["sizes"],
-                "images_per_second": own,
-                "ratio": statistics.median(own) / statistics.median(measured[0]),
-                "scores": elegan.evaluate(folder, "mnist", n=options.samples),
-            }
-        )
-    picture(folders["half the channels"], options.out / "pruning-before.png", ["-n", "64"])
-    picture(list(folders.values())[-1], options.out / "pruning-after.png", ["-n", "64"])
-    publish(
-        "pruning", describe(rows, base, options), {"rows": rows, "base": base.facts}, options.out
-    )
-
-
 def describe(rows: list[dict[str, Any]], base: Trained, options: Any) -> str:
     """Returns the table and what it was taken with."""
     lines = [
         [
             row["label"],
-            f"{row['parameters']:,}",
+            f"{row['cost']['parameters']:,}",
+            f"{row['cost']['macs'] / 1e6:.1f}",
             f"{statistics.median(row['images_per_second']):,.0f}",
             f"{row['ratio']:.2f}",
             *(short(row["scores"][name]) for name in SCORES),
@@ -97,13 +77,40 @@ def describe(rows: list[dict[str, Any]], base: Trained, options: Any) -> str:
         for row in rows
     ]
     floor = rows[0]["scores"]["floor"]
-    lines.append(["real test images", "", "", "", *(short(floor[name]) for name in SCORES)])
-    head = ["generator", "parameters", "images/s", "speed ratio", *SCORES]
+    lines.append(["real test images", "", "", "", "", *(short(floor[name]) for name in SCORES)])
+    head = ["generator", "parameters", "million MACs", "images/s", "speed ratio", *SCORES]
     return (
         f"{table(head, lines)}\n\nPreset robust, full MNIST, {base.images:,} images, seed 0;"
-        f" {options.samples:,} samples against 60,000 images. Medians of {options.rounds} turns."
-        f" {trained_with([base])}"
+        f" {options.samples:,} samples against 60,000 images. Speed: medians of {options.rounds}"
+        f" turns. {trained_with([base])}"
     )
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    flags = parser(__doc__, images=IMAGES)
+    flags.add_argument("--finetune", type=int, default=FINETUNE)
+    flags.add_argument("--rounds", type=int, default=7)
+    options = flags.parse_args()
+    base = train(options.runs, "digits-robust", "mnist", options.images)
+    folders = prune_all(base, options)
+    models = [Model.load(folder) for folder in folders.values()]
+    measured = speeds(models, options.rounds, min(DRAWN, options.samples))
+    rows: list[dict[str, Any]] = [
+        {
+            "label": label,
+            "cost": cost(model.network, model.shape),
+            "sizes": model.facts["sizes"],
+            "images_per_second": own,
+            "ratio": statistics.median(own) / statistics.median(measured[0]),
+            "scores": elegan.evaluate(model, "mnist", n=options.samples),
+        }
+        for label, model, own in zip(folders, models, measured, strict=True)
+    ]
+    for name, folder in zip(("cut", "taught", "tuned"), list(folders.values())[1:], strict=True):
+        picture(folder, options.out / f"pruning-{name}.png", ["-n", "16"])
+    text = describe(rows, base, options)
+    publish("pruning", text, {"rows": rows, "trained": base.facts}, options.out)
 
 
 if __name__ == "__main__":

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from figures import last_json, publish, table
-from torch.utils.flop_counter import FlopCounterMode
 
 from elegan.engine.distributed import World
 from elegan.machine.precision import choose
+from elegan.measure.capacity import capacity
 from elegan.networks import PAIRS
 from elegan.settings import PRESETS, preset_settings
 from elegan.stopping import measure_speed
 from elegan.training import load_data, prepare
 
 SIZES = (28, 32, 64, 128, 256)
+PLAYERS = ("generator", "discriminator")
 COUNT = 256  # made-up images
 
 
@@ -54,12 +54,8 @@ def measure(network: str, size: int, seconds: float) -> dict[str, Any]:
         speed = measure_speed(settings, batches, make_task, precision, minutes)
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
         task: Any = make_task()
-    players = {"generator": task.generator.network, "discriminator": task.discriminator.network}
-    image = torch.zeros(1, channels, size, size, device=precision.device)
-    given = {
-        "generator": torch.zeros(1, task.sizes[0]["latent"], device=precision.device),
-        "discriminator": image,
-    }
+    # Its copies come after the peak was read.
+    costs = capacity(task.generator.network, task.discriminator.network, task.shape)
     return {
         "network": network,
         "preset": preset,
@@ -68,21 +64,8 @@ def measure(network: str, size: int, seconds: float) -> dict[str, Any]:
         "batch": settings.batch,
         "images_per_second": speed,
         "peak_gib": most,
-        "parameters": {
-            name: sum(one.numel() for one in player.parameters())
-            for name, player in players.items()
-        },
-        "macs": {name: macs(player, given[name]) for name, player in players.items()},
+        "capacity": costs,
     }
-
-
-@torch.no_grad()
-def macs(network: torch.nn.Module, given: torch.Tensor) -> int:
-    """Returns the multiplications of one image's forward pass; each is followed by one addition."""
-    network.eval()
-    with FlopCounterMode(display=False) as counter:
-        network(given, None)
-    return counter.get_total_flops() // 2
 
 
 def describe(rows: list[dict[str, Any]]) -> str:
@@ -93,10 +76,12 @@ def describe(rows: list[dict[str, Any]]) -> str:
         lines[-1] += [str(row["batch"]), f"{row['images_per_second']:,.3g}"]
         lines[-1] += [f"{100_000 / row['images_per_second'] / 60:,.0f}", f"{row['peak_gib']:.2f}"]
         for unit, what, form in ((1e6, "parameters", ".2f"), (1e6, "macs", ",.0f")):
-            pair = (row[what][name] / unit for name in ("generator", "discriminator"))
+            pair = (row["capacity"][player][what] / unit for player in PLAYERS)
             lines[-1].append(" + ".join(format(one, form) for one in pair))
+        lines[-1].append(str(row["capacity"]["discriminator"]["receptive_field"] or "all"))
     head = ["network", "preset", "pixels, channels", "batch", "images/s", "minutes per 100,000"]
     head += ["peak GiB", "million parameters, G + D", "million MACs an image, G + D"]
+    head += ["pixels that D sees across"]
     return (
         f"{table(head, lines)}\n\nTraining steps alone, each pair in a process of its own; median"
         " of whole cycles of the lazy penalties."

@@ -85,14 +85,14 @@ class Classify(Generate):
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Classes of labelled images, real against generated, and classes held to two views."""
         labelled, labels = self._labelled_batch(len(batch.images))
-        weak = augment(torch.cat([labelled, batch.images]), _WEAK, 1.0, padding=self._padding)
-        views = [weak, fakes.float()]
+        weak = augment(batch.images, _WEAK, 1.0, padding=self._padding)
+        views = [self._strongly(labelled), weak, fakes.float()]
         if self.settings.loss.pseudo_labels:
             views.append(self._strongly(batch.images))
         features, logits = self._see(torch.cat(views))
-        counts = [len(labelled), *[len(batch.images)] * (len(views))]
+        counts = [len(one) for one in views]
         own, real, fake, *strong = logits.split(counts)
-        self._features = features[counts[0] : counts[0] + counts[1]].detach()
+        self._features = features.split(counts)[1].detach()
         losses = {
             "classification": self.settings.loss.classification * class_cross_entropy(own, labels),
             "adversarial": unsupervised_discrimination(real, fake),
@@ -120,7 +120,8 @@ class Classify(Generate):
         return self.settings.augment.padding
 
     def _strongly(self, images: Tensor) -> Tensor:
-        return augment(images, self._strong, self._strength, padding=self._padding)
+        kinds = self._strong or _WEAK
+        return augment(images, kinds, self._strength, padding=self._padding)
 
     def _labelled_batch(self, count: int) -> tuple[Tensor, Tensor]:
         """Draws labelled images evenly: at most as many as there are, without one twice."""

@@ -151,8 +151,10 @@ class AttentionGenerator(Generator):
             )
         self.chunks = [len(one) for one in torch.arange(latent).tensor_split(len(widths) + 1)]
         classes = _CLASS_LENGTH if shape.classes else 0
-        self.embedding = class_embedding(shape.classes, classes, 1.0) if classes else None
         self.everywhere = condition == "normalisation"
+        # Beside the latent an embedding begins small: a loud one would make a class's images alike.
+        deviation = 1.0 if self.everywhere else _CLASS_LENGTH**-0.5
+        self.embedding = class_embedding(shape.classes, classes, deviation) if classes else None
         first = self.chunks[0] + (0 if self.everywhere else classes)
         self.dense = nn.Linear(first, self.inner * self.sides[0] ** 2)
         # No spectral norm here: so tall a matrix of norm 1 makes a signal that biases drown, and

@@ -74,7 +74,8 @@ def test_the_winner_is_named(rate: float, words: str) -> None:
     ],
 )
 def test_each_bad_signal_raises_its_alarm_alone(signals: dict, name: str, words: str) -> None:
-    for history in ((), ticks()):
+    # At the first tick, and where the tick before was like it.
+    for history in ((), ticks(1, **signals)):
         found = raised(signals, history)
         assert list(found) == [name]
         assert words in found[name].text
@@ -114,7 +115,10 @@ def test_coverage_that_was_and_is_lost() -> None:
 
 def test_overfitting_must_be_more_than_chance() -> None:
     assert raised({"held_out_gap": 1.5, "held_out_gap_error": 0.4}) == {}
-    assert "overfitting" in raised({"held_out_gap": 2.0, "held_out_gap_error": 0.4})
+    assert "overfitting" in raised({"held_out_gap": 1.6, "held_out_gap_error": 0.4})
+    # Twice in a row.
+    assert raised({"held_out_gap": 1.6}, ticks(5)) == {}
+    assert "overfitting" in raised({"held_out_gap": 1.6}, ticks(5, held_out_gap=1.5))
 
 
 @pytest.mark.parametrize(

@@ -105,14 +105,14 @@ def _missing(now: Situation) -> Alarm | None:
     )
 
 
-# In standard deviations of real images' logits, over what chance explains with few unseen ones.
-OVERFIT_GAP, OVERFIT_ERRORS = 1.0, 2.0
+# In standard deviations of real images' logits, over what chance explains with few unseen ones, at
+# this tick and the one before.
+OVERFIT_GAP, OVERFIT_ERRORS = 1.0, 1.25
 
 
 def _overfitting(now: Situation) -> Alarm | None:
     gap = now.signals.get("held_out_gap", 0.0)
-    sure = gap - OVERFIT_ERRORS * now.signals.get("held_out_gap_error", 0.0)
-    if sure <= OVERFIT_GAP:
+    if min(_sure_gap(tick) for tick in (*now.ticks[-1:], now.signals)) <= OVERFIT_GAP:
         return None
     return Alarm(
         name="overfitting",
@@ -121,6 +121,11 @@ def _overfitting(now: Situation) -> Alarm | None:
         remedy="Type --augment.kinds diffaugment, add images, or take a smaller --size or more"
         " --loss.r1.",
     )
+
+
+def _sure_gap(signals: Figures) -> float:
+    gap, error = (known([signals], f"held_out_gap{end}") for end in ("", "_error"))
+    return sum(gap) - OVERFIT_ERRORS * sum(error)
 
 
 # Distance relative to that of unseen real images. Where only the simplest images are drawn they

@@ -67,7 +67,7 @@ def main() -> None:
     text = (
         f"{table(head, lines)}\n\nTest accuracy on MNIST's 10,000 test images with"
         f" {LABELS_EACH * CLASSES} labels; {trained[0].images:,} images seen each."
-        " Published: 99.07 % (Salimans et al. 2016, a larger network, mean of 10 choices of"
+        " Published: 99.07 % (Salimans et al. 2016, mean of 10 choices of the"
         f" labels). {trained_with(trained)}"
     )
     publish("few-labels", text, {"rows": rows}, options.out)

@@ -1,0 +1,78 @@
+"""What figures are made with: runs are noted, curves are drawn, every page's figure has a maker."""
+
+import importlib
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch):
+    """Imports a script of benchmarks/ by name, as it imports the others."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def test_the_commit_of_a_run_is_that_of_its_beginning(benchmark, tmp_path, monkeypatch) -> None:
+    runs = benchmark("runs")
+    run = tmp_path / "digits-100"
+    monkeypatch.setattr(runs, "commit", lambda: "first")
+    runs._note_commit(run)
+    run.mkdir()
+    (run / "settings.json").write_text("{}")
+    (run / "environment.json").write_text('{"threads": 2, "precision": "bf16"}')
+    monkeypatch.setattr(runs, "commit", lambda: "second")
+    runs._note_commit(run)
+    assert runs._how_trained(run) == {"commit": "first", "threads": 2, "precision": "bf16"}
+
+
+def test_runs_of_one_kind_are_named_once(benchmark, tmp_path) -> None:
+    runs = benchmark("runs")
+    facts = [
+        {"commit": "a", "threads": 2, "precision": "bf16"},
+        {"commit": "a", "threads": 2, "precision": "bf16"},
+        {"commit": "b", "threads": 1, "precision": "float32"},
+    ]
+    trained = [
+        runs.Trained(path=tmp_path, images=1, seconds=1.0, scores={}, facts=one) for one in facts
+    ]
+    assert runs.trained_with(trained) == (
+        "Trained with commit a, 2 threads, bf16; or with commit b, 1 thread, float32."
+    )
+
+
+def test_the_effect_curve_is_a_picture_that_stands_alone(benchmark, tmp_path) -> None:
+    mixing = benchmark("mixing")
+    rows = [{"share": share, "FD-digits": 2 + 8 * share} for share in (0.0, 0.25, 0.75)]
+    mixing.draw_curve(rows, {"FD-digits": 5.0}, tmp_path / "mixing.svg")
+    root = ElementTree.parse(tmp_path / "mixing.svg").getroot()
+    assert root.tag == f"{SVG}svg"
+    assert len(root.findall(f".//{SVG}circle")) == len(rows)
+    line = root.find(f".//{SVG}polyline")
+    assert line is not None
+    places = [tuple(map(float, one.split(","))) for one in line.attrib["points"].split()]
+    assert places == sorted(places)
+    assert [y for _, y in places] == sorted((y for _, y in places), reverse=True)  # y points down
+
+
+def test_every_figure_of_a_page_is_published_by_a_script() -> None:
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*.py"))
+    published = set(re.findall(r'publish\(\s*"([\w-]+)"', scripts))
+    pages = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]
+    shown = {
+        name
+        for page in pages
+        for name in re.findall(r"<!-- figure: ([\w-]+) -->", page.read_text(encoding="utf-8"))
+    }
+    assert shown - published == set()

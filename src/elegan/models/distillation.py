@@ -37,8 +37,11 @@ def distil(
     optimizer = torch.optim.Adam(student.parameters(), lr=_RATE, betas=(0.9, 0.99))
     for step, (latents, labels) in enumerate(_draws(teacher, steps, batch, seed)):
         with torch.no_grad():
-            target = distance.describe(teacher.network(latents, labels).float().clamp(-1, 1))
-        images = unclipped(student(latents, labels))
+            with teacher.precision.autocast():
+                drawn = teacher.network(latents, labels)
+            target = distance.describe(drawn.float().clamp(-1, 1))
+        with teacher.precision.autocast():
+            images = unclipped(student(latents, labels))
         loss = distance.between(distance.describe(images), target).mean()
         optimizer.param_groups[0]["lr"] = _RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
         optimizer.zero_grad(set_to_none=True)

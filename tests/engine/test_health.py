@@ -116,6 +116,13 @@ def test_coverage_that_was_and_is_lost() -> None:
 def test_overfitting_must_be_more_than_chance() -> None:
     assert raised({"held_out_gap": 1.5, "held_out_gap_error": 0.4}) == {}
     assert "overfitting" in raised({"held_out_gap": 1.6, "held_out_gap_error": 0.4})
+    # Of few unseen images their rank tells more: 3 of 5 below nearly all training images.
+    few = {"held_out_gap": 1.1, "held_out_gap_error": 0.7, "held_out_low_chance": 0.4}
+    assert raised({**few, "held_out_low": 0.4}) == {}
+    found = raised({**few, "held_out_low": 0.6})
+    assert "60% of which it ranks below 95% of them" in found["overfitting"].text
+    # Of many, chance is little and the share itself must count.
+    assert raised({"held_out_low": 0.2, "held_out_low_chance": 0.08}) == {}
     # Twice in a row.
     assert raised({"held_out_gap": 1.6}, ticks(5)) == {}
     assert "overfitting" in raised({"held_out_gap": 1.6}, ticks(5, held_out_gap=1.5))

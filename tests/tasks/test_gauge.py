@@ -6,6 +6,7 @@ import torch
 from tiny import image_data, settings, task_of
 from torch import Tensor
 
+from elegan.tasks import gauge as gauge_module
 from elegan.tasks.gauge import Gauge
 
 
@@ -47,6 +48,19 @@ def test_the_gap_comes_with_its_error_and_the_scale() -> None:
     assert found["held_out_gap"] == pytest.approx(gap.item(), rel=1e-4)
     error = (seen.var() / len(seen) + unseen.var() / len(unseen)).sqrt() / within
     assert found["held_out_gap_error"] == pytest.approx(error.item(), rel=1e-4)
+    low = (unseen < seen.quantile(0.05)).float().mean().item()
+    assert low > 0.3
+    assert found["held_out_low"] == pytest.approx(low)
+
+
+def test_what_chance_explains_of_few_unseen_images() -> None:
+    """Of 5 images with p = 0.05, P(X >= 3) = 0.0012 and P(X >= 2) = 0.023."""
+    assert gauge_module._chance(5) == 2 / 5
+    for count in (10, 60, 256):
+        most = round(gauge_module._chance(count) * count)
+        drawn = np.random.default_rng(0).binomial(count, 0.05, 200_000)
+        assert (drawn > most).mean() < 0.0025
+        assert (drawn >= most).mean() > 0.0015
 
 
 def test_without_unseen_images_nothing_is_said_of_them() -> None:

@@ -105,27 +105,32 @@ def _missing(now: Situation) -> Alarm | None:
     )
 
 
-# In standard deviations of real images' logits, over what chance explains with few unseen ones, at
-# this tick and the one before.
+# In standard deviations of real images' logits, over what chance explains with few unseen ones; or
+# a share of the unseen. At this tick and the one before.
 OVERFIT_GAP, OVERFIT_ERRORS = 1.0, 1.25
+OVERFIT_LOW = 0.3
 
 
 def _overfitting(now: Situation) -> Alarm | None:
-    gap = now.signals.get("held_out_gap", 0.0)
-    if min(_sure_gap(tick) for tick in (*now.ticks[-1:], now.signals)) <= OVERFIT_GAP:
+    if not all(_memorises(tick) for tick in (*now.ticks[-1:], now.signals)):
         return None
+    low = now.signals.get("held_out_low", 0.0)
     return Alarm(
         name="overfitting",
-        text=f"The discriminator scores training images {gap:.1f} standard deviations above unseen"
-        " real ones: it memorises.",
+        text="The discriminator scores training images"
+        f" {now.signals.get('held_out_gap', 0.0):.1f} standard deviations above unseen real ones,"
+        f" {low:.0%} of which it ranks below 95% of them: it memorises.",
         remedy="Type --augment.kinds diffaugment, add images, or take a smaller --size or more"
         " --loss.r1.",
     )
 
 
-def _sure_gap(signals: Figures) -> float:
-    gap, error = (known([signals], f"held_out_gap{end}") for end in ("", "_error"))
-    return sum(gap) - OVERFIT_ERRORS * sum(error)
+def _memorises(signals: Figures) -> bool:
+    gap, error, low, chance = (
+        sum(known([signals], f"held_out_{name}"))
+        for name in ("gap", "gap_error", "low", "low_chance")
+    )
+    return gap - OVERFIT_ERRORS * error > OVERFIT_GAP or low > max(OVERFIT_LOW, chance)
 
 
 # Distance relative to that of unseen real images. Where only the simplest images are drawn they

@@ -54,6 +54,14 @@ CHARTS = (
         "the second curve leaves zero, it is learning its training images by heart.",
     ),
     Chart(
+        title="Unseen images ranked low",
+        names={"signals.held_out_low": "below 95 % of training images"},
+        y_label="share of unseen images",
+        y_range=(0.0, 1.0),
+        reading="Near 0.05 the discriminator treats unseen real images like those it is shown; a "
+        "rise means that it knows its training images by heart.",
+    ),
+    Chart(
         title="Label agreement",
         names={
             "signals.label_agreement": "samples",
@@ -117,7 +125,8 @@ CHARTS = (
 )
 
 
-_BESIDE = ("signals.held_out_gap_error",)  # what says how sure another figure is
+# What says how sure another figure is.
+_BESIDE = ("signals.held_out_gap_error", "signals.held_out_low_chance")
 
 BY_CLASS = "fooling_rate_of_"
 """How the figures of one class begin; a table has them, for curves they would be too many."""

@@ -14,6 +14,7 @@ from elegan.measure.frechet import Gaussian, fit_gaussian, frechet_distance
 from elegan.measure.quick import prepare_reference, quick_signals
 
 Drawn = tuple[np.ndarray, Tensor | None]
+_LOW = 0.05
 _Judged = tuple[Tensor, np.ndarray | None]  # logits and labels
 
 
@@ -56,8 +57,11 @@ class Gauge:
         - `score_scale`: that standard deviation itself, in the logits as they are.
         - `held_out_gap`: mean logit of training images minus that of unseen reals, in standard
           deviations within each of the two: the discriminator's overfitting, whatever it thinks of
-          fakes. `held_out_gap_error` is its standard error. Both are left out where no image is
-          held out.
+          fakes. `held_out_gap_error` is its standard error.
+        - `held_out_low`: share of the unseen reals that score below 95 % of the training images,
+          which needs few of them to tell; `held_out_low_chance` is the largest share that comes
+          about once in 500 times where nothing is memorised. All four are left out where no image
+          is held out.
         - the signals of `measure.quick`.
         - of a conditional run with at most 20 classes `fooling_rate_of_NAME`, of each class. A
           conditional discriminator is free to score one class above another, so that all scores
@@ -90,6 +94,8 @@ class Gauge:
             within = _within(seen, unseen) + 1e-6
             signals["held_out_gap"] = (seen.mean() - unseen.mean()).item() / within
             signals["held_out_gap_error"] = _standard_error(seen, unseen) / within
+            signals["held_out_low"] = (unseen < seen.quantile(_LOW)).float().mean().item()
+            signals["held_out_low_chance"] = _chance(len(unseen))
         return signals | quick_signals(images, self._quick, _array(labels)) | by_class
 
     def _by_class(self, fake: _Judged, real: _Judged) -> dict[str, float]:
@@ -125,6 +131,17 @@ class Gauge:
 
 def _some(random: np.random.Generator, indices: np.ndarray, most: int) -> np.ndarray:
     return np.sort(random.choice(indices, min(most, len(indices)), replace=False))
+
+
+def _chance(count: int) -> float:
+    """The largest share of `count` that a binomial of `_LOW` reaches once in 500 times or more."""
+    tail, reached = 1.0, 0
+    while reached < count:
+        tail -= math.comb(count, reached) * _LOW**reached * (1 - _LOW) ** (count - reached)
+        if tail < 1 / 500:
+            break
+        reached += 1
+    return reached / count
 
 
 def _array(labels: Tensor | None) -> np.ndarray | None:

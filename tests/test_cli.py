@@ -87,7 +87,7 @@ def test_dry_run_writes_nothing(data: str, tmp_path: Path, capsys, monkeypatch) 
     monkeypatch.chdir(tmp_path)
     facts = _facts(capsys, "train", data, "--dry-run", "--images", "2k", *TINY)
     assert facts["images"] == 2000
-    assert facts["parameters"]["generator"] > 0
+    assert facts["capacity"]["generator"]["parameters"] > 0
     assert facts["out"] == "runs/tiny-article"
     assert list(tmp_path.iterdir()) == []
 

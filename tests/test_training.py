@@ -203,7 +203,7 @@ def test_a_plan_is_what_training_does(data: str, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
     run = train(settings)
     generator = sum(one.numel() for one in run.model.network.parameters())
-    assert facts["parameters"]["generator"] == generator
+    assert facts["capacity"]["generator"]["parameters"] == generator
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,7 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
         "precision": precision.reason,
         "data": {key: value for key, value in data.facts().items() if key != "verdicts"},
         "images": stop or (None if settings.minutes else PRESETS[settings.preset].images),
-        "parameters": {
-            "generator": sum(one.numel() for one in task.generator.parameters),
-            "discriminator": sum(one.numel() for one in task.discriminator.parameters),
-        },
+        "capacity": task.capacity(),
     }
 
 
@@ -280,7 +277,8 @@ def _begin(
     folder.write_json("data.json", data.facts())
     save_png(contact_sheet(data.images, data.labels, seed=settings.seed), folder.path / "real.png")
     task.first_batch(batches.at(0), folder.path / "first-batch.png")
-    folder.append_event({"event": "start", "images": 0, "seconds": 0.0})
+    start = {"event": "start", "images": 0, "seconds": 0.0, "capacity": task.capacity()}
+    folder.append_event(start)
     folder.write_json("settings.json", dataclasses.asdict(settings))
 
 

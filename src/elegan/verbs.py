@@ -34,18 +34,13 @@ def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
         from elegan.measure.capacity import describe_capacity
 
         plan = training.plan(settings)
-        data, parameters = plan["data"], plan["parameters"]
+        data = plan["data"]
         stop = f"{plan['images']:,} images" if plan["images"] else f"{settings.minutes:g} minutes"
-        sizes = (
-            describe_capacity(plan["capacity"])
-            if "capacity" in plan
-            else f"generator {parameters['generator']:,} and discriminator"
-            f" {parameters['discriminator']:,} parameters"
-        )
         return Answer(
             f"Would train {settings.preset} on {data['name']} ({data['images']:,} images"
             f" {data['resolution']}x{data['resolution']}x{data['channels']}) for {stop} into"
-            f" {plan['out']}\n{plan['precision']}\n{sizes}\nNothing was written.",
+            f" {plan['out']}\n{plan['precision']}\n{describe_capacity(plan['capacity'])}"
+            "\nNothing was written.",
             plan,
         )
     return _trained(training.train(settings))
@@ -405,7 +400,7 @@ def report(run: str) -> Answer:
 
 
 def list_(what: str) -> Answer:
-    """List what can be named: presets, data, tasks, networks, losses, metrics.
+    """List what can be named: presets, data, tasks, networks, losses, augmentations, metrics.
 
     Args:
         what: one of these.
@@ -421,6 +416,13 @@ def _networks() -> dict[str, str]:
     from elegan.networks import PAIRS
 
     return {name: pair.source for name, pair in PAIRS.items()}
+
+
+def _augmentations() -> dict[str, str]:
+    from elegan.augment import GROUPS, KINDS
+
+    groups = {name: ", ".join(kinds) or "nothing" for name, kinds in GROUPS.items()}
+    return {**{name: kind.about for name, kind in KINDS.items()}, **groups}
 
 
 def _losses() -> dict[str, str]:
@@ -452,6 +454,7 @@ _LISTS = {
     "data": _data,
     "tasks": _tasks,
     "networks": _networks,
+    "augmentations": _augmentations,
     "losses": _losses,
     "metrics": _metrics,
 }

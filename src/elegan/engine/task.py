@@ -34,6 +34,10 @@ class Task(Protocol):
         """Prepares a run that begins (not one that is resumed): weights from elsewhere, say."""
         ...
 
+    def capacity(self) -> dict[str, Any]:
+        """Returns what the players cost, as JSON values."""
+        ...
+
     def generate(self, batch: Batch) -> Tensor:
         """Returns images for this batch, float [N, C, R, R] in [-1, 1], with gradients."""
         ...

@@ -59,6 +59,55 @@ PRESETS: dict[str, Preset] = {
             },
         },
     ),
+    "attention": Preset(
+        images=400_000,
+        about="spectral norm and self-attention with hinge loss (SAGAN, BigGAN at small width)",
+        values={
+            "batch": 32,
+            "network": {"name": "attention", "generator_condition": "normalisation"},
+            "loss": {"adversarial": "hinge"},
+            "optimizer": {
+                "generator_rate": 2e-4,
+                "discriminator_rate": 4e-4,
+                "beta2": 0.9,
+                "warmup": 0.02,
+                "hold": 0.5,
+                "schedule": "cosine",
+            },
+        },
+    ),
+    "style": Preset(
+        images=400_000,
+        about="styles, noise inputs, lazy R1 and path lengths (StyleGAN2 at small width)",
+        values={
+            "batch": 16,
+            "network": {"name": "style"},
+            "loss": {
+                "adversarial": "non-saturating",
+                "r1": 2.0,
+                "path_length": 1.0,
+                "penalty_every": 8,
+            },
+            "optimizer": {
+                "generator_rate": 2e-3,
+                "discriminator_rate": 2e-3,
+                "warmup": 0.02,
+                "hold": 0.5,
+                "schedule": "cosine",
+            },
+        },
+    ),
+    "few-shot": Preset(
+        images=60_000,
+        about="for some tens to hundreds of photos: skip-layer excitation, DiffAugment (FastGAN)",
+        values={
+            "batch": 8,
+            "network": {"name": "few-shot"},
+            "loss": {"adversarial": "hinge", "reconstruction": 1.0},
+            "optimizer": {"beta1": 0.5, "beta2": 0.999},
+            "augment": {"kinds": "diffaugment", "mode": "fixed", "padding": "reflection"},
+        },
+    ),
     "classify": Preset(
         images=250_000,
         about="task classify: a discriminator that learns classes from few labels (--labelled 10)",

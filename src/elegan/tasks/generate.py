@@ -24,6 +24,7 @@ from elegan.losses import (
 from elegan.machine.pixels import to_tensor, to_uint8
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import normal
+from elegan.measure.capacity import capacity
 from elegan.models import save_model
 from elegan.networks import ImageShape
 from elegan.settings import TrainSettings
@@ -117,6 +118,10 @@ class Generate:
             say(f"from {source}: {taken}")
         else:
             say(f"from {source}: it holds no discriminator, which begins anew")
+
+    def capacity(self) -> dict[str, Any]:
+        """See `measure.capacity`."""
+        return capacity(self.generator.network, self.discriminator.network, self.shape)
 
     # --- one step ---------------------------------------------------------------------------
 

@@ -63,21 +63,20 @@ def test_channels_that_nothing_reads_are_the_ones_cut(name: str, side: int) -> N
     narrowed(groups, wide, narrow, scores)
     if name == "attention":  # its spectral norms have to find their vectors again
         for network in (wide, narrow):
-            _settle(network, latents)
+            _settle(network)
     with torch.no_grad():
         expected, found = wide(latents, labels), narrow(latents, labels)
     assert expected.std() > 1e-3
     assert torch.allclose(found, expected, atol=2e-4)
 
 
-def _settle(network: nn.Module, latents: torch.Tensor) -> None:
-    norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm2d)]
-    for one in norms:
-        one.momentum = 0.0
-    with torch.no_grad():
-        for _ in range(150):
-            network.train()(latents)
-    network.eval()
+@torch.no_grad()
+def _settle(network: nn.Module) -> None:
+    """Iterates the vectors of each spectral norm until they stand."""
+    for layer in network.modules():
+        if nn.utils.parametrize.is_parametrized(layer, "weight"):
+            norm = layer.parametrizations["weight"]  # pyright: ignore[reportIndexIssue]
+            norm[0]._power_method(norm.original.flatten(1), 2000)
 
 
 @pytest.mark.parametrize("name", NAMES)

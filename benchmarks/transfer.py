@@ -23,6 +23,7 @@ ARMS = {
 }
 """What a row is called -> the name of its folder and what is frozen; None begins from scratch."""
 SCORES = ("FD-fashion", "precision", "coverage")
+COPIED = ("near_copies_pixels", "near_copies_features")
 
 
 def run_arms(options: Any) -> tuple[Trained, list[Trained]]:
@@ -46,14 +47,15 @@ def describe(rows: list[dict[str, Any]], runs: tuple[Trained, list[Trained]], sa
         [
             row["label"],
             *(short(row["scores"][name]) for name in SCORES),
-            *(short(row["copies"][f"near_copies_{one}"], ".1%") for one in ("pixels", "features")),
+            *(short(row["copies"][name], ".1%") for name in COPIED),
             f"{row['seconds']:.0f}",
         ]
         for row in rows
     ]
     floor = rows[0]["scores"]["floor"]
     lines.append(["10,000 real test images", *(short(floor[name]) for name in SCORES)])
-    lines[-1] += ["1.0%", "1.0%", ""]
+    own = rows[0]["copies"]["floor"]
+    lines[-1] += [*(short(own[name], ".1%") for name in COPIED), ""]
     head = ["begun", *SCORES, "copies in pixels", "copies in features", "seconds"]
     return (
         f"{table(head, lines)}\n\nPreset robust, {trained[0].images:,} images seen of the same"

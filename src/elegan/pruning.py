@@ -18,7 +18,8 @@ from elegan.errors import EleganError, UsageError
 from elegan.machine.files import write_durably
 from elegan.measure.capacity import cost
 from elegan.models import Model, latent_noise, save_model
-from elegan.models.channels import channel_scores, groups_of, narrowed
+from elegan.models.channel_groups import groups_of
+from elegan.models.channels import channel_scores, narrowed
 from elegan.models.distillation import distil
 from elegan.networks import build_generator
 from elegan.run import Run

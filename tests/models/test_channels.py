@@ -7,7 +7,8 @@ from torch import nn
 
 from elegan.errors import UsageError
 from elegan.models import Model
-from elegan.models.channels import Group, channel_scores, groups_of, narrowed
+from elegan.models.channel_groups import Group, groups_of
+from elegan.models.channels import channel_scores, narrowed
 from elegan.models.distillation import distil
 from elegan.networks import PAIRS, ImageShape, build_generator
 

@@ -75,8 +75,9 @@ def describe(rows: list[dict[str, Any]], trained: list[Trained], samples: int) -
     gains = ", ".join(f"{row['label']} {none / row['FD-digits']:.2f}" for row in rows[1:])
     return (
         f"{table(head, lines)}\n\nFD-digits of none divided by that of: {gains}. Preset robust,"
-        f" {trained[0].images:,} images seen of the same 500 (10 of them held out), seed 0; {samples:,} samples against"
-        f" 60,000 images. A copy is nearer to one of the 500 than 99 % of real test images are;"
+        f" {trained[0].images:,} images seen of the same 500 (10 of them held out), seed 0;"
+        f" {samples:,} samples against 60,000 images. A copy is nearer to one of the 500"
+        " than 99 % of real test images are;"
         " 'training over unseen' is how far the discriminator scores training images above unseen"
         f" ones, in standard deviations of either. {trained_with(trained)}"
     )

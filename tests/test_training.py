@@ -84,7 +84,7 @@ def test_events_are_in_order(run: elegan.Run) -> None:
 
 
 def test_what_is_delivered_is_the_average(run: elegan.Run) -> None:
-    weights = next((run.path / "model").glob("*.safetensors"))
+    weights = next((run.path / "model").glob("generator-*.safetensors"))
     delivered = load_file(weights)
     parts = tiny.newest_checkpoint(run.path)
     for name, tensor in delivered.items():

@@ -1,0 +1,106 @@
+"""Verbs that look: at data, at what has a name, at the machine."""
+
+import dataclasses
+
+import elegan
+from elegan.errors import lookup
+from elegan.settings import PRESETS
+from elegan.verbs.answer import Answer
+
+
+def inspect(
+    data: str,
+    *,
+    resolution: int | None = None,
+    channels: int | None = None,
+    fit: str = "crop",
+    out: str = "contact-sheet.png",
+) -> Answer:
+    """Read every file of a data set: verdicts, contact sheet, duplicates, balance, advice.
+
+    Args:
+        data: a known name, a folder, a zip, IDX files, .npy or .npz.
+        resolution: side in pixels that training would use.
+        channels: 1 or 3.
+        fit: crop, pad or stretch.
+        out: where the contact sheet goes.
+    """
+    from elegan.data.wording import describe
+
+    report = elegan.inspect(
+        data, resolution=resolution, channels=channels, fit=fit, contact_sheet=out
+    )
+    return Answer(describe(report), report)
+
+
+def doctor() -> Answer:
+    """Show what this machine offers and whether everything that elegan needs works."""
+    from elegan.doctor import diagnose
+
+    checks = diagnose()
+    text = "\n".join(
+        f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.found}" for check in checks
+    )
+    facts = {"ok": all(check.ok for check in checks)}
+    return Answer(text, {**facts, "checks": [dataclasses.asdict(check) for check in checks]})
+
+
+def list_(what: str) -> Answer:
+    """List what can be named: presets, data, tasks, networks, losses, augmentations, metrics.
+
+    Args:
+        what: one of these.
+    """
+    rows = lookup(_LISTS, what, "list")()
+    width = max(len(name) for name in rows)
+    return Answer(
+        "\n".join(f"{name:<{width}}  {about}" for name, about in rows.items()), {what: rows}
+    )
+
+
+def _networks() -> dict[str, str]:
+    from elegan.networks import PAIRS
+
+    return {name: pair.source for name, pair in PAIRS.items()}
+
+
+def _augmentations() -> dict[str, str]:
+    from elegan.augment import GROUPS, KINDS
+
+    groups = {name: ", ".join(kinds) or "nothing" for name, kinds in GROUPS.items()}
+    return {**{name: kind.about for name, kind in KINDS.items()}, **groups}
+
+
+def _losses() -> dict[str, str]:
+    from elegan.losses import ADVERSARIAL
+
+    return {name: loss.source for name, loss in ADVERSARIAL.items()}
+
+
+def _data() -> dict[str, str]:
+    from elegan.data import KNOWN
+
+    return {name: f"{known.what} ({known.licence})" for name, known in KNOWN.items()}
+
+
+def _tasks() -> dict[str, str]:
+    from elegan.tasks import TASKS
+
+    return {name: (task.__doc__ or "").splitlines()[0] for name, task in TASKS.items()}
+
+
+def _metrics() -> dict[str, str]:
+    from elegan.measure.scores import METRICS
+
+    return dict(METRICS)
+
+
+_LISTS = {
+    "presets": lambda: {name: preset.about for name, preset in PRESETS.items()},
+    "data": _data,
+    "tasks": _tasks,
+    "networks": _networks,
+    "augmentations": _augmentations,
+    "losses": _losses,
+    "metrics": _metrics,
+}

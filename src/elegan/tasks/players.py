@@ -83,13 +83,14 @@ def freeze(network: nn.Module, stages: int, name: str) -> None:
     if not stages:
         return
     parts: list[nn.Module] = network.stages()  # pyright: ignore[reportCallIssue, reportAssignmentType]
-    if stages >= len(parts):
-        raise UsageError(
-            f"--freeze {name[0].upper()}:{stages} leaves nothing to train: the {name} has"
-            f" {len(parts)} stages. Freeze at most {len(parts) - 1}."
-        )
     for part in parts[:stages]:
         part.requires_grad_(False)
+    left = any(one.requires_grad for one in network.parameters())
+    if stages > len(parts) or not left:
+        raise UsageError(
+            f"--freeze {name[0].upper()}:{stages} is too much: the {name} has {len(parts)} stages."
+            f" Freeze at most {len(parts) if left else len(parts) - 1}."
+        )
 
 
 def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:

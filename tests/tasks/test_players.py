@@ -1,0 +1,103 @@
+"""Players begun from trained weights and partly frozen."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import duel_of, image_data, settings, task_of
+
+from elegan.errors import EleganError, UsageError
+from elegan.settings import TransferSettings
+from elegan.tasks.players import network_sizes
+
+NETWORKS = ["article", "dcgan", "residual", "attention", "style", "few-shot"]
+
+
+def _trained(folder: Path, **overrides):
+    task = task_of(
+        settings(**overrides), image_data(classes=4 if overrides.get("conditional") else 0)
+    )
+    duel = duel_of(task)
+    for position in (0, 8, 16):
+        assert duel.step(task.batches.at(position))
+    task.save_model(folder / "model", {"images": 24})
+    return task
+
+
+def _heir(source: Path, freeze: str = "", data=None, **overrides):
+    chosen = settings(seed=7, **overrides)
+    transfer = TransferSettings(source=str(source), freeze=freeze)
+    return task_of(dataclasses.replace(chosen, transfer=transfer), data)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_run_begins_with_the_average_and_the_discriminator(network: str, tmp_path: Path) -> None:
+    old = _trained(tmp_path, network={"name": network})
+    said: list[str] = []
+    new = _heir(tmp_path, network={"name": network})
+    new.begin(said.append)
+    for mine, theirs in (
+        (new.generator.network, old.ema.network),
+        (new.ema.network, old.ema.network),
+        (new.discriminator.network, old.discriminator.network),
+    ):
+        expected = theirs.state_dict()
+        for name, tensor in mine.state_dict().items():
+            assert torch.equal(tensor, expected[name]), name
+    assert len(said) == 2
+    assert "tensors taken" in said[0]
+    assert "begun anew" not in said[0]
+
+
+def test_frozen_stages_stay_and_the_others_move(tmp_path: Path) -> None:
+    _trained(tmp_path, network={"name": "residual"})
+    new = _heir(tmp_path, "D:1,G:1", network={"name": "residual"})
+    new.begin(lambda _: None)
+    players = {"G": new.generator, "D": new.discriminator}
+    before = {
+        name: {key: one.clone() for key, one in player.network.named_parameters()}
+        for name, player in players.items()
+    }
+    duel = duel_of(new)
+    for position in range(0, 40, 8):
+        assert duel.step(new.batches.at(position))
+    for name, player in players.items():
+        frozen = {id(one) for one in player.network.stages()[0].parameters()}
+        assert frozen
+        for key, one in player.network.named_parameters():
+            assert torch.equal(one, before[name][key]) == (id(one) in frozen), (name, key)
+
+
+def test_other_class_and_channel_counts_take_what_fits_and_say_what_not(tmp_path: Path) -> None:
+    _trained(tmp_path, network={"name": "residual"}, conditional=True)
+    said: list[str] = []
+    data = image_data(channels=3, classes=2)
+    new = _heir(tmp_path, data=data, network={"name": "residual"}, conditional=True)
+    new.begin(said.append)
+    assert "begun anew" in said[0]
+    assert "embedding.weight" in said[0]  # four classes there, two here
+    assert "to_patches.weight" in said[0]  # gray there, colour here
+    assert "from_patches.weight" in said[1]
+    assert duel_of(new).step(new.batches.at(0))
+
+
+def test_a_model_of_another_network_is_refused(tmp_path: Path) -> None:
+    _trained(tmp_path, network={"name": "residual"})
+    new = _heir(tmp_path, network={"name": "dcgan"})
+    with pytest.raises(EleganError, match="No tensor of the generator"):
+        new.begin(lambda _: None)
+
+
+def test_freezing_everything_is_refused(tmp_path: Path) -> None:
+    for freeze in ("D:99", "G:99", "G:2"):  # at 16 pixels the generator is of two stages
+        with pytest.raises(UsageError, match="is too much"):
+            _heir(tmp_path, freeze, network={"name": "residual"})
+
+
+def test_a_pruned_generator_has_a_width_of_its_own() -> None:
+    chosen = settings(network={"name": "residual", "width": 16, "generator_width": 8})
+    task = task_of(chosen)
+    generator, discriminator = network_sizes(chosen, task.shape)
+    assert (generator["width"], discriminator["width"]) == (16 // 2, 16)
+    assert task.sizes == (generator, discriminator)

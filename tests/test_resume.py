@@ -7,6 +7,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 from processes import finish, start, train_until_killed
@@ -126,13 +127,29 @@ def test_a_signal_between_checkpoints(
     assert [one["images"] for one in run.events if one["event"] == "resume"] == [8 * step]
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+# What keeps a state of its own from step to step, and what draws in ways of its own.
+WITH_STATE = {
+    "augmented": {"augment": {"kinds": "digits", "images": 200.0, "target": 0.1}},
+    "replayed": {"mixing": {"replay": 0.5, "generated": 0.2}, "loss": {"lecam": 0.1}},
+    "noisy": {"loss": {"flip": 0.2, "instance_noise": 0.3}, "balance": True, "conditional": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [*((preset, {}) for preset in PRESETS), *(("robust", one) for one in WITH_STATE.values())],
+    ids=[*PRESETS, *WITH_STATE],
+)
 def test_every_preset_goes_on_where_it_stopped(
-    preset: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    preset: str, overrides: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = {"images": 96, "batch": 8, "ticks": 2, "snapshots": 2, "network": {"width": 8}}
+    data = tmp_path / "labelled.npz"
+    np.savez(data, images=tiny.pixels(40), labels=np.arange(40) % 4)
+    network = {"width": 8, "latent": 16}
+    small = {"images": 96, "batch": 8, "ticks": 2, "snapshots": 2, "network": network}
     for name in ("whole", "run"):
-        settings = preset_settings(preset, data, {**small, "out": str(tmp_path / name)})
+        values = {**small, **overrides, "out": str(tmp_path / name)}
+        settings = preset_settings(preset, str(data), values)
         if name == "run":
             _signal_at(5, monkeypatch)
             with pytest.raises(InterruptedRun):

@@ -130,7 +130,7 @@ class PlainGenerator(nn.Module):
 
     def __init__(self, shape: ImageShape, *, width: int, latent: int) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.latent = shape, latent
         side = shape.resolution
         self.layers = nn.Sequential(
             nn.Linear(latent, width), nn.Tanh(), nn.Linear(width, shape.channels * side**2)

@@ -121,6 +121,8 @@ def prune(
     if settings is not None:
         from elegan.training import train
 
+        if original.has_discriminator:
+            _ = stages["pruned"].discriminator  # read now: its file is about to be replaced
         tuned = train(settings).model
         _save(tuned, out / "model", tuned.network, width, {"pruned": facts})
         stages["fine-tuned"] = Model.load(out)

@@ -48,6 +48,9 @@ def test_what_stands_comes_first_with_its_remedy() -> None:
     text = describe_course(ticks, guards).splitlines()
     assert text[0] == "alarm few (since 500 images, at 1 of 5 ticks): Why."
     assert text[1] == "  what to do: Type --size 2."
-    assert text[2:4] == ["over: few (from 100 images): Few.", "over: old (from 100 images): It was."]
+    assert text[2:4] == [
+        "over: few (from 100 images): Few.",
+        "over: old (from 100 images): It was.",
+    ]
     assert text[-1] == "guard: steps skipped: 1, returns to a checkpoint: 1; the last time: more"
     assert describe_course(course([], []), []) == "no alarm was raised at any of 2 ticks"

@@ -34,7 +34,11 @@ def _train_and_reload(network: str, loss: str, condition, folder: Path) -> None:
         },
         batch=BATCH,
         conditional=condition is not None,
-        loss={"adversarial": loss, "clip": 0.1 if loss == "wasserstein" else 0.0},
+        loss={
+            "adversarial": loss,
+            "clip": 0.1 if loss == "wasserstein" else 0.0,
+            "reconstruction": 1.0 if network == "few-shot" else 0.0,
+        },
         simultaneous=ADVERSARIAL[loss].one_pass,
     )
     data = image_data(16, classes=4 if condition else 0)
@@ -53,8 +57,9 @@ def _train_and_reload(network: str, loss: str, condition, folder: Path) -> None:
                 assert torch.isfinite(parameter).all()
                 if parameter.grad is not None and parameter.grad.abs().max() > 0:
                     waiting.discard((player, name))
-    # A loss that only compares logits leaves the constant added to all of them alone.
-    if ADVERSARIAL[loss].relativistic or loss == "wasserstein":
+    # A loss that only compares logits leaves the constant added to all of them alone, and so does
+    # a hinge while every logit lies within its margins.
+    if ADVERSARIAL[loss].relativistic or loss in ("wasserstein", "hinge"):
         waiting -= {("discriminator", "head.bias")}
     assert not waiting
     task.save_model(folder, {"images": STEPS * BATCH})

@@ -104,6 +104,15 @@ def test_adaptive_probability_rises_while_the_discriminator_is_sure_and_travels(
     assert view.probability == 0
 
 
+def test_the_first_batch_is_pictured_as_the_discriminator_sees_it(tmp_path: Path) -> None:
+    pictures = []
+    for kinds in ("", "brightness"):
+        task = _plain(augment={"kinds": kinds, "mode": "fixed"})
+        task.first_batch(task.batches.at(0), tmp_path / "first.png")
+        pictures.append((tmp_path / "first.png").read_bytes())
+    assert pictures[0] != pictures[1]
+
+
 def test_relativistic_losses_are_judged_by_pairs() -> None:
     view = _view("relativistic-pair", augment={"kinds": "translation", "images": 320.0})
     # Every real logit is below zero, but above its partner's.

@@ -23,7 +23,7 @@ from elegan.losses import (
 )
 from elegan.machine.pixels import to_tensor, to_uint8
 from elegan.machine.precision import Precision
-from elegan.machine.randomness import normal
+from elegan.machine.randomness import normal, seed_default
 from elegan.measure.capacity import capacity
 from elegan.models import save_model
 from elegan.networks import ImageShape
@@ -299,7 +299,8 @@ class Generate:
     # --- pictures and measurements ----------------------------------------------------------
 
     def first_batch(self, batch: Batch, path: Path) -> None:
-        images = to_uint8(batch.images[:_PREVIEW])
+        seed_default(self.settings.seed, "first batch")
+        images = to_uint8(self.view.show(batch.images[:_PREVIEW], 0.0))
         save_png(grid(images, _PREVIEW_COLUMNS, scale=_scale(images)), path)
 
     def preview(self, path: Path) -> None:

@@ -27,6 +27,10 @@ ARMS = {
         ("--augment.kinds", "diffaugment", "--augment.mode", "fixed"),
     ),
     "adaptive (ADA), kinds for digits": ("few-adaptive", ("--augment.kinds", "digits")),
+    "adaptive by unseen images (ADA), kinds for digits": (
+        "few-held-out",
+        ("--augment.kinds", "digits", "--augment.signal", "held-out", "--augment.target", "0.5"),
+    ),
     "adaptive pseudo (APA)": ("few-pseudo", ("--augment.pseudo",)),
 }
 """What a row is called -> the name of its folder and its flags."""

@@ -13,6 +13,11 @@ from elegan.machine.randomness import seed_default
 from elegan.tasks.view import View
 
 CPU = torch.device("cpu")
+IMAGES = torch.zeros(8, 1, 16, 16)
+
+
+def NOTHING() -> None:
+    pytest.fail("unseen images are not asked for")
 
 
 def _plain(**overrides):
@@ -91,7 +96,7 @@ def test_adaptive_probability_rises_while_the_discriminator_is_sure_and_travels(
     view = _view(augment={"kinds": "translation", "images": 320.0})
     real, fake = torch.full((8,), 5.0), torch.full((8,), -5.0)
     for _ in range(8):  # two moves of 32 images each
-        view.observe(real, fake, torch.zeros(8, 1, 16, 16))
+        view.observe(real, fake, IMAGES, NOTHING)
         view.commit(8)
     assert view.probability == pytest.approx(2 * 32 / 320)
     assert view.signals() == {"augmentation": view.probability}
@@ -99,7 +104,7 @@ def test_adaptive_probability_rises_while_the_discriminator_is_sure_and_travels(
     other.restore(view.tensors())
     assert other.probability == view.probability
     for _ in range(8):
-        view.observe(-real, fake, torch.zeros(8, 1, 16, 16))
+        view.observe(-real, fake, IMAGES, NOTHING)
         view.commit(8)
     assert view.probability == 0
 
@@ -117,15 +122,38 @@ def test_relativistic_losses_are_judged_by_pairs() -> None:
     view = _view("relativistic-pair", augment={"kinds": "translation", "images": 320.0})
     # Every real logit is below zero, but above its partner's.
     for _ in range(4):
-        view.observe(torch.full((8,), -1.0), torch.full((8,), -2.0), torch.zeros(8, 1, 16, 16))
+        view.observe(torch.full((8,), -1.0), torch.full((8,), -2.0), IMAGES, NOTHING)
         view.commit(8)
     assert view.probability > 0
+
+
+def test_the_probability_can_follow_unseen_images_instead() -> None:
+    """r_v: at 0 unseen images score as training images do, at 1 as generated ones."""
+    chosen = {"kinds": "translation", "images": 320.0, "signal": "held-out", "target": 0.5}
+    real, fake = torch.full((8,), 2.0), torch.full((8,), -2.0)
+    for unseen, rises in ((-1.0, True), (1.0, False)):
+        view = _view(augment=chosen)
+        for _ in range(4):
+            view.observe(real, fake, IMAGES, lambda at=unseen: torch.full((5,), at))
+            view.commit(8)
+        assert (view.probability > 0) == rises
+
+
+def test_unseen_images_are_judged_where_the_probability_follows_them() -> None:
+    values = {"kinds": "translation", "images": 64.0, "signal": "held-out", "target": 0.0}
+    duel = duel_of(task_of(settings(network={"name": "residual"}, augment=values)))
+    asked = []
+    judge = duel.task._unseen_logits
+    duel.task._unseen_logits = lambda *given: asked.append(judge(*given)) or asked[-1]
+    for position in range(0, 32, 8):
+        assert duel.step(duel.batches.at(position))
+    assert [len(one) for one in asked] == [4] * 4  # of 40 images four are held out
 
 
 def test_what_a_step_observed_counts_only_once_it_is_committed() -> None:
     view = _view(augment={"kinds": "translation"}, mixing={"replay": 0.5})
     before = view.tensors()
-    view.observe(torch.ones(8), -torch.ones(8), torch.zeros(8, 1, 16, 16))
+    view.observe(torch.ones(8), -torch.ones(8), IMAGES, NOTHING)
     after = view.tensors()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

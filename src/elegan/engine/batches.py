@@ -82,6 +82,17 @@ class Batches:
             whole=self.batch,
         )
 
+    def unseen(self, count: int, position: int) -> tuple[Tensor, Tensor | None] | None:
+        """Returns at most `count` held-out images and their labels; None where none are held out.
+
+        They are a function of the position too, and go through all held-out images in turn.
+        """
+        held = self.held_out_indices
+        if not len(held):
+            return None
+        indices = held[batch_indices(self.seed, position, min(count, len(held)), len(held))]
+        return to_tensor(self.data.images[indices], self.device), self.labels(indices)
+
     def _drawn(self, position: int) -> np.ndarray:
         """Indices of the whole batch at `position`."""
         if not self._by_class:

@@ -103,8 +103,11 @@ class AugmentSettings:
     """Of each kind for each image; where adaptive, at the start of the run."""
     padding: Literal["border", "reflection", "zeros"] = "border"
     """What a shifted or turned image shows beyond its edge: the edge repeated, mirrored, gray."""
+    signal: Literal["scores", "held-out"] = "scores"
+    """What the adaptive probability follows: r_t, how surely the discriminator tells training
+    images; or r_v, how far unseen real images fall behind training images."""
     target: float = 0.6
-    """The overfitting r_t that the adaptive probability steers to."""
+    """The overfitting, 0 to 1, that the adaptive probability steers to."""
     images: float = 50_000.0
     """The adaptive probability moves from 0 to 1 in so many images at the fastest."""
     pseudo: bool = False

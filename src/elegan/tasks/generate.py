@@ -165,7 +165,7 @@ class Generate:
         labels = None if batch.labels is None else batch.labels.repeat(2)
         logits, class_logits = self._judge(torch.cat(shown), labels)
         real, fake = logits.chunk(2)
-        self.view.observe(real, fake, fakes)
+        self.view.observe(real, fake, fakes, lambda: self._unseen_logits(batch, progress))
         adversarial = self._adversarial(real, fake)
         losses = {"loss": self._with_past(batch, real, adversarial, progress)}
         record = adversarial.detach()
@@ -192,6 +192,15 @@ class Generate:
             features = network.features(images, labels)
             logits, class_logits = network.head(features, labels), network.head.classify(features)
         return logits.float(), class_logits.float()
+
+    @torch.no_grad()
+    def _unseen_logits(self, batch: Batch, progress: float) -> Tensor | None:
+        """Logits of held-out images, shown as the training images of this step are."""
+        unseen = self.batches.unseen(len(batch.images), batch.position)
+        if unseen is None:
+            return None
+        images, labels = unseen
+        return self._judge(self.view.show(images, progress), labels)[0]
 
     def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
         loss = self.settings.loss

@@ -12,6 +12,7 @@ from elegan.augment import (
     parse_kinds,
     pseudo,
     sign_statistic,
+    validation_statistic,
 )
 from elegan.engine import distributed
 from elegan.engine.batches import Batch
@@ -100,14 +101,29 @@ class View:
 
     # --- after it ---------------------------------------------------------------------------
 
-    def observe(self, real: Tensor, fake: Tensor, fakes: Tensor) -> None:
-        """Notes the logits [N] and the generated images of a step not yet known to be finite."""
+    def observe(
+        self, real: Tensor, fake: Tensor, fakes: Tensor, held_out: Callable[[], Tensor | None]
+    ) -> None:
+        """Notes what a step not yet known to be finite says of overfitting, and its images.
+
+        Args:
+            real, fake: logits [N].
+            fakes: generated images.
+            held_out: gives logits of unseen real images, or None where there are none; called only
+                where the settings follow them.
+        """
         if self._controller is not None:
-            relativistic = self._relativistic
-            found = pairwise_statistic(real, fake) if relativistic else sign_statistic(real)
+            found = self._overfitting(real, fake, held_out)
             distributed.average([found])
             self._statistic = found.item()
         self._past = fakes.detach() if self._replay is not None else None
+
+    def _overfitting(
+        self, real: Tensor, fake: Tensor, held_out: Callable[[], Tensor | None]
+    ) -> Tensor:
+        if self._settings.augment.signal == "held-out" and (unseen := held_out()) is not None:
+            return validation_statistic(real, unseen, fake)
+        return pairwise_statistic(real, fake) if self._relativistic else sign_statistic(real)
 
     def commit(self, batch: int) -> None:
         """Takes over what was observed, once the step has proved finite.

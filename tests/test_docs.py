@@ -2,11 +2,23 @@
 
 import dataclasses
 import importlib.util
+import inspect
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tiny
 
+import elegan
+from elegan.data.label_files import NAMES
+from elegan.data.label_formats import FILE_COLUMNS, LABEL_COLUMNS
+from elegan.engine import alarms
+from elegan.measure.extractors import EXTRACTORS
+from elegan.measure.score_table import METRICS
 from elegan.settings import PRESETS, TrainSettings
 from elegan.verbs import VERBS
 
@@ -84,11 +96,112 @@ def _names(settings: object, prefix: str = "") -> list[str]:
     return found
 
 
-def test_the_reference_names_every_setting_and_verb() -> None:
-    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    missing = [name for name in _names(TrainSettings(data="")) if f"`{name}`" not in text]
-    assert missing == []
-    assert [verb for verb in VERBS if f"elegan {verb}" not in text] == []
+@pytest.fixture(scope="module")
+def reference() -> str:
+    return (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def formats() -> str:
+    return (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+
+
+def _code(text: str) -> set[str]:
+    """What a page sets in `code`."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def test_the_reference_names_every_setting_and_preset(reference: str) -> None:
+    wanted = {*_names(TrainSettings(data="")), *PRESETS, *NAMES, *FILE_COLUMNS, *LABEL_COLUMNS}
+    assert wanted - _code(reference) == set()
+
+
+def test_the_reference_shows_every_flag_of_every_verb(reference: str) -> None:
+    usage = reference.partition("```\n")[2].partition("```")[0]
+    shown = dict(re.findall(r"^elegan ([a-z]+)((?:.|\n(?=  ))*)", usage, re.MULTILINE))
+    assert list(shown) == list(VERBS)
+    for verb, words in shown.items():
+        named = {
+            "n" if flag == "-n" else flag.lstrip("-")
+            for flag in re.findall(r"(?<!\w)--?\w+", words)
+        }
+        accepted = inspect.signature(VERBS[verb]).parameters.values()
+        flags = {one.name for one in accepted if one.kind is one.KEYWORD_ONLY}
+        if verb != "train":  # whose settings have a table
+            assert named == flags, verb
+
+
+def test_the_reference_shows_all_of_the_python_interface(reference: str) -> None:
+    calls = {name for name in elegan.__all__ if name != "EleganError"}
+    assert [name for name in calls if f"`elegan.{name}" not in reference] == []
+    assert [name for name in EXTRACTORS if name not in reference] == []
+
+
+def test_formats_name_every_alarm_and_score(formats: str) -> None:
+    names = re.findall(r'^        name="([a-z-]+)"', inspect.getsource(alarms), re.MULTILINE)
+    assert len(names) == len(alarms.RULES)
+    assert {*names, *(one for one in METRICS if len(one) > 3)} - _code(formats) == set()
+
+
+# In the page one word stands for many: a class, an extractor, a part of a checkpoint.
+ONE_FOR_MANY = {
+    r"fooling_rate_of_.+": "fooling_rate_of_NAME",
+    r"FD-random \(\d+\)": "FD-digits (2,000)",
+    r"(FD|KID)-random": r"\1-NAME",
+    r"(augment|average)\..+": r"\1.*",
+    r"(generator|discriminator)-[0-9a-f]{8}": r"\1-CHECKSUM",
+    r"\d{7}\.png": "NNNNNNN.png",
+}
+
+
+@pytest.fixture(scope="module", params=["generate", "classify"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> elegan.Run:
+    """A small run whose files have about all that files can have."""
+    folder = tmp_path_factory.mktemp("formats")
+    labels = np.arange(60) % 2
+    arrays = {"images": tiny.pixels(60), "labels": labels}
+    test = {"test_images": tiny.pixels(40, seed=1), "test_labels": labels[:40]}
+    np.savez(folder / "data.npz", **arrays, **test)
+    few: dict[str, Any] = {"images": 32, "batch": 8, "ticks": 2, "snapshots": 1}
+    network = {"width": 8, "latent": 8}
+    if request.param == "classify":
+        special: dict[str, Any] = {"preset": "classify", "labelled": 4}
+    else:
+        special = {"conditional": True, "augment": {"kinds": "cutout"}, "mixing": {"replay": 0.5}}
+        special["simultaneous"] = False
+    return elegan.train(folder / "data.npz", out=folder / "run", network=network, **few, **special)
+
+
+def _keys(values: Mapping[str, Any], ending_at: tuple[str, ...] = ()) -> set[str]:
+    """Every key at every depth, but for those below `ending_at`, which are names of data."""
+    found = set(values)
+    for name, value in values.items():
+        inner = value if isinstance(value, list) else [value]
+        for one in inner if name not in ending_at else []:
+            found |= _keys(one, ending_at) if isinstance(one, Mapping) else set()
+    return found
+
+
+def test_formats_name_all_that_a_run_writes(run: elegan.Run, formats: str) -> None:
+    scores = dict(run.scores)
+    scores["per_class"] = next(iter(scores["per_class"].values()))
+    data = {"class_frequencies", "hard_classes", "copied", "accuracy_per_class", "counts", "floor"}
+    found = _keys(scores, ending_at=(*data,)) | set(scores["floor"])
+    for event in run.events:
+        found |= _keys(event)
+    found |= _keys(json.loads((run.path / "model" / "model.json").read_text()))
+    checkpoint = tiny.newest_checkpoint(run.path)
+    found |= {name.removeprefix("task.") for name in checkpoint if name.startswith("task.")}
+    manifest = json.loads(next(run.path.glob("checkpoints/*/manifest.json")).read_text())
+    found |= _keys(manifest, ending_at=("files",))
+    found |= {path.name for path in run.path.rglob("*") if path.is_file()} - {"lock"}
+    named = set()
+    for name in found:
+        for pattern, instead in ONE_FOR_MANY.items():
+            name = re.sub(f"^{pattern}(?=$|_deviation$|[.]safetensors$)", instead, name)
+        named.add(name)
+    pages = {part for code in _code(formats) for part in (code, code.rsplit("/", 1)[-1])}
+    assert named - pages == set()
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

@@ -18,7 +18,6 @@ from elegan.errors import EleganError, UsageError
 from elegan.losses import class_cross_entropy, feature_matching, unsupervised_discrimination
 from elegan.machine.pixels import to_tensor
 from elegan.machine.precision import Precision
-from elegan.models import save_model
 from elegan.networks import ImageShape
 from elegan.settings import TrainSettings
 from elegan.tasks.generate import Generate
@@ -174,19 +173,14 @@ class Classify(Generate):
         )
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
-        save_model(
-            folder,
-            self.ema.network,
-            name=self.settings.network.name,
-            shape=self.shape,
-            sizes=self.sizes[0],
-            classes=self.classes,
-            task=self.name,
-            training={**training, "labelled": len(self.labelled)},
-            discriminator=self.average.network,
-            discriminator_sizes=self.sizes[1],
-            discriminator_classes=self.data.classes,
-        )
+        super().save_model(folder, {**training, "labelled": len(self.labelled)})
+
+    def _delivered_discriminator(self) -> dict[str, Any]:
+        return {
+            "discriminator": self.average.network,
+            "discriminator_sizes": self.sizes[1],
+            "discriminator_classes": self.data.classes,
+        }
 
 
 def _pseudo_label_loss(weak: Tensor, strong: Tensor) -> tuple[Tensor, Tensor]:

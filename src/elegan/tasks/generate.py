@@ -301,9 +301,12 @@ class Generate:
             classes=self.classes,
             task=self.name,
             training=training,
-            discriminator=self.discriminator.network,
-            discriminator_sizes=self.sizes[1],
+            **self._delivered_discriminator(),
         )
+
+    def _delivered_discriminator(self) -> dict[str, Any]:
+        """What `save_model` is told of the discriminator."""
+        return {"discriminator": self.discriminator.network, "discriminator_sizes": self.sizes[1]}
 
     # --- pictures and measurements ----------------------------------------------------------
 

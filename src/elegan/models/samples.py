@@ -33,8 +33,14 @@ class Samples:
         return len(self.images)
 
     def sheet(self, columns: int | None = None) -> np.ndarray:
-        """Returns all images side by side, uint8 [H, W, 3 or 1]; small images are enlarged."""
-        columns = columns or max(1, round(len(self) ** 0.5))
+        """Returns all images side by side, uint8 [H, W, 3 or 1]; small images are enlarged.
+
+        By default about square; where the classes take turns and are few, a column is a class.
+        """
+        if columns is None:
+            columns = max(1, round(len(self) ** 0.5))
+            if self.labels is not None and self.labels.max() > 0 and len(self.classes) <= 16:
+                columns = len(self.classes)
         return grid(self.images, columns, scale=max(1, 56 // self.images.shape[1]))
 
     def save(self, out: Path | str) -> Path:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from elegan.data import ImageData
-from elegan.data.pictures import grid, save_png
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
 from elegan.engine.task import Losses
@@ -28,12 +27,11 @@ from elegan.measure.capacity import capacity
 from elegan.models import save_model
 from elegan.networks import ImageShape
 from elegan.settings import TrainSettings
+from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.gauge import Gauge
 from elegan.tasks.penalties import Penalties, is_due
 from elegan.tasks.players import build_players, load_weights, network_sizes, take_weights
 from elegan.tasks.view import View
-
-_PREVIEW, _PREVIEW_COLUMNS = 64, 8
 
 
 class Generate:
@@ -64,7 +62,13 @@ class Generate:
         self.view = View(settings, self.loss, precision.device)
         self._penalties = Penalties(settings.loss, precision.device)
         self._mean_length = torch.zeros((), device=precision.device)  # of paths (StyleGAN2)
-        self._fixed = normal((_PREVIEW, self.sizes[0]["latent"]), settings.seed, "preview")
+        self._drawing = Drawing(
+            self.ema.network,
+            latent=self.sizes[0]["latent"],
+            classes=len(self.classes),
+            seed=settings.seed,
+            precision=precision,
+        )
         self._gauge = Gauge(batches, seed=settings.seed)
 
     def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
@@ -283,11 +287,12 @@ class Generate:
     # --- state ------------------------------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        own = {"mean_length": self._mean_length}
+        own = {"mean_length": self._mean_length} if self.settings.loss.path_length else {}
         return {**own, **self._penalties.tensors(), **self.view.tensors()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        self._mean_length.copy_(tensors["mean_length"])
+        if self.settings.loss.path_length:
+            self._mean_length.copy_(tensors["mean_length"])
         self._penalties.restore(tensors)
         self.view.restore(tensors)
 
@@ -312,30 +317,19 @@ class Generate:
 
     def first_batch(self, batch: Batch, path: Path) -> None:
         seed_default(self.settings.seed, "first batch")
-        images = to_uint8(self.view.show(batch.images[:_PREVIEW], 0.0))
-        save_png(grid(images, _PREVIEW_COLUMNS, scale=_scale(images)), path)
+        save_sheet(to_uint8(self.view.show(batch.images[:SHOWN], 0.0)), path)
 
     def preview(self, path: Path) -> None:
-        images = self._sample(self._fixed)
-        save_png(grid(images, _PREVIEW_COLUMNS, scale=_scale(images)), path)
+        self._drawing.preview(path)
 
     def signals(self) -> dict[str, float]:
         """See `Gauge.signals`."""
-        measured = self._gauge.signals(self._logits, self._draw("probe", Gauge.PROBE))
+        measured = self._gauge.signals(self._logits, self._drawing.draw("probe", Gauge.PROBE))
         return {**measured, **self.view.signals()}
 
     def score(self) -> dict[str, float]:
         """See `Gauge.score`."""
-        return self._gauge.score(lambda count: self._draw("score", count))
-
-    def _draw(self, stream: str, count: int) -> tuple[np.ndarray, Tensor | None]:
-        noise = normal((count, self.sizes[0]["latent"]), self.settings.seed, stream)
-        return self._sample(noise), self._labels(count)
-
-    def _labels(self, count: int) -> Tensor | None:
-        if not self.classes:
-            return None
-        return torch.arange(count, device=self.precision.device) % len(self.classes)
+        return self._gauge.score(lambda count: self._drawing.draw("score", count))
 
     @torch.inference_mode()
     def _logits(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
@@ -344,16 +338,3 @@ class Generate:
             logits = network(to_tensor(images, self.precision.device), labels).float().cpu()
         network.train()
         return logits
-
-    @torch.inference_mode()
-    def _sample(self, latents: Tensor) -> np.ndarray:
-        images = []
-        for part in latents.split(500):
-            with self.precision.autocast():
-                labels = self._labels(len(part))
-                images.append(to_uint8(self.ema.network(part.to(self.precision.device), labels)))
-        return np.concatenate(images)
-
-
-def _scale(images: np.ndarray) -> int:
-    return max(1, 56 // images.shape[1])

@@ -139,10 +139,11 @@ class Classify(Generate):
     def signals(self) -> dict[str, float]:
         """`confident`: share of real images whose class the average is sure of (0.95).
 
-        Signals about who wins are left out: this generator does not try to be taken for real.
+        Signals about who wins and what is reached are left out: this generator does not try to be
+        taken for real, nor to draw everything.
         """
         measured = super().signals()
-        for name in ("fooling_rate", "score_gap", "score_scale"):
+        for name in ("fooling_rate", "score_gap", "score_scale", "coverage"):
             measured.pop(name, None)
         return {"confident": self._confident_share(), **measured}
 

@@ -270,7 +270,7 @@ def evaluate(
         data: what to compare with.
         n: samples to draw.
         seed: of the samples.
-        extractor: digits, fashion or random; by default the data's own.
+        extractor: digits, stacked-digits, fashion or random; by default the data's own.
         limit: compare with so many real images only (per class where labelled).
         fit: crop, pad or stretch, as in training.
     """

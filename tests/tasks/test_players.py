@@ -89,6 +89,14 @@ def test_a_model_of_another_network_is_refused(tmp_path: Path) -> None:
         new.begin(lambda _: None)
 
 
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    _trained(tmp_path, network={"name": "residual"})
+    weights = next((tmp_path / "model").glob("discriminator-*"))
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(EleganError, match="SHA-256"):
+        _heir(tmp_path, network={"name": "residual"}).begin(lambda _: None)
+
+
 def test_freezing_everything_is_refused(tmp_path: Path) -> None:
     for freeze in ("D:99", "G:99", "G:2"):  # at 16 pixels the generator is of two stages
         with pytest.raises(UsageError, match="is too much"):

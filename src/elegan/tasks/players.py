@@ -1,6 +1,5 @@
 """The two players of a run: built from settings, begun from trained weights, partly frozen."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from torch import Tensor, nn
 
 from elegan.engine.players import Player
 from elegan.errors import EleganError, UsageError
+from elegan.machine.files import sha256
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import seed_default
-from elegan.models.saving import find_model
+from elegan.models.saving import UNREADABLE, find_model, read_facts
 from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
 from elegan.networks.layers import scaled_width
 from elegan.settings import TrainSettings
@@ -97,18 +97,21 @@ def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:
     """Returns the tensors of a model's generator and, where it has one, discriminator.
 
     Raises:
-        EleganError: there is no model, or it cannot be read.
+        EleganError: there is no model, it cannot be read, or a checksum differs.
     """
     folder = find_model(source)
     try:
-        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        facts = read_facts(folder)
         parts = {"generator": facts, "discriminator": facts.get("discriminator")}
-        return {
-            name: load_file(folder / Path(part["tensors"]).name)
-            for name, part in parts.items()
-            if part is not None
-        }
-    except Exception as error:
+        found = {}
+        for name, part in parts.items():
+            if part is not None:
+                weights = folder / Path(part["tensors"]).name
+                if sha256(weights) != part["sha256"]:
+                    raise ValueError(f"{weights.name} does not match its SHA-256")
+                found[name] = load_file(weights)
+        return found
+    except UNREADABLE as error:
         raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
 
 

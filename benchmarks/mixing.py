@@ -16,8 +16,8 @@ from runs import Trained, parser, short, train, trained_with
 from elegan.report.curves import Series, line_chart
 
 IMAGES, WEAKER = 60_000, 30_000
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75)
-REPLAYS = (0.25, 0.5)
+SHARES = (0.0, 0.25, 0.5, 0.75)
+REPLAYS = (0.5,)
 SCORES = ("FD-digits", "precision", "coverage")
 # What the chart's classes mean, for a picture that stands alone.
 STYLE = """

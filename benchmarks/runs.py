@@ -118,7 +118,8 @@ def picture(run: Path, out: Path, flags: Sequence[str] = ()) -> None:
 def trained_with(runs: Sequence[Trained]) -> str:
     """Returns the sentence that says with what the runs of a figure were trained."""
     ways = sorted({_way(one.facts) for one in runs})
-    return f"Trained with {'; or with '.join(ways)}."
+    times = "Times count steps only, on a machine that other work may have shared."
+    return f"Trained with {'; or with '.join(ways)}. {times}"
 
 
 def _way(facts: dict[str, Any]) -> str:

@@ -106,6 +106,7 @@ def _shares(settings: TrainSettings) -> dict[str, float]:
         "optimizer.hold": optimizer.hold,
         "loss.smoothing": loss.smoothing,
         "loss.flip": loss.flip,
+        "loss.alignment": loss.alignment,
         "augment.probability": augment.probability,
         "augment.target": augment.target,
         "mixing.replay": settings.mixing.replay,

@@ -51,6 +51,9 @@ class LossSettings:
     """Weight of the class losses where the discriminator classifies."""
     pseudo_labels: float = 0.0
     """Task classify: weight of agreement between two views of an unlabelled image."""
+    alignment: float = 1.0
+    """Task classify: how far pseudo-labels are drawn toward the class shares of labelled images, 0
+    to 1; lower it where these are not the shares of all images."""
     smoothing: float = 0.0
     """One-sided label smoothing: real images count as generated with this weight (0.1 is usual)."""
     flip: float = 0.0

@@ -109,7 +109,7 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "classify": Preset(
-        images=250_000,
+        images=200_000,
         about="task classify: a discriminator that learns classes from few labels (--labelled 10)",
         values={
             "task": "classify",

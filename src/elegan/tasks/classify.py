@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from elegan.augment import augment, parse_kinds
 from elegan.data import ImageData, limited_indices
+from elegan.engine import distributed
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
 from elegan.engine.task import Losses
@@ -23,6 +24,7 @@ from elegan.settings import TrainSettings
 from elegan.tasks.generate import Generate
 
 _WEAK = ("translation",)
+_MEAN_DECAY = 0.99  # of the mean prediction: about 100 steps
 _PROBE = 512  # real images whose confidence is measured
 _CONFIDENT = 0.95  # Sohn et al. 2020, section 2.2
 
@@ -65,6 +67,10 @@ class Classify(Generate):
             self.discriminator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
         self._features: Tensor | None = None  # of this step's real images
+        counts = torch.bincount(self._classes_of, minlength=len(data.classes)).float()
+        self._shares = (counts / counts.sum()).to(precision.device)
+        self._mean = self._shares.clone()  # of the class probabilities of unlabelled images
+        self._next_mean = self._mean  # taken over once the step proves finite
 
     def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
         shape = ImageShape(
@@ -97,13 +103,31 @@ class Classify(Generate):
             "adversarial": unsupervised_discrimination(real, fake),
         }
         if strong:
-            pseudo, share = _pseudo_label_loss(real, strong[0])
+            pseudo, share = _pseudo_label_loss(self._aligned(real), strong[0])
             losses["pseudo_labels"] = self.settings.loss.pseudo_labels * pseudo
             losses["confident"] = share
         minimised = sum(one for name, one in losses.items() if name != "confident")
         fooled = fake.logsumexp(1) > real.logsumexp(1)
         record = {name: one.detach() for name, one in losses.items()}
         return {"loss": minimised, **record, "fooled": fooled.float().mean()}  # pyright: ignore[reportReturnType]
+
+    @torch.no_grad()
+    def _aligned(self, logits: Tensor) -> Tensor:
+        """Class logits of unlabelled images -> probabilities [N, K] drawn toward the known shares.
+
+        Each is multiplied by the share of its class among labelled images over its own moving mean.
+        Without this, a class that is taken for another early on loses its pseudo-labels to it for
+        good.
+
+        Source: Berthelot et al. 2020 (ReMixMatch), section 3.1.
+        """
+        probabilities = logits.softmax(1)
+        own = probabilities.mean(0)
+        distributed.average([own])
+        self._next_mean = self._mean.lerp(own, 1 - _MEAN_DECAY)
+        weights = (self._shares / self._mean.clamp_min(1e-6)) ** self.settings.loss.alignment
+        aligned = probabilities * weights
+        return aligned / aligned.sum(1, keepdim=True)
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Feature matching against the real images of the discriminator's step."""
@@ -113,6 +137,7 @@ class Classify(Generate):
     def after_discriminator_step(self, batch: Batch) -> None:
         super().after_discriminator_step(batch)
         self.average.update(batch.position + batch.whole, batch.whole)
+        self._mean = self._next_mean
 
     @property
     def _padding(self) -> Any:
@@ -160,10 +185,12 @@ class Classify(Generate):
 
     def tensors(self) -> dict[str, Tensor]:
         average = self.average.network.state_dict()
-        return {**super().tensors(), **{f"average.{name}": one for name, one in average.items()}}
+        own = {"mean_prediction": self._mean, **super().tensors()}
+        return {**own, **{f"average.{name}": one for name, one in average.items()}}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         super().restore(tensors)
+        self._mean = self._next_mean = tensors["mean_prediction"].to(self.precision.device)
         prefix = "average."
         self.average.network.load_state_dict(
             {
@@ -185,14 +212,18 @@ class Classify(Generate):
 
 
 def _pseudo_label_loss(weak: Tensor, strong: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the loss of two views' class logits [N, K], and the share of confident images.
+    """Returns the loss of two views, and the share of confident images.
+
+    Args:
+        weak: class probabilities [N, K] of the weakly augmented view, constants.
+        strong: class logits [N, K] of the strongly augmented one.
 
     The weak view's most probable class, where its probability is at least 0.95, is the target of
     the strong view's cross-entropy; the mean runs over all images.
 
     Source: Sohn et al. 2020 (FixMatch), eq. 4.
     """
-    confidence, labels = weak.detach().softmax(1).max(1)
+    confidence, labels = weak.detach().max(1)
     confident = (confidence >= _CONFIDENT).float()
     loss = cross_entropy(strong, labels, reduction="none")
     return (loss * confident).mean(), confident.mean()

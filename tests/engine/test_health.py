@@ -174,3 +174,17 @@ def test_labels_of_no_information_are_not_the_generators_fault() -> None:
 def test_few_images() -> None:
     assert list(raised({}, progress=0.0, images=50)) == ["few-images"]
     assert raised({}, images=100) == {}
+
+
+def test_samples_that_reach_nearly_everything_have_not_collapsed() -> None:
+    assert "collapse" in raised({"duplicates": 0.3, "coverage": 0.89})
+    assert "collapse" not in raised({"duplicates": 0.3, "coverage": 0.97})
+
+
+def test_labels_that_are_heeded_more_and_more_are_not_ignored() -> None:
+    late = {"label_agreement": 0.22}
+    assert "ignored-labels" in raised(late, ticks(4, label_agreement=0.22))
+    assert "ignored-labels" not in raised(late, ticks(4, label_agreement=[0.1, 0.12, 0.15, 0.18]))
+    assert "ignored-labels" not in raised(late, ticks(4, label_agreement=0.22), progress=0.3)
+    below = ticks(4, label_agreement=[0.05, 0.06, 0.08, 0.1])
+    assert "ignored-labels" in raised({"label_agreement": 0.14}, below)  # no more than chance yet

@@ -64,8 +64,9 @@ EARLY = 0.1
 TREND = 3
 """Ticks over which a figure that mends itself is left alone."""
 
-# Of pairs of samples; k equal pictures give 1/k. The factor is over TREND ticks.
-COLLAPSE_DUPLICATES, MENDS_BY = 0.05, 0.6
+# Of pairs of samples; k equal pictures give 1/k. The factor is over TREND ticks. Samples that reach
+# nearly all real images have not collapsed, however alike the measure finds such images.
+COLLAPSE_DUPLICATES, MENDS_BY, COLLAPSE_COVERAGE = 0.05, 0.6, 0.9
 
 
 def _collapse(now: Situation) -> Alarm | None:
@@ -73,6 +74,8 @@ def _collapse(now: Situation) -> Alarm | None:
     before = now.before("duplicates", TREND)
     mends = bool(before) and duplicates < before[0] * MENDS_BY ** (len(before) / TREND)
     if now.progress < EARLY or duplicates <= COLLAPSE_DUPLICATES or mends:
+        return None
+    if now.signals.get("coverage", 0.0) > COLLAPSE_COVERAGE:
         return None
     return Alarm(
         name="collapse",
@@ -240,8 +243,9 @@ def _labels(now: Situation) -> Alarm | None:
     )
 
 
-# Where between chance and real images the agreement must come to, and when.
-IGNORED_SHARE, IGNORED_FROM = 0.2, 0.25
+# Where between chance and real images the agreement must come to, and when; it may still be on its
+# way there, by this factor over TREND ticks.
+IGNORED_SHARE, IGNORED_FROM, HEEDS_BY = 0.2, 0.4, 1.15
 
 
 def _ignored(now: Situation) -> Alarm | None:
@@ -249,7 +253,9 @@ def _ignored(now: Situation) -> Alarm | None:
     real, chance = (now.signals.get(f"label_agreement_{one}") for one in ("real", "chance"))
     if made is None or real is None or chance is None or real <= chance:
         return None
-    if now.progress < IGNORED_FROM or made > chance + IGNORED_SHARE * (real - chance):
+    before = now.before("label_agreement", TREND)
+    rises = bool(before) and made > max(chance, before[0] * HEEDS_BY ** (len(before) / TREND))
+    if now.progress < IGNORED_FROM or rises or made > chance + IGNORED_SHARE * (real - chance):
         return None
     return Alarm(
         name="ignored-labels",

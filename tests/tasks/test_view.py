@@ -10,10 +10,10 @@ from tiny import duel_of, image_data, register_plain_pair, settings, task_of
 from elegan.errors import UsageError
 from elegan.losses import ADVERSARIAL
 from elegan.machine.randomness import seed_default
-from elegan.tasks.view import View
+from elegan.tasks.view import Past, View
 
 CPU = torch.device("cpu")
-IMAGES = torch.zeros(8, 1, 16, 16)
+IMAGES = Past(torch.zeros(8, 1, 16, 16), None)
 
 
 def NOTHING() -> None:
@@ -90,6 +90,23 @@ def test_replay_keeps_the_latest_and_enters_the_loss_by_its_weight() -> None:
     now = cost(real, network(fakes))
     past = cost(real, network(torch.full((8, 1, 16, 16), 0.5)))
     torch.testing.assert_close(loss, 0.5 * now + 0.5 * past)
+
+
+def test_replayed_images_keep_the_labels_that_they_were_drawn_for() -> None:
+    view = _view(conditional=True, mixing={"replay": 0.5, "replay_size": 20})
+    for step in range(4):
+        images = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 1, 4, 4) + 8 * step
+        view.observe(
+            torch.ones(8), torch.ones(8), Past(images, torch.arange(8) + 8 * step), NOTHING
+        )
+        view.commit(8)
+    past = view.past(64)
+    assert past is not None
+    assert torch.equal(past.images[:, 0, 0, 0].long(), past.labels)
+    assert past.labels.min() >= 12  # the latest 20 of 32
+    other = _view(conditional=True, mixing={"replay": 0.5})
+    other.restore(view.tensors())
+    assert torch.equal(other.tensors()["replay_labels"], view.tensors()["replay_labels"])
 
 
 def test_adaptive_probability_rises_while_the_discriminator_is_sure_and_travels() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elegan.data import ImageData
+from elegan.engine import distributed
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
 from elegan.engine.task import Losses
@@ -31,7 +32,7 @@ from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.gauge import Gauge
 from elegan.tasks.penalties import Penalties, is_due
 from elegan.tasks.players import build_players, load_weights, network_sizes, take_weights
-from elegan.tasks.view import View
+from elegan.tasks.view import Past, View
 
 
 class Generate:
@@ -169,7 +170,9 @@ class Generate:
         labels = None if batch.labels is None else batch.labels.repeat(2)
         logits, class_logits = self._judge(torch.cat(shown), labels)
         real, fake = logits.chunk(2)
-        self.view.observe(real, fake, fakes, lambda: self._unseen_logits(batch, progress))
+        self.view.observe(
+            real, fake, Past(fakes, batch.labels), lambda: self._unseen_logits(batch, progress)
+        )
         adversarial = self._adversarial(real, fake)
         losses = {"loss": self._with_past(batch, real, adversarial, progress)}
         record = adversarial.detach()
@@ -218,7 +221,7 @@ class Generate:
         if past is None:
             return loss
         weight = self.settings.mixing.replay
-        fake, _ = self._judge(self.view.show(past, progress), batch.labels)
+        fake, _ = self._judge(self.view.show(past.images, progress), past.labels)
         return (1 - weight) * loss + weight * self._adversarial(real, fake)
 
     @torch.no_grad()
@@ -263,6 +266,7 @@ class Generate:
             styles = network.map(latents, labels)
             images = network.synthesise(styles)
         penalty, mean = path_length_penalty(images, styles, self._mean_length)
+        distributed.average([mean])
         if bool(torch.isfinite(mean)):
             self._mean_length.copy_(mean)
         return penalty

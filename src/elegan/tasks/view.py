@@ -1,6 +1,7 @@
 """What the discriminator is shown: mixed, augmented and noisy, real and generated alike."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -24,6 +25,13 @@ from elegan.settings import TrainSettings
 
 _POOL = 4096  # images that a model contributes to a mixed stream
 _NOISE_SHARE = 0.5  # of the run, over which instance noise falls to 0
+
+
+class Past(NamedTuple):
+    """Generated images [N, C, R, R] and, of a conditional run, the labels [N] asked for."""
+
+    images: Tensor
+    labels: Tensor | None
 
 
 class View:
@@ -50,12 +58,12 @@ class View:
             )
         self._statistic: float | None = None
         mixing = settings.mixing
-        self._replay = None
+        self._replay: Past | None = None
         if mixing.replay:
             if distributed.world().size > 1:
                 raise UsageError("--mixing.replay works in one process only. Leave out torchrun.")
-            self._replay = torch.empty(0)
-        self._past: Tensor | None = None
+            self._replay = Past(torch.empty(0), None)
+        self._seen: Past | None = None  # of this step
         self._pool = self._drawn_pool() if mixing.generated and mixing.model else None
 
     @property
@@ -92,23 +100,27 @@ class View:
         deviation = instance_noise_deviation(start, progress, _NOISE_SHARE) if start else 0.0
         return images + deviation * torch.randn_like(images) if deviation else images
 
-    def past(self, count: int) -> Tensor | None:
-        """Returns generated images of earlier steps [count, C, R, R], None while there are none."""
-        if self._replay is None or not len(self._replay):
+    def past(self, count: int) -> Past | None:
+        """Returns `count` generated images of earlier steps, None while there are none."""
+        if self._replay is None or not len(self._replay.images):
             return None
-        rows = torch.randint(len(self._replay), (count,))
-        return self._replay[rows].to(self._device).float()
+        rows = torch.randint(len(self._replay.images), (count,))
+        labels = None if self._replay.labels is None else self._replay.labels[rows]
+        return Past(
+            self._replay.images[rows].to(self._device).float(),
+            None if labels is None else labels.to(self._device),
+        )
 
     # --- after it ---------------------------------------------------------------------------
 
     def observe(
-        self, real: Tensor, fake: Tensor, fakes: Tensor, held_out: Callable[[], Tensor | None]
+        self, real: Tensor, fake: Tensor, fakes: Past, held_out: Callable[[], Tensor | None]
     ) -> None:
         """Notes what a step not yet known to be finite says of overfitting, and its images.
 
         Args:
             real, fake: logits [N].
-            fakes: generated images.
+            fakes: the generated images.
             held_out: gives logits of unseen real images, or None where there are none; called only
                 where the settings follow them.
         """
@@ -116,7 +128,7 @@ class View:
             found = self._overfitting(real, fake, held_out)
             distributed.average([found])
             self._statistic = found.item()
-        self._past = fakes.detach() if self._replay is not None else None
+        self._seen = fakes
 
     def _overfitting(
         self, real: Tensor, fake: Tensor, held_out: Callable[[], Tensor | None]
@@ -133,10 +145,19 @@ class View:
         """
         if self._controller is not None and self._statistic is not None:
             self._controller.observe(self._statistic, batch)
-        if self._replay is not None and self._past is not None:
-            past = self._past.to("cpu", torch.float16)
-            kept = self._replay.to(torch.float16) if len(self._replay) else past[:0]
-            self._replay = torch.cat([kept, past])[-self._settings.mixing.replay_size :]
+        if self._replay is not None and self._seen is not None:
+            self._replay = self._joined(self._replay, self._seen)
+        self._seen = None
+
+    def _joined(self, kept: Past, new: Past) -> Past:
+        """Returns the latest of both, in half precision on the CPU."""
+        most = self._settings.mixing.replay_size
+        images = new.images.detach().to("cpu", torch.float16)
+        labels = None if new.labels is None else new.labels.cpu()
+        if len(kept.images):
+            images = torch.cat([kept.images, images])
+            labels = None if labels is None else torch.cat([cast(Tensor, kept.labels), labels])
+        return Past(images[-most:], None if labels is None else labels[-most:])
 
     # --- state ------------------------------------------------------------------------------
 
@@ -147,8 +168,10 @@ class View:
     def tensors(self) -> dict[str, Tensor]:
         state = {} if self._controller is None else self._controller.tensors()
         own = {f"augment.{name}": one for name, one in state.items()}
-        if self._replay is not None and len(self._replay):
-            own["replay"] = self._replay
+        if self._replay is not None and len(self._replay.images):
+            own["replay"] = self._replay.images
+            if self._replay.labels is not None:
+                own["replay_labels"] = self._replay.labels
         return own
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
@@ -157,7 +180,8 @@ class View:
             state = {name.removeprefix(prefix): one for name, one in tensors.items()}
             self._controller.restore(state)
         if self._replay is not None:
-            self._replay = tensors.get("replay", torch.empty(0))
+            images = tensors.get("replay", torch.empty(0))
+            self._replay = Past(images, tensors.get("replay_labels"))
 
     # --- generated images in the real stream ------------------------------------------------
 

@@ -7,11 +7,12 @@ import numpy as np
 _STREAM = 0x6F72646572  # "order": keeps these draws apart from every other use of the same seed
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def epoch_permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     """Returns the read-only int64 permutation of 0..count-1 that epoch number `epoch` follows.
 
-    The last few are kept, since consecutive batches ask for the same one.
+    The last 64 are kept, since consecutive batches ask for the same one, or, where classes are
+    balanced, for one of each class.
     """
     key = np.random.SeedSequence([seed % 2**64, _STREAM, epoch])
     permutation = np.random.Generator(np.random.PCG64(key)).permutation(count).astype(np.int64)

@@ -154,12 +154,12 @@ def test_a_model_without_classifier_says_how_to_train_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = _model(tmp_path, monkeypatch, condition="projection")
-    with pytest.raises(EleganError, match="--task classify --labelled"):
+    with pytest.raises(EleganError, match="--preset classify --labelled"):
         classify(model, ["x"])
     facts = json.loads((tmp_path / "model.json").read_text())
     del facts["discriminator"]
     (tmp_path / "model.json").write_text(json.dumps(facts))
-    with pytest.raises(EleganError, match="--task classify --labelled"):
+    with pytest.raises(EleganError, match="--preset classify --labelled"):
         classify(Model.load(tmp_path), ["x"])
 
 

@@ -149,5 +149,13 @@ def test_state_travels_with_the_average() -> None:
 def test_data_without_labels_and_settings_that_do_not_fit_are_refused() -> None:
     with pytest.raises(EleganError, match=r"labels\.csv"):
         _task(image_data(40))
-    with pytest.raises(UsageError, match="--conditional"):
-        _task(conditional=True)
+    for overrides, name in (
+        ({"conditional": True}, "--conditional"),
+        ({"loss": {"r1": 1.0, "adversarial": "non-saturating"}}, "--loss.r1"),
+        ({"loss": {"adversarial": "hinge"}}, "--loss.adversarial"),
+        ({"loss": {"adversarial": "non-saturating", "flip": 0.1}}, "--loss.flip"),
+        ({"augment": {"kinds": "digits"}}, "--augment.mode"),
+        ({"mixing": {"replay": 0.5}}, "--mixing"),
+    ):
+        with pytest.raises(UsageError, match=name):
+            _task(**overrides)

@@ -187,7 +187,7 @@ def classifier_classes(model: Model) -> tuple[str, ...]:
     if part.get("sizes", {}).get("condition") not in CLASSIFIERS or not part.get("classes"):
         raise EleganError(
             "This model has no classifier: its discriminator tells real from generated only."
-            " Train one with: elegan train DATA --task classify --labelled N"
+            " Train one with: elegan train DATA --preset classify --labelled N"
         )
     return tuple(part["classes"])
 

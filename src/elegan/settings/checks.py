@@ -39,7 +39,9 @@ def validate(settings: TrainSettings) -> None:
     if settings.loss.smoothing >= 0.5:
         raise UsageError("--loss.smoothing must be below 0.5, where nothing tells real images.")
     if settings.labelled is not None and settings.task != "classify":
-        raise UsageError("--labelled belongs to --task classify. To use fewer images: --limit.")
+        raise UsageError("--labelled belongs to --preset classify. To use fewer images: --limit.")
+    if settings.loss.pseudo_labels and settings.task != "classify":
+        raise UsageError("--loss.pseudo-labels belongs to --preset classify.")
     parse_freeze(settings.transfer.freeze)
 
 

@@ -1,6 +1,7 @@
 """The use `classify`: a discriminator that learns classes from few labels and many images."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from elegan.losses import class_cross_entropy, feature_matching, unsupervised_di
 from elegan.machine.pixels import to_tensor
 from elegan.machine.precision import Precision
 from elegan.networks import ImageShape
-from elegan.settings import TrainSettings
+from elegan.settings import LossSettings, MixingSettings, TrainSettings
 from elegan.tasks.generate import Generate
 
 _WEAK = ("translation",)
+_USED = ("classification", "pseudo_labels", "alignment", "penalty_every", "penalty_decay", "clip")
 _MEAN_DECAY = 0.99  # of the mean prediction: about 100 steps
 _PROBE = 512  # real images whose confidence is measured
 _CONFIDENT = 0.95  # Sohn et al. 2020, section 2.2
@@ -52,8 +54,7 @@ class Classify(Generate):
                 f"--task classify needs images of at least two classes, and {settings.data} has no"
                 " labels. Put them into one subfolder a class, or name labels in labels.csv."
             )
-        if settings.conditional or settings.mixing != type(settings.mixing)():
-            raise UsageError("--task classify takes neither --conditional nor --mixing settings.")
+        _refuse_unused(settings)
         super().__init__(settings, data, batches, precision)
         self._strong = parse_kinds(settings.augment.kinds)
         self._strength = settings.augment.probability or 1.0
@@ -209,6 +210,33 @@ class Classify(Generate):
             "discriminator_sizes": self.sizes[1],
             "discriminator_classes": self.data.classes,
         }
+
+
+def _refuse_unused(settings: TrainSettings) -> None:
+    """Refuses what would be asked for in vain.
+
+    Raises:
+        UsageError: names the first setting that this task does not use.
+    """
+    usual = LossSettings(adversarial="non-saturating")
+    loss = {
+        one.name: getattr(settings.loss, one.name) != getattr(usual, one.name)
+        for one in fields(LossSettings)
+        if one.name not in _USED
+    }
+    asked = {
+        "conditional": settings.conditional,
+        "mixing": settings.mixing != MixingSettings(),
+        "augment.pseudo": settings.augment.pseudo,
+        "augment.mode adaptive": settings.augment.mode == "adaptive" and settings.augment.kinds,
+        **{f"loss.{name}".replace("_", "-"): changed for name, changed in loss.items()},
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise UsageError(
+                f"--task classify does not use --{name} as asked. Begin with --preset classify,"
+                " whose settings it was made for."
+            )
 
 
 def _pseudo_label_loss(weak: Tensor, strong: Tensor) -> tuple[Tensor, Tensor]:

@@ -198,7 +198,7 @@ def classify(
     """Say which class each image shows, by a discriminator that was trained to tell.
 
     Args:
-        model: a run folder, a model folder or a file within, of `train --task classify`.
+        model: a run folder, a model folder or a file within, of `train --preset classify`.
         inputs: image files, folders, zips, .npz, .npy or known names.
         split: train or test; by default the test split where there is one.
         fit: crop, pad or stretch, as in training.

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from elegan.errors import EleganError, did_you_mean
 from elegan.machine.files import save_tensors, sha256, write_durably
@@ -108,22 +108,32 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
+def read_tensors(folder: Path, part: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Returns the tensors that `part` of model.json names; a file outside `folder` is never read.
+
+    Raises:
+        ValueError: their SHA-256 is another.
+        OSError, KeyError, SafetensorError: the file is missing or damaged, or nothing is named.
+    """
+    weights = folder / Path(part["tensors"]).name
+    if sha256(weights) != part["sha256"]:
+        raise ValueError(f"{weights.name} does not match its SHA-256")
+    return load_file(weights)
+
+
 def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None:
     """Fills a network with the weights that `part` names, after checking their SHA-256.
 
     Args:
-        folder: the model folder; a file outside it is never read.
+        folder: the model folder.
         part: model.json itself (the generator), or its entry "discriminator".
 
     Raises:
         ValueError: the checksum differs, or tensors are missing, unknown or of another shape; the
             message names them.
     """
-    weights = folder / Path(part["tensors"]).name
-    if sha256(weights) != part["sha256"]:
-        raise ValueError(f"{weights.name} does not match its SHA-256")
     wanted = network.state_dict()
-    tensors = {_renamed(name, wanted): one for name, one in load_file(weights).items()}
+    tensors = {_renamed(name, wanted): one for name, one in read_tensors(folder, part).items()}
     faults = {
         "lacks": wanted.keys() - tensors.keys(),
         "has unknown": tensors.keys() - wanted.keys(),
@@ -133,7 +143,7 @@ def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None
     }
     found = [f"{fault} {_some(names)}" for fault, names in faults.items() if names]
     if found:
-        raise ValueError(f"{weights.name} {'; '.join(found)}")
+        raise ValueError(f"{Path(part['tensors']).name} {'; '.join(found)}")
     network.load_state_dict(tensors)
 
 

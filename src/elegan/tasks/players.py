@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from elegan.engine.players import Player
 from elegan.errors import EleganError, UsageError
-from elegan.machine.files import sha256
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import seed_default
-from elegan.models.saving import UNREADABLE, find_model, read_facts
+from elegan.models.saving import UNREADABLE, find_model, read_facts, read_tensors
 from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
 from elegan.networks.layers import scaled_width
 from elegan.settings import TrainSettings
@@ -103,14 +101,9 @@ def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:
     try:
         facts = read_facts(folder)
         parts = {"generator": facts, "discriminator": facts.get("discriminator")}
-        found = {}
-        for name, part in parts.items():
-            if part is not None:
-                weights = folder / Path(part["tensors"]).name
-                if sha256(weights) != part["sha256"]:
-                    raise ValueError(f"{weights.name} does not match its SHA-256")
-                found[name] = load_file(weights)
-        return found
+        return {
+            name: read_tensors(folder, part) for name, part in parts.items() if part is not None
+        }
     except UNREADABLE as error:
         raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
 

@@ -27,6 +27,7 @@ UNREADABLE = (
 )
 """What damaged files, or files somebody else made, raise while a model is read."""
 _RENAMED = (("stages.", "levels."),)  # the levels of the pair dcgan
+_PARTS = ("generator", "translator", "fidelity", "discriminator")  # one file of weights each
 _NAMED = 4  # tensors that a message names before it counts
 
 
@@ -56,14 +57,7 @@ def save_model(
             by default `classes`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {"generator": _write_part(folder, "generator", network)}
-    if discriminator is not None:
-        own = {key: value for key, value in sizes.items() if key != "condition"}
-        parts["discriminator"] = {
-            **_write_part(folder, "discriminator", discriminator),
-            "sizes": dict(own if discriminator_sizes is None else discriminator_sizes),
-            "classes": list(classes if discriminator_classes is None else discriminator_classes),
-        }
+    weights = _write_part(folder, "generator", network.state_dict())
     facts = {
         "format": FORMAT,
         "version": VERSION,
@@ -72,22 +66,81 @@ def save_model(
         "shape": asdict(shape),
         "sizes": dict(sizes),
         "classes": list(classes),
-        **parts["generator"],
+        **weights,
         "training": dict(training),
     }
-    if "discriminator" in parts:
-        facts["discriminator"] = parts["discriminator"]
+    if discriminator is not None:
+        own = {key: value for key, value in sizes.items() if key != "condition"}
+        facts["discriminator"] = {
+            **_write_part(folder, "discriminator", discriminator.state_dict()),
+            "sizes": dict(own if discriminator_sizes is None else discriminator_sizes),
+            "classes": list(classes if discriminator_classes is None else discriminator_classes),
+        }
+    _write_facts(folder, facts)
+
+
+def save_translation(
+    folder: Path,
+    network: nn.Module,
+    *,
+    task: str,
+    name: str,
+    shape: Any,
+    sizes: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    training: Mapping[str, Any],
+    fidelity: Mapping[str, Tensor] | None = None,
+    discriminator: nn.Module | None = None,
+    discriminator_sizes: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a model from images to images, in the manner of `save_model`.
+
+    Args:
+        network: what maps the images, with the weights to use.
+        task: `upscale`, `restore` or `stylize`.
+        name: of the network in the table of translators.
+        shape: a dataclass of `inputs`, `outputs` (channels) and `scale`.
+        sizes: the keyword arguments that build the network again.
+        recipe: what using the model depends on: degradation, colour space, families, direction.
+        fidelity: the same network's weights before its adversarial phase, for `--strength`.
+        discriminator: kept beside it where one is given, to go on training.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "format": FORMAT,
+        "version": VERSION,
+        "task": task,
+        "network": name,
+        "shape": asdict(shape),
+        "sizes": dict(sizes),
+        "recipe": dict(recipe),
+        **_write_part(folder, "translator", network.state_dict()),
+        "training": dict(training),
+    }
+    if fidelity is not None:
+        facts["fidelity"] = _write_part(folder, "fidelity", fidelity)
+    if discriminator is not None:
+        facts["discriminator"] = {
+            **_write_part(folder, "discriminator", discriminator.state_dict()),
+            "sizes": dict(discriminator_sizes or {}),
+        }
+    _write_facts(folder, facts)
+
+
+def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Writes model.json, then removes the weights that it does not name."""
     write_durably(folder / "model.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    named = {part["tensors"] for part in parts.values()}
-    for kind in ("generator", "discriminator"):
+    parts = (facts, *(facts[kind] for kind in _PARTS if kind in facts))
+    named = {part["tensors"] for part in parts}
+    for kind in _PARTS:
         for old in folder.glob(f"{kind}-*.safetensors"):
             if old.name not in named:
                 old.unlink()
 
 
-def _write_part(folder: Path, kind: str, network: nn.Module) -> dict[str, Any]:
+def _write_part(folder: Path, kind: str, state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Writes a network's tensors under a name made of their content; returns what names them."""
-    tensors = {key: one.detach().cpu() for key, one in network.state_dict().items()}
+    tensors = {key: one.detach().cpu() for key, one in state.items()}
     checksum = 0
     for tensor in tensors.values():
         checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), checksum)
@@ -126,7 +179,7 @@ def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None
 
     Args:
         folder: the model folder.
-        part: model.json itself (the generator), or its entry "discriminator".
+        part: model.json itself (the network to use), or its entry "discriminator" or "fidelity".
 
     Raises:
         ValueError: the checksum differs, or tensors are missing, unknown or of another shape; the

@@ -40,6 +40,26 @@ def test_collapsed_samples(reference):
     assert four["coverage"] < 0.3
 
 
+def test_pale_and_smooth_samples_of_many_independent_parts_are_not_alike():
+    """Sixteen small discs each: all pairs of such images are about as far apart."""
+
+    def sheets(count, seed):
+        parts = blobs(16 * count, seed, size=7).reshape(count, 4, 4, 7, 7)
+        return parts.transpose(0, 1, 3, 2, 4).reshape(count, 28, 28, 1)
+
+    reference = prepare_reference(sheets(3000, 0), sheets(500, 1))
+    samples = sheets(256, 2)
+    mean = samples.mean(0)
+    pale = (mean + 0.6 * (samples - mean)).round().astype(np.uint8)
+    assert quick_signals(samples, reference)["duplicates"] < 0.001
+    assert quick_signals(pale, reference)["duplicates"] < 0.001
+    alike = (mean + 0.1 * (samples - mean)).round().astype(np.uint8)
+    assert quick_signals(alike, reference)["duplicates"] > 0.9
+    assert quick_signals(np.tile(samples[:4], (64, 1, 1, 1)), reference)[
+        "duplicates"
+    ] == pytest.approx(0.25, abs=0.02)
+
+
 def test_copied_samples(reference):
     copies = quick_signals(blobs(3000, 0)[:256], reference)
     assert copies["nearest"] < 0.05

@@ -22,7 +22,7 @@ from elegan.measure.neighbours import nearest, small_pixels
 SIDE = 12
 REFERENCE_LIMIT = 20_000
 HELD_OUT_LIMIT = 500
-PAIR_QUANTILE = 0.001
+PAIR_QUANTILE, PAIR_SHARE = 0.001, 0.3
 BALL = 5
 LABELS_LIMIT = 1_000
 
@@ -34,7 +34,7 @@ class QuickReference:
     Attributes:
         rows: training images [M, D] at 12x12, at most 20,000 of them.
         identical: the distance below which two images count as near-identical: 0.1 % of the pairs
-            of real images are that close.
+            of real images are that close, or fewer, for it is at most 0.3 of their median distance.
         distance: the median distance of unseen real images to their nearest training image.
         labels: int64 [M], the classes of the rows, or None.
         agreement: share of training images whose nearest other one is of their class.
@@ -83,13 +83,24 @@ def prepare_reference(
         own = np.arange(min(HELD_OUT_LIMIT, len(rows)))
         distances, _ = nearest(rows[own], rows, own=own)
     pairs = _pair_distances(torch.from_numpy(rows[:1000]))
-    # 0.01 over all of 12x12 pixels is invisible, and above the rounding of float32.
     return QuickReference(
         rows=rows,
-        identical=max(0.01, float(pairs.quantile(PAIR_QUANTILE))),
+        identical=_near_identical(pairs),
         distance=float(np.median(distances)),
         **({} if labels is None else _label_facts(rows, labels[chosen])),
     )
+
+
+def _near_identical(pairs: Tensor) -> float:
+    """Returns the distance of near-identical images, given those of pairs of real ones.
+
+    Pictures of many independent parts, such as stacked digits, all lie about as far apart as their
+    median: their nearest 0.1 % of pairs look nothing alike, and samples that are just paler or
+    smoother than they come as near. Hence the share of the median. 0.01 over all of 12x12 pixels is
+    invisible, and above the rounding of float32.
+    """
+    nearest_pairs = float(pairs.quantile(PAIR_QUANTILE))
+    return max(0.01, min(nearest_pairs, PAIR_SHARE * float(pairs.quantile(0.5))))
 
 
 def _label_facts(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def quick_signals(
     """Returns signals of generated images uint8 [N, H, W, C], N of 2 or more, best 256.
 
     - `duplicates`, 0 to 1: the share of pairs of samples that are near-identical. Real images have
-      0.001 by the making of the threshold. Above 0.02 the samples are visibly repetitive; a
+      0.001 or less by the making of the threshold. Above 0.02 the samples are visibly repetitive; a
       generator that has collapsed to k equally frequent pictures is at 1 / k.
     - `nearest`, 0 upward: the median distance to the nearest training image, divided by that of
       unseen real images. About 1 is healthy. Below 0.5 more than half of the samples are nearer to

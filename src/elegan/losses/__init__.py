@@ -14,6 +14,7 @@ from elegan.losses.classification import (
     marginal_class_entropy,
     unsupervised_discrimination,
 )
+from elegan.losses.contrastive import patch_contrastive
 from elegan.losses.labels import flip_labels, instance_noise_deviation
 from elegan.losses.penalties import (
     consistency_penalty,
@@ -22,22 +23,31 @@ from elegan.losses.penalties import (
     wasserstein_gradient_penalty,
     zero_centred_penalty,
 )
+from elegan.losses.reconstruction import (
+    charbonnier,
+    gradient_difference,
+    paired_feature_matching,
+)
 
 __all__ = [
     "ADVERSARIAL",
     "UNLABELLED",
     "AdversarialLoss",
     "DiscriminatorLoss",
+    "charbonnier",
     "class_cross_entropy",
     "class_entropy",
     "consistency_penalty",
     "dragan_penalty",
     "feature_matching",
     "flip_labels",
+    "gradient_difference",
     "instance_noise_deviation",
     "joint_logit",
     "lecam_penalty",
     "marginal_class_entropy",
+    "paired_feature_matching",
+    "patch_contrastive",
     "path_length_penalty",
     "reconstruction_penalty",
     "unsupervised_discrimination",

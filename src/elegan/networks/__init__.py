@@ -1,7 +1,12 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import article, attention, dcgan, few_shot, residual, style
+from elegan.networks import article, attention, dcgan, few_shot, residual, style, upscaler
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
+from elegan.networks.patch_discriminator import (
+    PatchDiscriminator,
+    ProjectionHeads,
+    draw_places,
+)
 from elegan.networks.registry import (
     PAIRS,
     Discriminator,
@@ -11,22 +16,38 @@ from elegan.networks.registry import (
     build_discriminator,
     build_generator,
 )
+from elegan.networks.translation import (
+    TRANSLATORS,
+    TranslationShape,
+    Translator,
+    TranslatorKind,
+    build_translator,
+)
 
 __all__ = [
     "DISCRIMINATOR_CONDITIONS",
     "GENERATOR_CONDITIONS",
     "PAIRS",
+    "TRANSLATORS",
     "Discriminator",
     "Generator",
     "Head",
     "ImageShape",
     "NetworkPair",
+    "PatchDiscriminator",
+    "ProjectionHeads",
+    "TranslationShape",
+    "Translator",
+    "TranslatorKind",
     "article",
     "attention",
     "build_discriminator",
     "build_generator",
+    "build_translator",
     "dcgan",
+    "draw_places",
     "few_shot",
     "residual",
     "style",
+    "upscaler",
 ]

@@ -157,7 +157,9 @@ def write_run(run: Path) -> Path:
         Image.fromarray(sheet).save(run / "samples" / f"{images:07d}.png")
     for name in ("real.png", "first-batch.png"):
         Image.fromarray(noise.integers(0, 256, (58, 58), dtype=np.uint8)).save(run / name)
-    (run / "model" / "generator.safetensors").write_bytes(b"")
+    (run / "model" / "generator-0a1b2c3d.safetensors").write_bytes(b"")
+    named = {"tensors": "generator-0a1b2c3d.safetensors"}
+    (run / "model" / "model.json").write_text(json.dumps(named), encoding="utf-8")
     (run / "checkpoints" / "0001" / "manifest.json").write_text("{}")
     return run
 

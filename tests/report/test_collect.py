@@ -2,11 +2,14 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 
 from elegan.errors import EleganError
+from elegan.models import save_model
+from elegan.networks import ImageShape, build_generator
 from elegan.report.collect import collect, current_line, find, finite, flatten, number
 
 
@@ -29,6 +32,34 @@ def test_a_whole_run_is_read_without_a_note(run: Path) -> None:
     assert facts.has_checkpoint
     assert facts.stop is not None
     assert facts.settings["preset"] == "robust"
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda model: (model / "generator-0a1b2c3d.safetensors").unlink(),
+        lambda model: (model / "model.json").unlink(),
+        lambda model: (model / "model.json").write_text("{"),
+        lambda model: (model / "model.json").write_text('{"tensors": "translator-1.safetensors"}'),
+    ],
+    ids=["no weights", "no facts", "damaged", "not a generator"],
+)
+def test_a_model_is_one_that_can_be_drawn_from(run: Path, lose) -> None:
+    lose(run / "model")
+    (run / "model" / "translator-1.safetensors").touch()
+    facts = collect(run)
+    assert not facts.has_model
+    assert facts.notes == ()
+
+
+def test_what_a_run_saves_is_found(run: Path) -> None:
+    shutil.rmtree(run / "model")
+    shape = ImageShape(resolution=16, channels=1)
+    sizes = {"width": 8, "latent": 4}
+    generator = build_generator("article", shape, width=8, latent=4)
+    facts = {"name": "article", "shape": shape, "sizes": sizes, "classes": ()}
+    save_model(run / "model", generator, **facts, task="generate", training={})
+    assert collect(run).has_model
 
 
 def test_a_torn_last_line_is_left_out_and_said(run: Path) -> None:

@@ -118,7 +118,7 @@ def collect(run: Path) -> RunFacts:
         samples=samples,
         real=_existing(run / "real.png"),
         first_batch=_existing(run / "first-batch.png"),
-        has_model=(run / "model" / "generator.safetensors").is_file(),
+        has_model=_holds_generator(run / "model"),
         has_checkpoint=any((run / "checkpoints").glob("*/*")),
         notes=tuple(notes),
     )
@@ -222,6 +222,14 @@ def _parse_event(line: str) -> dict[str, Any] | None:
         return None
     images = finite(event.get("images"))
     return None if images is None else {**event, "images": int(images)}
+
+
+def _holds_generator(folder: Path) -> bool:
+    """Whether model.json names weights of a generator that are there."""
+    weights = _read_json(folder / "model.json", []).get("tensors")
+    if not isinstance(weights, str) or not weights.startswith("generator"):
+        return False
+    return (folder / Path(weights).name).is_file()
 
 
 def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The line of health and every alarm: what raises it, what does not, what it says."""
 
 import math
+from dataclasses import asdict
 
 import pytest
 
 from elegan.engine.alarms import Alarm
-from elegan.engine.health import health
+from elegan.engine.health import health, judge_again
 
 FAIR = {
     "fooling_rate": 0.3,
@@ -174,6 +175,19 @@ def test_labels_of_no_information_are_not_the_generators_fault() -> None:
 def test_few_images() -> None:
     assert list(raised({}, progress=0.0, images=50)) == ["few-images"]
     assert raised({}, images=100) == {}
+
+
+def test_kept_ticks_are_judged_again_by_what_came_before_them() -> None:
+    guard = [{"event": "guard", "images": 950, "action": "rollback"}]
+    kept = ticks(11, held_out_gap=[0.1] * 8 + [1.6] * 3)
+    events = [{"event": "start", "images": 0}, *kept[:10], *guard, kept[10]]
+    events[3] = {**events[3], "alarms": [{"name": "of old rules"}]}
+    judged = judge_again(events, stop=1000)
+    assert [event["images"] for event in judged] == [100 * place for place in range(11)]
+    names = [[alarm["name"] for alarm in event["alarms"]] for event in judged]
+    assert names == [[]] * 9 + [["overfitting"], ["divergence", "overfitting"]]
+    _, last = health(kept[10]["signals"], 1.0, events[:-1], losses=LOSSES)
+    assert [asdict(alarm) for alarm in last] == judged[10]["alarms"]
 
 
 def test_samples_that_reach_nearly_everything_have_not_collapsed() -> None:

@@ -1,6 +1,7 @@
 """One line in plain words about how the duel stands, and the alarms that the figures raise."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from elegan.engine.alarms import RULES, Alarm, Figures, Situation
@@ -44,6 +45,30 @@ def health(
     if signals.get("coverage") is not None and not alarms:
         sentence += f"; samples reach {signals['coverage']:.0%} of the real images checked"
     return sentence, alarms
+
+
+def judge_again(
+    events: Sequence[Mapping[str, Any]], *, stop: int, images: int | None = None
+) -> list[dict[str, Any]]:
+    """Returns the ticks of a kept run with the alarms that the present rules raise on its signals.
+
+    Args:
+        events: of the run, in the order written; each tick is judged by what came before it.
+        stop: images at which the run was to end.
+        images: training images; without them nothing is said of their number.
+    """
+    ticks = []
+    for place, event in enumerate(events):
+        if event.get("event") == "tick":
+            _, alarms = health(
+                _mapping(event, "signals"),
+                event["images"] / stop,
+                events[:place],
+                losses=_mapping(event, "losses"),
+                images=images,
+            )
+            ticks.append({**event, "alarms": [asdict(alarm) for alarm in alarms]})
+    return ticks
 
 
 def _sentence(signals: Figures) -> str:

@@ -1,4 +1,4 @@
-"""Stored arrays -> one cache entry: values mapped to uint8, all images in one shape."""
+"""Stored arrays -> one cache entry: values mapped to uint8, in one shape or in their own sizes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +7,14 @@ import numpy as np
 
 from elegan.data import cache
 from elegan.data.arrays import PixelArray
-from elegan.data.dataset import Options
-from elegan.data.decode import Target, fit_square
+from elegan.data.dataset import Options, PhotoOptions
+from elegan.data.decode import Target, fit_square, too_small
 from elegan.data.pictures import to_pillow
 from elegan.data.sources import ArraySource
 from elegan.errors import EleganError
 
 
-def ingest_arrays(source: ArraySource, options: Options) -> str:
+def ingest_arrays(source: ArraySource, options: Options | PhotoOptions) -> str:
     """Makes the cache entry of a source unless it is there; returns its key.
 
     Raises:
@@ -27,40 +27,46 @@ def ingest_arrays(source: ArraySource, options: Options) -> str:
     return key
 
 
-def _write_entry(source: ArraySource, options: Options, folder: Path) -> None:
+def _write_entry(source: ArraySource, options: Options | PhotoOptions, folder: Path) -> None:
     stored = source.load()
     layouts = [_Layout(array.shape) for array in stored]
     sizes: dict[str, int] = {}
     for array, layout in zip(stored, layouts, strict=True):
         size = f"{layout.width}x{layout.height}"
         sizes[size] = sizes.get(size, 0) + array.shape[0]
-    resolution, channels = options.settle(
+    target = options.settle(
         {(layout.width, layout.height) for layout in layouts},
         all(layout.channels == 1 for layout in layouts),
     )
-    target = Target(
-        resolution=resolution, channels=channels, fit=options.fit, background=options.background
-    )
-    writer = cache.EntryWriter(folder, resolution, channels)
+    writer = cache.new_writer(folder, target.resolution, target.channels)
     try:
-        verdicts = []
+        verdicts, names = [], []
         for array, layout in zip(stored, layouts, strict=True):
+            if min(layout.width, layout.height) < target.smallest:
+                reason = too_small(layout.width, layout.height, target)
+                verdicts.append((array.file, "skipped", reason))
+                continue
+            names += [f"{array.file}[{index}]" for index in range(array.shape[0])]
             mapping = _Mapping(array)
             for chunk in array.chunks():
                 writer.append(_to_target(layout.channels_last(mapping(chunk)), target))
             reasons = [f"{array.shape[0]} images", mapping.reason, layout.reason(target)]
-            converted = bool(mapping.reason) or layout.channels != channels
+            converted = bool(mapping.reason) or layout.channels != target.channels
             reason = "; ".join(part for part in reasons if part)
             verdicts.append((array.file, "converted" if converted else "used", reason))
-        labels, classes = _labels(source, stored)
         facts = {
-            "resolution": resolution,
-            "channels": channels,
-            "classes": classes,
+            "resolution": target.resolution,
+            "channels": target.channels,
+            "classes": [],
             "verdicts": verdicts,
             "notes": [],
             "sizes": sizes,
         }
+        labels = None
+        if target.resolution is None:
+            facts["names"] = names
+        else:
+            labels, facts["classes"] = _labels(source, stored)
         writer.finish(labels, facts)
     finally:
         writer.close()
@@ -91,7 +97,7 @@ class _Layout:
         elif self.channels != target.channels:
             parts.append("gray to RGB" if target.channels == 3 else "colour to gray")
         side = target.resolution
-        if (self.width, self.height) != (side, side):
+        if side is not None and (self.width, self.height) != (side, side):
             parts.append(f"{target.fit} {self.width}x{self.height} to {side}x{side}")
         return "; ".join(parts)
 
@@ -151,9 +157,10 @@ def _range(array: PixelArray) -> tuple[float, float]:
 
 
 def _to_target(images: np.ndarray, target: Target) -> np.ndarray:
-    """Brings uint8 [n, H, W, 1 | 3 | 4] to uint8 [n, R, R, C]."""
+    """Brings uint8 [n, H, W, 1 | 3 | 4] to uint8 [n, R, R, C], or to C channels only."""
     side = target.resolution
-    if images.shape[1:] == (side, side, target.channels):
+    height, width = (side or images.shape[1]), (side or images.shape[2])
+    if images.shape[1:] == (height, width, target.channels):
         return images
     if images.shape[3] == 4:
         alpha = images[..., 3:].astype(np.float32) / 255
@@ -164,7 +171,7 @@ def _to_target(images: np.ndarray, target: Target) -> np.ndarray:
     def each() -> Iterator[np.ndarray]:
         for image in images:
             fitted = fit_square(to_pillow(np.ascontiguousarray(image)).convert(mode), target)
-            yield np.asarray(fitted).reshape(side, side, target.channels)
+            yield np.asarray(fitted).reshape(fitted.height, fitted.width, target.channels)
 
     return np.stack(list(each()))
 

@@ -1,8 +1,9 @@
 """The cache of ingested images: entries named by content, each written whole or not at all.
 
-An entry `images/<key>/` holds `images.npy` (uint8 [N, R, R, C]), `labels.npy` where there are
-labels, and `facts.json`. `stamps/<stamp>` remembers which key a source had when its files last had
-these sizes and times, so that opening it again need not read them.
+An entry `images/<key>/` holds `images.npy`, `labels.npy` where there are labels, and `facts.json`.
+The images are uint8 [N, R, R, C]; where they keep their sizes, they are uint8 [bytes], one after
+another, and the facts hold their heights and widths. `stamps/<stamp>` remembers which key a source
+had when its files last had these sizes and times, so that opening it again need not read them.
 """
 
 import contextlib
@@ -76,25 +77,54 @@ def explained_failures() -> Iterator[None]:
         ) from error
 
 
-class EntryWriter:
-    """Writes the images of one entry front to back, hashing them on the way.
+class _PixelFile:
+    """The array file of an entry, written front to back.
 
     Plain writes, not a memory map: on a full disk a write is an error that can be explained, while
     touching a map kills the process.
     """
 
+    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
+        self._path = folder / "images.npy"
+        self._shape = shape
+        self._file = open(self._path, "xb")  # noqa: SIM115
+        self._write_header(0)
+
+    def _write_header(self, count: int) -> None:
+        """Its length is the same for every count: numpy leaves room for the axis to grow."""
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self._shape)}
+        npy_format.write_array_header_1_0(self._file, header)
+
+    def write(self, data: memoryview) -> None:
+        self._file.write(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def discard(self) -> None:
+        self._file.close()
+        self._path.unlink()
+
+    def finish(self, count: int) -> int:
+        """Completes an array of `count` rows; returns the size of the file in bytes."""
+        size = self._file.tell()
+        self._file.seek(0)
+        self._write_header(count)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return size
+
+
+class EntryWriter:
+    """Writes an entry of images of one shape front to back, hashing them on the way."""
+
     def __init__(self, folder: Path, resolution: int, channels: int) -> None:
         self._shape = (resolution, resolution, channels)
-        self._file = open(folder / "images.npy", "xb")  # noqa: SIM115
+        self._pixels = _PixelFile(folder, self._shape)
         self._digest = hashlib.sha256(repr(self._shape).encode())
         self._folder = folder
         self.count = 0
-        self._write_header()
-
-    def _write_header(self) -> None:
-        """Its length is the same for every count: numpy leaves room for the axis to grow."""
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self._shape)}
-        npy_format.write_array_header_1_0(self._file, header)
 
     def append(self, images: np.ndarray) -> None:
         """Adds uint8 [n, R, R, C]."""
@@ -104,38 +134,85 @@ class EntryWriter:
             )
         data = np.ascontiguousarray(images).data
         self._digest.update(data)
-        self._file.write(data)
+        self._pixels.write(data)
         self.count += len(images)
 
     def close(self) -> None:
         """Closes the file, whatever was written."""
-        self._file.close()
+        self._pixels.close()
 
     def discard(self) -> None:
         """Removes what was written, so that another writer can start in the same folder."""
-        self._file.close()
-        (self._folder / "images.npy").unlink()
+        self._pixels.discard()
 
     def finish(self, labels: np.ndarray | None, facts: dict[str, Any]) -> None:
         """Completes the entry; `facts` (JSON) must hold "classes" and gets "count" and "hash"."""
-        size = self._file.tell()
-        self._file.seek(0)
-        self._write_header()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        size = self._pixels.finish(self.count)
         if labels is not None:
             labels = labels.astype("<i8")
             self._digest.update(labels.tobytes())
             np.save(self._folder / "labels.npy", labels, allow_pickle=False)
         self._digest.update(json.dumps(facts["classes"]).encode())
-        facts = {
-            **facts,
-            "count": self.count,
-            "bytes": size,
-            "hash": self._digest.hexdigest(),
-        }
-        (self._folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        _write_facts(self._folder, facts, self.count, size, hash=self._digest.hexdigest())
+
+
+class PhotoWriter:
+    """Writes an entry of photos of any sizes front to back, hashing each; they have no labels."""
+
+    def __init__(self, folder: Path, channels: int) -> None:
+        self._channels = channels
+        self._pixels = _PixelFile(folder, ())
+        self._folder = folder
+        self._sizes: list[tuple[int, int]] = []
+        self._hashes: list[str] = []
+
+    def append(self, images: np.ndarray) -> None:
+        """Adds uint8 [n, H, W, C], n photos of one size."""
+        if images.shape[3] != self._channels or images.dtype != np.uint8:
+            raise ValueError(
+                f"Expected uint8 [n, H, W, {self._channels}], got {images.dtype} {images.shape}."
+            )
+        for photo in images:
+            data = np.ascontiguousarray(photo).data
+            digest = hashlib.sha256(repr(photo.shape).encode())
+            digest.update(data)
+            self._pixels.write(data)
+            self._sizes.append(photo.shape[:2])
+            self._hashes.append(digest.hexdigest())
+
+    def close(self) -> None:
+        """Closes the file, whatever was written."""
+        self._pixels.close()
+
+    def discard(self) -> None:
+        """Removes what was written, so that another writer can start in the same folder."""
+        self._pixels.discard()
+
+    def finish(self, labels: np.ndarray | None, facts: dict[str, Any]) -> None:
+        """Completes the entry; `facts` gets "count", "photos" ([height, width] each), "hashes"."""
+        if labels is not None:
+            raise ValueError("Photos have no labels.")
+        rows = self._channels * sum(height * width for height, width in self._sizes)
+        size = self._pixels.finish(rows)
+        _write_facts(
+            self._folder, facts, len(self._sizes), size, photos=self._sizes, hashes=self._hashes
+        )
+
+
+Writer = EntryWriter | PhotoWriter
+
+
+def new_writer(folder: Path, resolution: int | None, channels: int) -> Writer:
+    """Returns the writer of images of one resolution, or of photos that keep their sizes (None)."""
+    if resolution is None:
+        return PhotoWriter(folder, channels)
+    return EntryWriter(folder, resolution, channels)
+
+
+def _write_facts(folder: Path, facts: dict[str, Any], count: int, size: int, **more: Any) -> None:
+    """Writes facts.json, which makes an entry whole."""
+    text = json.dumps({**facts, "count": count, "bytes": size, **more})
+    (folder / "facts.json").write_text(text, encoding="utf-8")
 
 
 def entry_path(key: str) -> Path:
@@ -194,7 +271,10 @@ def find(key: str) -> Path | None:
 
 
 def load(folder: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
-    """Returns (read-only memory-mapped images, int64 labels or None, facts) of an entry."""
+    """Returns (read-only memory-mapped images, int64 labels or None, facts) of an entry.
+
+    The images are uint8 [N, R, R, C], or one flat row of bytes where they keep their sizes.
+    """
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     # An empty file region cannot be mapped.
     mode = "r" if facts["count"] else None

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elegan.data.decode import Target
 from elegan.errors import UsageError
 
 MIN_RESOLUTION = 16
@@ -59,21 +60,67 @@ class Options:
                 f"The resolution {size} is outside {MIN_RESOLUTION}..{MAX_RESOLUTION} pixels. "
                 "Choose one within, for example 64."
             )
-        if self.channels not in (None, 1, 3):
-            raise UsageError(f"Images have 1 channel (gray) or 3 (colour), not {self.channels}.")
         if self.fit not in FITS:
             raise UsageError(f"Unknown fit '{self.fit}'. Known: {', '.join(FITS)}.")
-        if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
-            raise UsageError(f"The background is three values of 0..255, not {self.background}.")
+        _check_colours(self.channels, self.background)
 
-    def settle(self, sizes: set[tuple[int, int]], all_gray: bool) -> tuple[int, int]:
-        """Returns (resolution, channels) for images of these (width, height) sizes."""
+    def settle(self, sizes: set[tuple[int, int]], all_gray: bool) -> Target:
+        """Returns the shape that suits images of these (width, height) sizes."""
         resolution = self.resolution or DEFAULT_RESOLUTION
         if self.resolution is None and len(sizes) == 1:
             width, height = next(iter(sizes))
             if width == height and MIN_RESOLUTION <= width <= MAX_RESOLUTION:
                 resolution = width
-        return resolution, self.channels or (1 if all_gray else 3)
+        return Target(
+            resolution=resolution,
+            channels=self.channels or (1 if all_gray else 3),
+            fit=self.fit,
+            background=self.background,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions:
+    """How images become arrays that keep their sizes.
+
+    Attributes:
+        channels: 1 (gray) or 3 (RGB); None takes 1 when every image is gray.
+        background: RGB 0..255 behind transparent pixels.
+        smallest: least width and height in pixels; what is smaller is skipped.
+        part: "whole", or the "left" or "right" half of images twice as wide as high.
+
+    Raises:
+        UsageError: a value is outside these.
+    """
+
+    channels: int | None = 3
+    background: tuple[int, int, int] = (255, 255, 255)
+    smallest: int = 32
+    part: Literal["whole", "left", "right"] = "whole"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "background", tuple(self.background))
+        if self.smallest < 1:
+            raise UsageError(f"The smallest photo has at least 1 pixel, not {self.smallest}.")
+        _check_colours(self.channels, self.background)
+
+    def settle(self, sizes: set[tuple[int, int]], all_gray: bool) -> Target:
+        """Returns how to decode them; `sizes` do not matter, since each is kept."""
+        return Target(
+            resolution=None,
+            channels=self.channels or (1 if all_gray else 3),
+            fit=FITS[0],
+            background=self.background,
+            smallest=self.smallest,
+            part=self.part,
+        )
+
+
+def _check_colours(channels: int | None, background: tuple[int, ...]) -> None:
+    if channels not in (None, 1, 3):
+        raise UsageError(f"Images have 1 channel (gray) or 3 (colour), not {channels}.")
+    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+        raise UsageError(f"The background is three values of 0..255, not {background}.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,6 +164,12 @@ class ImageData:
     def channels(self) -> int:
         """1 (gray) or 3 (RGB)."""
         return self.images.shape[3]
+
+    @property
+    def summary(self) -> str:
+        """How many images of which shape."""
+        side = self.resolution
+        return f"{len(self):,} images {side}x{side}x{self.channels}"
 
     def image_names(self) -> list[str]:
         """Returns a name for each image: its file, or file[index] where a file holds many."""

@@ -37,10 +37,10 @@ class Decoded:
     """An image as an array.
 
     Attributes:
-        pixels: uint8 [R, R, C].
+        pixels: uint8 [R, R, C], or [H, W, C] where the size is kept.
         size: (width, height) of the upright original.
         conversions: what was done to its colours, orientation or frames; empty for none.
-        resizing: how it came to R x R; empty where it had that size.
+        resizing: how it came to this size; empty where it had it.
     """
 
     pixels: np.ndarray
@@ -51,12 +51,21 @@ class Decoded:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The shape every image gets; the fields are those of `dataset.Options`, settled."""
+    """The shape every image gets; the fields are those of `dataset.Options`, settled.
 
-    resolution: int
+    Attributes:
+        resolution: side in pixels; None keeps the size of each image, and `fit` means nothing.
+        smallest: least width and height of what is kept, where the size is.
+        part: "whole", or the "left" or "right" half of an image twice as wide as high, where the
+            size is kept.
+    """
+
+    resolution: int | None
     channels: int
     fit: str
     background: tuple[int, int, int]
+    smallest: int = 1
+    part: str = "whole"
 
 
 def probe(data: bytes, background: tuple[int, int, int]) -> Probe:
@@ -99,11 +108,12 @@ def decode(data: bytes, target: Target) -> Decoded:
 def fit_square(image: Image.Image, target: Target) -> Image.Image:
     """Returns an "L" or "RGB" image as R x R: centre crop, padding or stretching.
 
-    Antialiased (Lanczos) where it shrinks, bicubic where it grows, untouched where it fits.
+    Antialiased (Lanczos) where it shrinks, bicubic where it grows, untouched where it fits or where
+    the target keeps the size.
     """
     width, height = image.size
     side = target.resolution
-    if (width, height) == (side, side):
+    if side is None or (width, height) == (side, side):
         return image
     if target.fit == "crop":
         edge = min(width, height)
@@ -157,20 +167,61 @@ def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decod
     if image.mode != wanted:
         conversions.append("gray to RGB" if wanted == "RGB" else "colour to gray")
         image = image.convert(wanted)
-    pixels = np.asarray(fit_square(image, target), dtype=np.uint8)
     side = target.resolution
-    resizing = "" if size == (side, side) else f"{target.fit} {size[0]}x{size[1]} to {side}x{side}"
-    pixels = pixels.reshape(side, side, target.channels)
+    if side is None:
+        image, resizing = _keep_size(image, size, target)
+    else:
+        image = fit_square(image, target)
+        same = size == (side, side)
+        resizing = "" if same else f"{target.fit} {size[0]}x{size[1]} to {side}x{side}"
+    pixels = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, target.channels)
     return Decoded(pixels, size, tuple(conversions), resizing)
 
 
+def _keep_size(
+    image: Image.Image, size: tuple[int, int], target: Target
+) -> tuple[Image.Image, str]:
+    """Returns the wanted part of an image that keeps its size, and what that took."""
+    said = []
+    width, height = image.size
+    if (width, height) != size:
+        limit = f"the limit of {MAX_PIXELS // 1_000_000} million pixels"
+        said.append(f"{size[0]}x{size[1]} reduced to {width}x{height} for {limit}")
+    if target.part != "whole":
+        if size[0] != 2 * size[1]:
+            raise Unusable(f"{size[0]}x{size[1]} is not twice as wide as high: not side by side")
+        said.append(f"{target.part} half of {width}x{height}")
+        half = width // 2
+        left = 0 if target.part == "left" else width - half
+        image = image.crop((left, 0, left + half, height))
+    if min(image.size) < target.smallest:
+        raise Unusable(too_small(image.width, image.height, target))
+    return image, "; ".join(said)
+
+
+def too_small(width: int, height: int, target: Target) -> str:
+    """Returns why an image of fewer pixels than the target's smallest is not used."""
+    return f"{width}x{height} is smaller than {target.smallest} pixels in width or height"
+
+
 def _shrink_while_decoding(image: Image.Image, target: Target) -> None:
-    """Lets the JPEG decoder skip the detail of a photo many times larger than the target."""
+    """Lets the JPEG decoder skip the detail of a photo many times larger than the target.
+
+    A photo that keeps its size is reduced by the least of 2, 4 and 8 that the limit asks for.
+    """
     if image.format == "JPEG":
-        edge = max(image.size) if target.fit == "pad" else min(image.size)
-        scale = OVERSAMPLING * target.resolution / edge
+        width, height = image.size
+        if target.resolution is None:
+            factors = (1, 2, 4, 8)
+            fitting = [f for f in factors if -(-width // f) * -(-height // f) <= MAX_PIXELS]
+            scale = 1 / (fitting[0] if fitting else factors[-1])
+            wanted = (int(width * scale), int(height * scale))
+        else:
+            edge = max(image.size) if target.fit == "pad" else min(image.size)
+            scale = OVERSAMPLING * target.resolution / edge
+            wanted = (round(width * scale), round(height * scale))
         if scale < 1:
-            image.draft(None, (round(image.width * scale), round(image.height * scale)))
+            image.draft(None, wanted)
         if image.width * image.height > MAX_PIXELS:
             raise Unusable(f"still over {MAX_PIXELS // 1_000_000} million pixels at reduced scale")
 

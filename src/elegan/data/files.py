@@ -161,12 +161,12 @@ def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
         listing is that of the training images; the caller refuses.
     """
     images, tables = label_files.set_apart(listing)
-    arranged, has_test = _by_place(images, split)
+    arranged, has_test = by_place(images, split)
     return label_files.apply(tables, arranged, images.entries), has_test
 
 
-def _by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
-    """Arranges by the folders alone."""
+def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
+    """Arranges by the folders alone, as `arrange` does, with no regard to files of labels."""
     notes: list[str] = []
     skipped = list(listing.skipped)
     depth, has_test = 0, False

@@ -1,4 +1,4 @@
-"""Image files -> one cache entry: a verdict for each file, all images in one shape.
+"""Image files -> one cache entry: a verdict for each file, all in one shape or in their own sizes.
 
 Originals are only ever read. The first pass reads every file's bytes and header and keeps a few
 numbers of each; the second decodes and writes to the cache, so that memory stays bounded.
@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from elegan.data import cache, files
-from elegan.data.dataset import Options, Verdict
-from elegan.data.decode import Decoded, Probe, Target, Unusable, decode, probe
+from elegan.data.dataset import Options, PhotoOptions, Verdict
+from elegan.data.decode import MAX_PIXELS, Decoded, Probe, Target, Unusable, decode, probe
 from elegan.data.files import FileEntry, Listing
 from elegan.data.sources import FileSource
 
@@ -44,7 +44,7 @@ class Survey:
     found: Probe | str
 
 
-def ingest_files(source: FileSource, options: Options) -> str:
+def ingest_files(source: FileSource, options: Options | PhotoOptions) -> str:
     """Makes the cache entry of a source unless it is there; returns its key.
 
     Raises:
@@ -71,17 +71,27 @@ def ingest_files(source: FileSource, options: Options) -> str:
     return key
 
 
-def ordered_map(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """Maps with a few threads, in order, holding no more than a few results at a time."""
+def ordered_map(
+    function: Callable[[A], B], items: Iterable[A], cost: Callable[[A], int] = lambda item: 0
+) -> Iterator[B]:
+    """Maps with a few threads, in order, holding no more than a few results at a time.
+
+    With a `cost` in pixels, all results held together stay within `MAX_PIXELS`, or are one.
+    """
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    waiting: deque[Future[B]] = deque()
+    waiting: deque[tuple[Future[B], int]] = deque()
+    held = 0
     with ThreadPoolExecutor(workers) as pool:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= 4 * workers:
-                yield waiting.popleft().result()
+            costs = cost(item)
+            while waiting and (len(waiting) >= 4 * workers or held + costs > MAX_PIXELS):
+                future, freed = waiting.popleft()
+                held -= freed
+                yield future.result()
+            waiting.append((pool.submit(function, item), costs))
+            held += costs
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[0].result()
 
 
 def _announced(results: Iterator[A], total: int, what: str) -> Iterator[A]:
@@ -102,7 +112,7 @@ def _read_bytes(read: Read, entry: FileEntry) -> bytes:
         raise Unusable(f"unreadable: {why}") from error
 
 
-def _survey(entry: FileEntry, read: Read, options: Options) -> Survey:
+def _survey(entry: FileEntry, read: Read, options: Options | PhotoOptions) -> Survey:
     try:
         data = _read_bytes(read, entry)
     except Unusable as reason:
@@ -114,18 +124,19 @@ def _survey(entry: FileEntry, read: Read, options: Options) -> Survey:
         return Survey(entry, sha256, str(reason))
 
 
-def _settle(surveys: list[Survey], options: Options) -> Target:
+def _settle(surveys: list[Survey], options: Options | PhotoOptions) -> Target:
     """Returns the shape that suits all of these images."""
     probes = [survey.found for survey in surveys if isinstance(survey.found, Probe)]
     sizes = {(found.width, found.height) for found in probes}
-    resolution, channels = options.settle(sizes, all(found.gray for found in probes))
-    return Target(
-        resolution=resolution, channels=channels, fit=options.fit, background=options.background
-    )
+    return options.settle(sizes, all(found.gray for found in probes))
 
 
 def _write_entry(
-    listing: Listing, surveys: list[Survey], options: Options, read: Read, folder: Path
+    listing: Listing,
+    surveys: list[Survey],
+    options: Options | PhotoOptions,
+    read: Read,
+    folder: Path,
 ) -> None:
     """Decodes every image into the entry at `folder`.
 
@@ -141,7 +152,7 @@ def _write_entry(
     skipped += listing.skipped
     while True:
         target = _settle(usable, options)
-        writer = cache.EntryWriter(folder, target.resolution, target.channels)
+        writer = cache.new_writer(folder, target.resolution, target.channels)
         try:
             kept, verdicts, sizes = _decode_all(usable, target, read, writer)
             lost = [verdict for verdict in verdicts if verdict.action == "skipped"]
@@ -154,6 +165,7 @@ def _write_entry(
                     "verdicts": [(v.file, v.action, v.reason) for v in _ordered(verdicts, skipped)],
                     "notes": notes,
                     "sizes": sizes,
+                    "names": [survey.entry.name for survey in kept],
                 }
                 return writer.finish(labels, facts)
         finally:
@@ -163,7 +175,7 @@ def _write_entry(
 
 
 def _decode_all(
-    usable: list[Survey], target: Target, read: Read, writer: cache.EntryWriter
+    usable: list[Survey], target: Target, read: Read, writer: cache.Writer
 ) -> tuple[list[Survey], list[Verdict], dict[str, int]]:
     """Returns the files that could be decoded, a verdict for each, and the count of each size."""
 
@@ -176,7 +188,12 @@ def _decode_all(
     kept: list[Survey] = []
     verdicts: list[Verdict] = []
     sizes: Counter[str] = Counter()
-    results = _announced(ordered_map(attempt, usable), len(usable), "Converting")
+    keeps_size = target.resolution is None
+    results = _announced(
+        ordered_map(attempt, usable, _pixels if keeps_size else lambda survey: 0),
+        len(usable),
+        "Converting",
+    )
     for survey, result in zip(usable, results, strict=True):
         name = survey.entry.name
         if isinstance(result, str):
@@ -189,6 +206,12 @@ def _decode_all(
         reason = "; ".join(part for part in said if part) or "as it is"
         verdicts.append(Verdict(name, "converted" if result.conversions else "used", reason))
     return kept, verdicts, dict(sizes.most_common())
+
+
+def _pixels(survey: Survey) -> int:
+    """Returns how many pixels a decoded file holds at most."""
+    found = survey.found
+    return min(found.width * found.height, MAX_PIXELS) if isinstance(found, Probe) else 0
 
 
 def _ordered(verdicts: list[Verdict], skipped: list[Verdict]) -> list[Verdict]:

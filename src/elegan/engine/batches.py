@@ -1,6 +1,7 @@
 """From checked uint8 images to the batches of a run."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ class Batch:
         position: real images seen by the run before this batch.
         share: this process's part of the whole batch, for draws made for the whole of it.
         whole: size of the batch over all processes.
+        inputs: float32 [N, I, h, w], what a translating generator starts from; None where the
+            generator starts from noise.
     """
 
     images: Tensor
@@ -29,6 +32,47 @@ class Batch:
     position: int
     share: slice
     whole: int
+    inputs: Tensor | None = None
+
+
+class DataFacts(Protocol):
+    """What a run says of its data, whatever these are."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def summary(self) -> str:
+        """How many of what, for the log."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the content of data.json."""
+        ...
+
+
+class Stream(Protocol):
+    """An endless stream of batches in keyed order.
+
+    Attributes:
+        data: where the batches come from.
+        world: the processes that share them.
+    """
+
+    data: Any  # DataFacts; the task knows more
+    world: World
+
+    @property
+    def training_count(self) -> int:
+        """How many images an epoch goes through, those held out not counted."""
+        ...
+
+    def at(self, position: int) -> Batch:
+        """Returns the batch that follows `position` images seen."""
+        ...
 
 
 class Batches:
@@ -69,6 +113,11 @@ class Batches:
         if balance and data.labels is not None:
             labels = data.labels[self.training_indices]
             self._by_class = [self.training_indices[labels == one] for one in np.unique(labels)]
+
+    @property
+    def training_count(self) -> int:
+        """How many images are trained on."""
+        return len(self.training_indices)
 
     def at(self, position: int) -> Batch:
         """Returns the batch that follows `position` images seen."""

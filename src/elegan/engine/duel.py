@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from elegan.engine import checkpoints, distributed
-from elegan.engine.batches import Batch, Batches
+from elegan.engine.batches import Batch, Stream
 from elegan.engine.console import Console, duration
 from elegan.engine.guard import Guard
 from elegan.engine.health import health
@@ -43,7 +43,7 @@ class Duel:
     """
 
     task: Task
-    batches: Batches
+    batches: Stream
     folder: RunFolder
     settings: TrainSettings
     precision: Precision
@@ -128,21 +128,23 @@ class Duel:
             return False
         losses, generator_losses = found
         task.ema.update(batch.position + batch.whole, batch.whole)
-        self._add("discriminator", losses, task.discriminator)
+        if losses is not None:
+            self._add("discriminator", losses, task.discriminator)
         self._add("generator", generator_losses, task.generator)
         self._steps += 1
         return True
 
     def _in_turn(
         self, batch: Batch, fakes: Tensor, progress: float, factor: float
-    ) -> tuple[Losses, Losses] | None:
+    ) -> tuple[Losses | None, Losses] | None:
         """The discriminator moves, then the generator against the moved discriminator."""
         task = self.task
         losses = task.discriminator_loss(batch, fakes.detach(), progress)
-        if not task.discriminator.backward(losses):
-            return None
-        task.discriminator.step(factor)
-        task.after_discriminator_step(batch)
+        if losses is not None:
+            if not task.discriminator.backward(losses):
+                return None
+            task.discriminator.step(factor)
+            task.after_discriminator_step(batch)
         # The discriminator only passes gradients on here; its own would be computed for nothing.
         task.discriminator.follow_gradients(False)
         generator_losses = task.generator_loss(batch, fakes, progress)
@@ -202,7 +204,7 @@ class Duel:
             self.images / self.stop,
             self.folder.read_events(),
             losses=means,
-            images=len(self.batches.training_indices),
+            images=self.batches.training_count,
         )
         self._event(
             "tick",

@@ -42,8 +42,11 @@ class Task(Protocol):
         """Returns images for this batch, float [N, C, R, R] in [-1, 1], with gradients."""
         ...
 
-    def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
-        """Returns the discriminator's losses on real images and on `fakes` (detached)."""
+    def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses | None:
+        """Returns the discriminator's losses on real images and on `fakes` (detached).
+
+        None where it rests in this step and the generator learns without it.
+        """
         ...
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
@@ -70,6 +73,10 @@ class Task(Protocol):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes back what `tensors` returned."""
+        ...
+
+    def real_sheet(self, path: Path) -> None:
+        """Writes a picture of the data."""
         ...
 
     def first_batch(self, batch: Batch, path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elegan.data import ImageData
+from elegan.data.pictures import contact_sheet, save_png
 from elegan.engine import distributed
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
@@ -32,6 +33,7 @@ from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.gauge import Gauge
 from elegan.tasks.penalties import Penalties, is_due
 from elegan.tasks.players import build_players, load_weights, network_sizes, take_weights
+from elegan.tasks.square_images import check, open_square_images, stream_square_images
 from elegan.tasks.view import Past, View
 
 
@@ -42,6 +44,9 @@ class Generate:
     """
 
     name = "generate"
+    check = staticmethod(check)
+    open_data = staticmethod(open_square_images)
+    stream = staticmethod(stream_square_images)
 
     def __init__(
         self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
@@ -318,6 +323,10 @@ class Generate:
         return {"discriminator": self.discriminator.network, "discriminator_sizes": self.sizes[1]}
 
     # --- pictures and measurements ----------------------------------------------------------
+
+    def real_sheet(self, path: Path) -> None:
+        sheet = contact_sheet(self.data.images, self.data.labels, seed=self.settings.seed)
+        save_png(sheet, path)
 
     def first_batch(self, batch: Batch, path: Path) -> None:
         seed_default(self.settings.seed, "first batch")

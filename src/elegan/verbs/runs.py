@@ -16,9 +16,8 @@ def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
         data = plan["data"]
         stop = f"{plan['images']:,} images" if plan["images"] else f"{settings.minutes:g} minutes"
         return Answer(
-            f"Would train {settings.preset} on {data['name']} ({data['images']:,} images"
-            f" {data['resolution']}x{data['resolution']}x{data['channels']}) for {stop} into"
-            f" {plan['out']}\n{plan['precision']}\n{describe_capacity(plan['capacity'])}"
+            f"Would train {settings.preset} on {data['name']} ({plan['data_summary']}) for {stop}"
+            f" into {plan['out']}\n{plan['precision']}\n{describe_capacity(plan['capacity'])}"
             "\nNothing was written.",
             plan,
         )

@@ -1,0 +1,75 @@
+"""What a generating run trains on: square images of one size, whole, and names that go together."""
+
+import torch
+
+from elegan.augment import parse_kinds
+from elegan.data import ImageData, open_data
+from elegan.engine.batches import Batches
+from elegan.engine.distributed import World
+from elegan.errors import EleganError, UsageError, lookup
+from elegan.losses import ADVERSARIAL
+from elegan.networks import PAIRS
+from elegan.settings import TrainSettings
+
+_FEWEST = 4  # images that scores can be taken of
+
+
+def check(settings: TrainSettings) -> None:
+    """Refuses unknown names and pairings before anything is read or written.
+
+    Raises:
+        UsageError: names what is known.
+    """
+    lookup(PAIRS, settings.network.name, "network")
+    if settings.augment.kinds:
+        parse_kinds(settings.augment.kinds)
+    loss = lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
+    if settings.simultaneous and not loss.one_pass:
+        able = ", ".join(name for name, one in ADVERSARIAL.items() if one.one_pass)
+        raise UsageError(
+            f"The loss '{settings.loss.adversarial}' cannot be used with --simultaneous, since it"
+            f" is flat for some fakes. Losses that can: {able}. Or type --no-simultaneous."
+        )
+
+
+def open_square_images(settings: TrainSettings) -> ImageData:
+    """Opens square images of one size.
+
+    Raises:
+        EleganError: too few images, or labels are asked for and there are none.
+    """
+    data = open_data(
+        settings.data,
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        limit=settings.limit,
+        seed=settings.seed,
+    )
+    if len(data) < _FEWEST:
+        raise EleganError(
+            f"{settings.data} holds {len(data)} usable image(s); a GAN needs at least {_FEWEST},"
+            f" and some hundreds to learn. See `elegan inspect {settings.data}`."
+        )
+    needing = [name for name in ("conditional", "balance") if getattr(settings, name)]
+    if needing and data.labels is None:
+        raise EleganError(
+            f"--{needing[0]} needs labels, and {settings.data} has none."
+            " Put the images into one subfolder a class."
+        )
+    return data
+
+
+def stream_square_images(
+    settings: TrainSettings, data: ImageData, device: torch.device, world: World
+) -> Batches:
+    """Returns whole images in keyed order."""
+    return Batches(
+        data,
+        batch=settings.batch,
+        seed=settings.seed,
+        device=device,
+        world=world,
+        conditional=settings.conditional,
+        balance=settings.balance,
+    )

@@ -14,11 +14,13 @@ from elegan.settings.groups import (
     OptimizerSettings,
     TrainSettings,
     TransferSettings,
+    TranslateSettings,
 )
-from elegan.settings.presets import PRESETS, Preset
+from elegan.settings.presets import DEFAULT_PRESETS, PRESETS, Preset
 from elegan.settings.reading import from_json, override, parse_count, preset_settings
 
 __all__ = [
+    "DEFAULT_PRESETS",
     "PRESETS",
     "AugmentSettings",
     "EmaSettings",
@@ -29,6 +31,7 @@ __all__ = [
     "Preset",
     "TrainSettings",
     "TransferSettings",
+    "TranslateSettings",
     "from_json",
     "override",
     "parse_count",

@@ -7,6 +7,8 @@ from elegan.errors import UsageError
 from elegan.settings.groups import TrainSettings
 
 _FREEZE = re.compile(r"([DG]):(\d+)")
+_TRANSLATE_WEIGHTS = ("adversarial", "fidelity", "holes", "gradient", "feature_matching")
+_TRANSLATE_WEIGHTS += ("contrastive", "cycle", "identity")
 
 
 def validate(settings: TrainSettings) -> None:
@@ -72,6 +74,7 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
         "network.width": network.width,
         "network.generator-width": network.generator_width,
         "network.latent": network.latent,
+        "translate.depth": settings.translate.depth,
     }
     return {
         **{name: value for name, value in optional.items() if value is not None},
@@ -87,6 +90,8 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
         "ema.half-life": settings.ema.half_life,
         "augment.images": settings.augment.images,
         "mixing.replay-size": settings.mixing.replay_size,
+        "translate.patch": settings.translate.patch,
+        "translate.pool": settings.translate.pool,
     }
 
 
@@ -98,6 +103,10 @@ def _not_negative(settings: TrainSettings) -> dict[str, float]:
         "seed": settings.seed,
         "ema.ramp": settings.ema.ramp,
         **{f"loss.{name}".replace("_", "-"): getattr(settings.loss, name) for name in weights},
+        **{
+            f"translate.{name}".replace("_", "-"): getattr(settings.translate, name)
+            for name in _TRANSLATE_WEIGHTS
+        },
     }
 
 
@@ -113,4 +122,6 @@ def _shares(settings: TrainSettings) -> dict[str, float]:
         "augment.target": augment.target,
         "mixing.replay": settings.mixing.replay,
         "mixing.generated": settings.mixing.generated,
+        "translate.shrink": settings.translate.shrink,
+        "translate.adversarial-from": settings.translate.adversarial_from,
     }

@@ -132,6 +132,51 @@ class MixingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TranslateSettings:
+    """From images to images: what the generator starts from and what it is held to."""
+
+    scale: Literal[1, 2, 3, 4] = 1
+    """Task upscale: how many times larger the image becomes (also --scale)."""
+    patch: int = 96
+    """Side in pixels of the crops that are trained on."""
+    degradation: str = ""
+    """What clean images are spoilt with. Task upscale: bicubic or blind. Task restore: kinds or
+    families of them, comma-separated, or all (`elegan list degradations`)."""
+    shrink: float = 0.5
+    """Share of crops that are taken from a smaller copy of their photo, by up to one half."""
+    target: str | None = None
+    """Task stylize: the folder of the images to be like, where DATA does not hold both (also
+    --target)."""
+    method: Literal["paired", "contrastive", "cycle"] = "paired"
+    """Task stylize: from pairs; without pairs one way (CUT), or there and back (CycleGAN)."""
+    reverse: bool = False
+    """Task stylize: from B to A in place of A to B."""
+    depth: int | None = None
+    """Overrides the number of blocks of the generator."""
+    adversarial_from: float = 0.0
+    """Share of the run that is for fidelity alone; its weights are kept, and the discriminator
+    joins afterwards. 1: it never does."""
+    adversarial: float = 1.0
+    """Weight of the adversarial loss in the generator's."""
+    fidelity: float = 1.0
+    """Weight of the mean absolute difference (Charbonnier) to the true image."""
+    holes: float = 0.0
+    """How many times more a lost pixel counts in it than a kept one, beyond once."""
+    gradient: float = 0.0
+    """Weight of the difference between the image gradients."""
+    feature_matching: float = 0.0
+    """Weight of the difference between the discriminator's features of both."""
+    contrastive: float = 1.0
+    """Method contrastive: weight of the agreement of patches with those at the same place."""
+    cycle: float = 10.0
+    """Method cycle: weight of the way there and back."""
+    identity: float = 0.0
+    """Unpaired: weight of leaving an image alone that is like the target already."""
+    pool: int = 50
+    """Method cycle: how many past translations the discriminator is also shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferSettings:
     """Beginning from trained weights, and keeping some of them as they are."""
 
@@ -191,3 +236,4 @@ class TrainSettings:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     mixing: MixingSettings = field(default_factory=MixingSettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
+    translate: TranslateSettings = field(default_factory=TranslateSettings)

@@ -20,6 +20,8 @@ class Preset:
     values: Mapping[str, Any]
 
 
+_TRANSLATING = {"beta1": 0.9, "warmup": 0.02, "hold": 0.4, "schedule": "cosine"}
+
 PRESETS: dict[str, Preset] = {
     "article": Preset(
         images=600_000,
@@ -131,5 +133,95 @@ PRESETS: dict[str, Preset] = {
             },
         },
     ),
+    "upscale": Preset(
+        images=400_000,
+        about="task upscale: larger photos; fidelity first, then a discriminator (--scale 2, 3, 4)",
+        values={
+            "task": "upscale",
+            "batch": 16,
+            "network": {"name": "upscaler"},
+            "loss": {"adversarial": "relativistic-average"},
+            "optimizer": {**_TRANSLATING, "generator_rate": 1e-3, "discriminator_rate": 2e-4},
+            "translate": {
+                "scale": 2,
+                "degradation": "bicubic",
+                "adversarial_from": 0.75,
+                "adversarial": 5e-3,
+                "feature_matching": 1e-2,
+            },
+        },
+    ),
+    "restore": Preset(
+        images=400_000,
+        about="task restore: one network against holes, rain, haze, stripes, blur, noise and JPEG",
+        values={
+            "task": "restore",
+            "batch": 8,
+            "network": {"name": "restorer"},
+            "loss": {"adversarial": "relativistic-average"},
+            "optimizer": {**_TRANSLATING, "generator_rate": 5e-4, "discriminator_rate": 2e-4},
+            "translate": {
+                "degradation": "all",
+                "adversarial_from": 0.8,
+                "adversarial": 5e-3,
+                "feature_matching": 1e-2,
+                "holes": 5.0,
+            },
+        },
+    ),
+    "stylize": Preset(
+        images=60_000,
+        about="task stylize: from pairs of images, such as line art and its colours (pix2pix)",
+        values={
+            "task": "stylize",
+            "batch": 4,
+            "network": {"name": "unet"},
+            "loss": {"adversarial": "least-squares"},
+            "optimizer": {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999},
+            "translate": {"fidelity": 50.0, "feature_matching": 5.0, "patch": 128, "shrink": 0.0},
+        },
+    ),
+    "stylize-unpaired": Preset(
+        images=60_000,
+        about="task stylize: from two folders without pairs, one way (CUT)",
+        values={
+            "task": "stylize",
+            "batch": 2,
+            "network": {"name": "translator"},
+            "loss": {"adversarial": "least-squares"},
+            "optimizer": {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999},
+            "translate": {
+                "method": "contrastive",
+                "fidelity": 0.0,
+                "identity": 1.0,
+                "patch": 96,
+                "shrink": 0.0,
+            },
+        },
+    ),
+    "stylize-cycle": Preset(
+        images=60_000,
+        about="task stylize: from two folders without pairs, both ways (CycleGAN)",
+        values={
+            "task": "stylize",
+            "batch": 2,
+            "network": {"name": "translator"},
+            "loss": {"adversarial": "least-squares"},
+            "optimizer": {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999},
+            "translate": {
+                "method": "cycle",
+                "fidelity": 0.0,
+                "identity": 5.0,
+                "patch": 96,
+                "shrink": 0.0,
+            },
+        },
+    ),
 }
 """Every preset, one row each; measured times and scores stand in docs/figures.md."""
+
+DEFAULT_PRESETS = {
+    "generate": "robust",
+    **{name: name for name in ("classify", "upscale", "restore", "stylize")},
+}
+"""The preset that a task takes where none is named."""

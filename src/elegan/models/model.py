@@ -86,7 +86,7 @@ class Model:
             raise EleganError(
                 f"The discriminator in {self.folder} cannot be read: {error}."
             ) from error
-        return _placed(network, self.precision)
+        return placed(network, self.precision)
 
     def generate(
         self,
@@ -228,7 +228,7 @@ class Model:
                 " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
             ) from error
         chosen = choose(device, precision)
-        return Model(_placed(network, chosen), facts, chosen, folder)
+        return Model(placed(network, chosen), facts, chosen, folder)
 
 
 def latent_noise(n: int, latent: int, seed: int, truncation: float | None = None) -> Tensor:
@@ -252,7 +252,8 @@ def _refuse_truncation(truncation: float | None) -> None:
         raise UsageError(f"--truncation must be above 0, not {truncation}.")
 
 
-def _placed(network: nn.Module, precision: Precision) -> nn.Module:
+def placed(network: nn.Module, precision: Precision) -> nn.Module:
+    """Readies a network for use: on its device, channels last, without gradients."""
     network.requires_grad_(False)
     network.to(device=precision.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return network

@@ -1,0 +1,58 @@
+"""What a restorer takes beside the colours: what is lost, and what kind of damage to undo."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from elegan.errors import lookup
+
+AUTO = "auto"
+"""The family of an image whose damage nobody names: all planes of families are zero."""
+
+
+def restorer_planes(families: Sequence[str]) -> int:
+    """Returns the input planes of a restorer: RGB, what is lost, and one for each family."""
+    return 3 + 1 + len(families)
+
+
+def restorer_inputs(
+    images: Tensor, lost: Tensor | None, asked: Sequence[str], families: Sequence[str]
+) -> Tensor:
+    """Joins what a restorer takes, at training and in use alike.
+
+    Args:
+        images: float [N, 3, h, w] in [-1, 1].
+        lost: [N, 1, h, w], above 0 where a pixel is lost, whose colour the network shall not see;
+            None where none is.
+        asked: the family of each image, or "auto", whose planes are all zero.
+        families: of the model, in the order of its planes.
+
+    Returns:
+        float [N, 3 + 1 + families, h, w]: colours with lost pixels at 0 (middle gray), the mask as
+        0 and 1, then for each family a plane of 1 where it is asked for and 0 elsewhere.
+    """
+    count, _, height, width = images.shape
+    mask = images.new_zeros(count, 1, height, width) if lost is None else (lost > 0).to(images)
+    planes = images.new_zeros(count, len(families), height, width)
+    for index, family in enumerate(asked):
+        if family != AUTO:
+            planes[index, list(families).index(family)] = 1
+    return torch.cat([images * (1 - mask), mask, planes], dim=1)
+
+
+def family_of(task: str, families: Sequence[str], *, masked: bool) -> str:
+    """Returns the family that `--task` asks for.
+
+    Args:
+        task: a family, or "auto": inpaint where there is a mask, else left to the network.
+        families: of the model.
+        masked: whether there is a mask.
+
+    Raises:
+        UsageError: the model knows no such family.
+    """
+    if task == AUTO:
+        return "inpaint" if masked and "inpaint" in families else AUTO
+    lookup(dict.fromkeys((*families, AUTO)), task, "restore task")
+    return task

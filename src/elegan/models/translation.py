@@ -1,0 +1,362 @@
+"""A trained network from images to images in use: whole images of any size and depth."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elegan.data.degradations import resize_bicubic
+from elegan.errors import EleganError, UsageError
+from elegan.machine.precision import Precision, choose
+from elegan.models.colours import composed, luminance, to_pixels, to_planes, with_colours_of
+from elegan.models.model import placed
+from elegan.models.resampling import resampled
+from elegan.models.restoring import AUTO, family_of, restorer_inputs
+from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, read_tensors
+from elegan.models.shipping import find_shipped, shipped_folder
+from elegan.models.tiling import MEMORY, Reach, Window, bytes_a_pixel, fitting_tile, strips
+from elegan.networks.translation import TranslationShape, build_translator
+
+TASKS = ("upscale", "restore", "stylize")
+LARGEST_SCALE = 16.0
+THUMBNAIL = 512
+"""Longest side in pixels of the image that global statistics are taken of before tiling."""
+_BICUBIC_REACH = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """How a model is applied to one image.
+
+    Attributes:
+        scale: output pixels along an input pixel, any number; by default the model's own.
+        task: of a restorer: one of its families, or "auto".
+        preserve_colour: of a stylizer: the output's luminance with the input's colours.
+        tile: largest side of a tile in input pixels; by default as `memory` allows.
+        memory: bytes that the network's activations may take.
+        on_window: called after each window; what it raises ends the work.
+    """
+
+    scale: float | None = None
+    task: str = AUTO
+    preserve_colour: bool = False
+    tile: int | None = None
+    memory: int = MEMORY
+    on_window: Callable[[], None] | None = None
+
+
+class TranslationModel:
+    """A network from images to images, ready for use.
+
+    Attributes:
+        network: a translator in evaluation mode.
+        facts: the content of model.json.
+        folder: where it was loaded from, None for a model made in memory.
+        share: of the network's output; the rest is the input, resized where the scale is not 1.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        facts: Mapping[str, Any],
+        precision: Precision,
+        folder: Path | None = None,
+        share: float = 1.0,
+    ) -> None:
+        self.network: Any = network
+        self.facts, self.precision = dict(facts), precision
+        self.folder, self.share = folder, share
+        self._cost: float | None = None
+
+    @property
+    def task(self) -> str:
+        """upscale, restore or stylize."""
+        return self.facts["task"]
+
+    @property
+    def shape(self) -> TranslationShape:
+        return TranslationShape(**self.facts["shape"])
+
+    @property
+    def scale(self) -> int:
+        """Output pixels along an input pixel, as the network makes them."""
+        return self.shape.scale
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What the model was trained to undo or to do: degradation, families, direction."""
+        return self.facts["recipe"]
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Kinds of damage that a restorer can be asked to undo."""
+        return tuple(self.recipe.get("families", ()))
+
+    @property
+    def reach(self) -> Reach:
+        """How far the network looks, for tiling."""
+        margin = max(self.network.margin, _BICUBIC_REACH)
+        return Reach(stride=self.network.stride, margin=margin, scale=self.scale)
+
+    @staticmethod
+    def load(
+        path: Path | str | None = None,
+        task: str | None = None,
+        scale: float | None = None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> "TranslationModel":
+        """Loads a model, by default the one that elegan ships for the task and the scale.
+
+        Args:
+            path: a run folder, a model folder, a file within either, or the name of a shipped
+                model.
+            task: what the model must be for; None for any.
+            scale: chooses among the shipped models for upscaling: the next larger one is taken.
+
+        Raises:
+            UsageError: the model is for another task.
+            EleganError: nothing there is a model, its weights do not match their SHA-256, or
+                none is shipped.
+        """
+        if path is None:
+            folder = find_shipped(task or "upscale", scale)
+        else:
+            folder = shipped_folder(str(path)) or find_model(Path(path))
+        try:
+            facts = read_facts(folder)
+            _require_task(facts, task, folder)
+            shape = TranslationShape(**facts["shape"])
+            network = build_translator(facts["network"], shape, **facts["sizes"]).eval()
+            load_part(folder, facts, network)
+        except UsageError:
+            raise
+        except UNREADABLE as error:
+            raise EleganError(
+                f"The model in {folder} cannot be read: {error}."
+                " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
+            ) from error
+        chosen = choose(device, precision)
+        return TranslationModel(placed(network, chosen), facts, chosen, folder)
+
+    def with_strength(self, strength: float) -> "TranslationModel":
+        """Returns the model between its faithful and its adversarial self.
+
+        Where the folder holds the weights from before the adversarial phase, the weights are
+        blended (network interpolation, Wang et al. 2018, ESRGAN, section 3.4); else the output is
+        blended with the input, resized bicubically where the scale is not 1.
+
+        Args:
+            strength: 0 (fidelity, or the input) to 1 (the model as it is).
+
+        Raises:
+            UsageError: outside 0 to 1.
+            EleganError: the other weights cannot be read.
+        """
+        if not 0 <= strength <= 1:
+            raise UsageError(f"--strength goes from 0 to 1; {strength:g} is outside.")
+        if strength == 1:
+            return self
+        if "fidelity" not in self.facts or self.folder is None:
+            return TranslationModel(
+                self.network, self.facts, self.precision, self.folder, self.share * strength
+            )
+        try:
+            faithful = read_tensors(self.folder, self.facts["fidelity"])
+            network = copy.deepcopy(self.network)
+            state = network.state_dict()
+            for name, own in state.items():
+                other = faithful[name].to(own)
+                if own.is_floating_point():
+                    own.copy_(torch.lerp(other, own, strength))
+        except UNREADABLE as error:
+            raise EleganError(
+                f"The weights for --strength in {self.folder} cannot be read: {error}."
+                " Leave --strength out, or train the model again."
+            ) from error
+        return TranslationModel(network, self.facts, self.precision, self.folder, self.share)
+
+    def apply(self, image: np.ndarray, *, mask: np.ndarray | None = None, **use: Any) -> np.ndarray:
+        """Applies the model to one image of any size.
+
+        Args:
+            image: [H, W], [H, W, 1] or [H, W, 3]; uint8, uint16, or floats in 0..1.
+            mask: [H, W], bool, uint8 (0..255) or float (0..1): where it is 0 the image stays as it
+                is, bit for bit; between, old and new are blended. A restorer asked to inpaint does
+                not look at what is below a mask above 0.
+            use: fields of `Use`.
+
+        Returns:
+            [H * scale, W * scale, C] of the same type; gray stays gray but in a stylizer of colour.
+
+        Raises:
+            UsageError: the image or the mask has an unfit shape, or a flag does not fit the model.
+        """
+        flat = image.ndim == 2
+        plain = image[..., None] if flat else image
+        whole = np.concatenate(list(self.strips(plain, mask=mask, use=Use(**use))))
+        return whole[..., 0] if flat and whole.shape[2] == 1 else whole
+
+    def output_size(self, height: int, width: int, scale: float | None = None) -> tuple[int, int]:
+        """Returns height and width of what becomes of an image of that size."""
+        factor = self.scale if scale is None else scale
+        return max(1, round(height * factor)), max(1, round(width * factor))
+
+    def output_channels(self, channels: int) -> int:
+        """Returns the channels of what becomes of an image of so many."""
+        if self.shape.outputs == 3 and channels == 1:
+            return 3 if self.task == "stylize" else 1
+        return channels if self.shape.inputs == 1 else min(channels, self.shape.outputs)
+
+    def strips(
+        self, image: np.ndarray, *, mask: np.ndarray | None = None, use: Use | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yields what `apply` returns, from top to bottom, in the memory of one row of tiles.
+
+        Args:
+            image: [H, W, C].
+        """
+        use = use or Use()
+        self._refuse(image, mask, use)
+        height, width = image.shape[:2]
+        asked = family_of(use.task, self.families, masked=mask is not None)
+        if self.task == "restore" and asked != AUTO and asked not in self.families:
+            raise UsageError(f"This model cannot {asked}; it knows {', '.join(self.families)}.")
+        whole = height * width <= use.memory / self.cost and use.tile is None
+        tile = max(height, width) if whole else self.tile(use)
+        if self.network.global_statistics and tile < max(height, width):
+            self._take_statistics(image, asked)
+
+        def window(one: Window) -> np.ndarray:
+            made = self._window(image, mask, one, asked, use.preserve_colour)
+            if use.on_window is not None:
+                use.on_window()
+            return made
+
+        made = strips(window, height, width, reach=self.reach, tile=tile)
+        size = (height * self.scale, width * self.scale)
+        yield from resampled(made, size, self.output_size(height, width, use.scale))
+
+    @property
+    def cost(self) -> float:
+        """Bytes that the network takes for an input pixel while it runs."""
+        if self._cost is None:
+            self._cost = bytes_a_pixel(self.network, self.shape.inputs)
+        return self._cost
+
+    def tile(self, use: Use) -> int:
+        """Returns the largest side of a tile in input pixels."""
+        if use.tile is None:
+            return fitting_tile(self.cost, self.reach, use.memory)
+        if use.tile < 1:
+            raise UsageError(f"--tile must be at least 1 pixel, not {use.tile}.")
+        return use.tile
+
+    def _refuse(self, image: np.ndarray, mask: np.ndarray | None, use: Use) -> None:
+        if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
+            raise UsageError(
+                f"An image must be [H, W], [H, W, 1] or [H, W, 3], not {list(image.shape)}."
+                " Give an alpha channel apart."
+            )
+        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+            raise UsageError(f"An image must be uint8, uint16 or float in 0..1, not {image.dtype}.")
+        if mask is not None and (self.scale != 1 or mask.shape != image.shape[:2]):
+            raise UsageError(
+                f"A mask must have the size of the image, {image.shape[1]}x{image.shape[0]}, and"
+                f" the model scale 1; the mask has {mask.shape[1]}x{mask.shape[0]}, the model scale"
+                f" {self.scale}."
+            )
+        if use.preserve_colour and (self.task != "stylize" or self.scale != 1):
+            raise UsageError("--preserve-colour is for models of style that keep the size.")
+        if use.scale is not None and not 0 < use.scale <= LARGEST_SCALE:
+            raise UsageError(f"--scale must be above 0 and at most {LARGEST_SCALE:g}.")
+
+    @torch.inference_mode()
+    def _window(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray | None,
+        window: Window,
+        family: str,
+        preserve_colour: bool,
+    ) -> np.ndarray:
+        """Returns [h, w, C] in the image's type for what the network sees through a window."""
+        part = image[window.seen]
+        colours = to_planes(part, self.precision.device)
+        # A mask hides what is below it only where that is lost; else it says what may change.
+        seen = None if mask is None else mask[window.seen]
+        made = self._run(colours, seen if family == "inpaint" else None, family)
+        if made.shape[1] == 3 and self.output_channels(part.shape[2]) == 1:
+            made = luminance(made)
+        if self.share < 1:
+            made = torch.lerp(self._baseline(colours, made), made, self.share)
+        if preserve_colour:
+            made = with_colours_of(made, self._fitted(colours, 3))
+        pixels = to_pixels(made, image.dtype)
+        return pixels if seen is None else composed(part, pixels, seen)
+
+    def _run(self, colours: Tensor, lost: np.ndarray | None, family: str) -> Tensor:
+        """Image [1, C, h, w] -> what the network makes of it, float32, [1, C', H, W]."""
+        wide = self.shape.inputs >= 3
+        inputs = self._fitted(colours, 3 if wide else 1)
+        if self.task == "restore":
+            hidden = None
+            if lost is not None:
+                hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]
+            inputs = restorer_inputs(inputs, hidden, [family] * len(inputs), self.families)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with self.precision.autocast():
+            made = self.network(inputs).float()
+        if not wide and self.shape.outputs == 1:  # planes of a colour image were taken one by one
+            made = made.transpose(0, 1)
+        return made
+
+    def _fitted(self, colours: Tensor, channels: int) -> Tensor:
+        """Gives an image [1, C, h, w] the channels that the network takes."""
+        if colours.shape[1] == channels:
+            return colours
+        if channels == 3:
+            return colours.expand(-1, 3, -1, -1)
+        return luminance(colours) if self.shape.outputs == 3 else colours.transpose(0, 1)
+
+    def _baseline(self, colours: Tensor, made: Tensor) -> Tensor:
+        """The input at the size and with the channels of the output."""
+        image = self._fitted(colours, 3) if made.shape[1] == 3 else colours
+        if image.shape == made.shape:
+            return image
+        pixels = image[0].permute(1, 2, 0).cpu().numpy()
+        resized = resize_bicubic(pixels, (made.shape[2], made.shape[3]))
+        return torch.from_numpy(resized).permute(2, 0, 1)[None].to(made)
+
+    @torch.inference_mode()
+    def _take_statistics(self, image: np.ndarray, family: str) -> None:
+        """One pass over a thumbnail, whose statistics stand for those of the whole."""
+        longest = max(image.shape[:2])
+        height, width = (max(1, round(s * THUMBNAIL / longest)) for s in image.shape[:2])
+        thumbnail = image
+        if longest > THUMBNAIL:
+            blocks = (image[top : top + THUMBNAIL] for top in range(0, len(image), THUMBNAIL))
+            thumbnail = np.concatenate(list(resampled(blocks, image.shape[:2], (height, width))))
+        with self.network.record_statistics():
+            self._run(to_planes(thumbnail, self.precision.device), None, family)
+
+
+def _require_task(facts: Mapping[str, Any], task: str | None, folder: Path) -> None:
+    found = facts.get("task")
+    if found not in TASKS:
+        raise UsageError(
+            f"The model in {folder} is for '{found}': it makes no images from images."
+            f" Use `elegan {'classify' if found == 'classify' else 'generate'} {folder}`, or name a"
+            " model that was trained with --task upscale, restore or stylize."
+        )
+    if task is not None and found != task:
+        raise UsageError(
+            f"The model in {folder} is for '{found}', not for '{task}'."
+            f" Type `elegan {found} INPUT --model {folder}`, or name a model for '{task}'."
+        )

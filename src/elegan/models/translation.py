@@ -226,8 +226,6 @@ class TranslationModel:
         self._refuse(image, mask, use)
         height, width = image.shape[:2]
         asked = family_of(use.task, self.families, masked=mask is not None)
-        if self.task == "restore" and asked != AUTO and asked not in self.families:
-            raise UsageError(f"This model cannot {asked}; it knows {', '.join(self.families)}.")
         whole = height * width <= use.memory / self.cost and use.tile is None
         tile = max(height, width) if whole else self.tile(use)
         if self.network.global_statistics and tile < max(height, width):
@@ -309,7 +307,8 @@ class TranslationModel:
             hidden = None
             if lost is not None:
                 hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]
-            inputs = restorer_inputs(inputs, hidden, [family] * len(inputs), self.families)
+            named = () if family == AUTO else (family,)
+            inputs = restorer_inputs(inputs, hidden, [named] * len(inputs), self.families)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.precision.autocast():
             made = self.network(inputs).float()

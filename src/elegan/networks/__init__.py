@@ -1,6 +1,6 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import article, attention, dcgan, few_shot, residual, style, upscaler
+from elegan.networks import article, attention, dcgan, few_shot, residual, restorer, style, upscaler
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 from elegan.networks.patch_discriminator import (
     PatchDiscriminator,
@@ -48,6 +48,7 @@ __all__ = [
     "draw_places",
     "few_shot",
     "residual",
+    "restorer",
     "style",
     "upscaler",
 ]

@@ -1,0 +1,115 @@
+"""Restoration: a U-Net of residual blocks that adds to its input what the damage took.
+
+No normalisation, so an image restored in tiles equals the whole. The image is cut into 2x2 patches
+first: convolutions on full resolution are dear on a CPU, and for noise they buy nothing (Zhang et
+al. 2018, FFDNet, section 3.3).
+"""
+
+import itertools
+import math
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from elegan.networks.layers import together
+from elegan.networks.residual import ResidualBlock
+from elegan.networks.translation import (
+    TRANSLATORS,
+    TranslationShape,
+    Translator,
+    TranslatorKind,
+    require_colours,
+    require_same_size,
+)
+
+_PATCH = 2
+_SLOPE = 0.2
+_WIDTHS = (1, 1.5, 2, 2)  # of the levels from the image inward, times `width`
+_PLACES = 4  # of a 2x2 cell
+
+
+class Restorer(Translator):
+    """Patches -> (blocks, halving) a level -> blocks -> (doubling, blocks) a level -> patches.
+
+    Skips are added. Halving and doubling work within 2x2 cells, so they add nothing to the margin but the cell.
+    The output is the input's colours plus a difference whose last convolution begins at zero: the
+    untrained network is the identity.
+
+    Args:
+        width: channels of the outer level, an even number; the inner ones have up to twice as many.
+        depth: residual blocks on the way in and again on the way out of each level; the innermost
+            has that many once.
+    """
+
+    def __init__(self, shape: TranslationShape, *, width: int = 48, depth: int = 1) -> None:
+        super().__init__()
+        require_same_size(shape, "restorer")
+        require_colours(shape, "restorer")
+        self.shape = shape
+        widths = [int(width * one) for one in _WIDTHS]
+        self.stride = _PATCH * 2 ** (len(widths) - 1)
+        self.margin = _reach(len(widths), depth)
+        self.from_patches = _convolution(shape.inputs * _PATCH**2, widths[0], kernel=3)
+        self.inward = nn.ModuleList(_blocks(one, depth) for one in widths)
+        self.halvings = nn.ModuleList(
+            _convolution(outside * _PLACES, inside, kernel=1)
+            for outside, inside in itertools.pairwise(widths)
+        )
+        self.doublings = nn.ModuleList(
+            _convolution(inside, outside * _PLACES, kernel=1)
+            for outside, inside in itertools.pairwise(widths)
+        )
+        self.outward = nn.ModuleList(_blocks(one, depth) for one in widths[:-1])
+        self.to_patches = _convolution(widths[0], shape.outputs * _PATCH**2, kernel=3, gain=0.0)
+
+    def translate(self, images: Tensor) -> Tensor:
+        """Images [N, inputs, h, w], sides multiples of `stride` -> [N, outputs, h, w]."""
+        hidden = self.from_patches(functional.pixel_unshuffle(images, _PATCH))
+        skips = []
+        for blocks, halving in zip(self.inward[:-1], self.halvings, strict=True):
+            hidden = blocks(hidden)
+            skips.append(hidden)
+            hidden = halving(functional.pixel_unshuffle(hidden, 2))
+        hidden = self.inward[-1](hidden)
+        for blocks, doubling in zip(self.outward[::-1], self.doublings[::-1], strict=True):
+            hidden = skips.pop() + functional.pixel_shuffle(doubling(hidden), 2)
+            hidden = blocks(hidden)
+        patches = self.to_patches(functional.leaky_relu(hidden, _SLOPE)).float()
+        return images[:, : self.shape.outputs] + functional.pixel_shuffle(patches, _PATCH)
+
+    def stages(self) -> list[nn.Module]:
+        first = together(self.from_patches, self.inward[0])
+        deeper = map(together, self.halvings, self.inward[1:])
+        outer = map(together, self.doublings[::-1], self.outward[::-1])
+        return [first, *deeper, *outer, self.to_patches]
+
+
+def _reach(levels: int, depth: int) -> int:
+    """How far an output pixel looks: one pixel of each level's map for each 3x3 convolution there.
+
+    A block has two of them; the cells of the innermost map add what lies between a pixel and the
+    edge of its cell.
+    """
+    pitches = [_PATCH * 2**level for level in range(levels)]
+    reach = 2 * pitches[0]  # the first and the last convolution
+    reach += sum(2 * 2 * depth * pitch for pitch in pitches[:-1])
+    return reach + 2 * depth * pitches[-1] + pitches[-1] - 1
+
+
+def _blocks(width: int, depth: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(depth)))
+
+
+def _convolution(inputs: int, outputs: int, *, kernel: int, gain: float = 1.0) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs * kernel**2))
+    nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
+    return layer
+
+
+TRANSLATORS["restorer"] = TranslatorKind(
+    build=Restorer,
+    width=48,
+    depth=1,
+    source="U-Net (Ronneberger et al. 2015) of residual blocks on 2x2 patches, added to its input",
+)

@@ -1,6 +1,6 @@
 """What a restorer takes beside the colours: what is lost, and what kind of damage to undo."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,10 +17,7 @@ def restorer_planes(families: Sequence[str]) -> int:
 
 
 def restorer_inputs(
-    images: Tensor,
-    lost: Tensor | None,
-    asked: Sequence[Collection[str]],
-    families: Sequence[str],
+    images: Tensor, lost: Tensor | None, asked: Sequence[str], families: Sequence[str]
 ) -> Tensor:
     """Joins what a restorer takes, at training and in use alike.
 
@@ -28,7 +25,7 @@ def restorer_inputs(
         images: float [N, 3, h, w] in [-1, 1].
         lost: [N, 1, h, w], above 0 where a pixel is lost, whose colour the network shall not see;
             None where none is.
-        asked: for each image the families of damage to undo; none of them leaves it to the network.
+        asked: the family of each image, or "auto", whose planes are all zero.
         families: of the model, in the order of its planes.
 
     Returns:
@@ -38,8 +35,8 @@ def restorer_inputs(
     count, _, height, width = images.shape
     mask = images.new_zeros(count, 1, height, width) if lost is None else (lost > 0).to(images)
     planes = images.new_zeros(count, len(families), height, width)
-    for index, names in enumerate(asked):
-        for family in names:
+    for index, family in enumerate(asked):
+        if family != AUTO:
             planes[index, list(families).index(family)] = 1
     return torch.cat([images * (1 - mask), mask, planes], dim=1)
 

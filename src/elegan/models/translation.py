@@ -307,8 +307,7 @@ class TranslationModel:
             hidden = None
             if lost is not None:
                 hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]
-            named = () if family == AUTO else (family,)
-            inputs = restorer_inputs(inputs, hidden, [named] * len(inputs), self.families)
+            inputs = restorer_inputs(inputs, hidden, [family] * len(inputs), self.families)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.precision.autocast():
             made = self.network(inputs).float()

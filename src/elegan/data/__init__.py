@@ -3,6 +3,7 @@
 from elegan.data.dataset import FITS, MAX_RESOLUTION, MIN_RESOLUTION, ImageData, Verdict
 from elegan.data.known import KNOWN
 from elegan.data.opening import limited_indices, open_data
+from elegan.data.pairs import PairSet, has_test_pairs, open_pairs
 from elegan.data.photos import PhotoSet, open_photos
 from elegan.data.sampling import batch_indices
 from elegan.data.sources import has_test_split
@@ -13,11 +14,14 @@ __all__ = [
     "MAX_RESOLUTION",
     "MIN_RESOLUTION",
     "ImageData",
+    "PairSet",
     "PhotoSet",
     "Verdict",
     "batch_indices",
+    "has_test_pairs",
     "has_test_split",
     "limited_indices",
     "open_data",
+    "open_pairs",
     "open_photos",
 ]

@@ -172,10 +172,10 @@ def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
     depth, has_test = 0, False
     entries = listing.entries
     while True:
-        groups, loose = _groups(entries, depth)
+        groups, loose = image_groups(entries, depth)
         if loose or not groups:
             break
-        train, test = _split_folders(groups)
+        train, test = split_folders(groups)
         if len(groups) == 1:
             chosen = next(iter(groups))
         elif train and test and not has_test:
@@ -197,7 +197,7 @@ def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
         ]
         entries = tuple(e for e in entries if e.parts[depth] == chosen and len(e.parts) > depth + 1)
         depth += 1
-    groups, loose = _groups(entries, depth)
+    groups, loose = image_groups(entries, depth)
     if loose and groups:
         notes.append("Images lie beside and inside folders: read as one set without classes.")
     if loose or len(groups) < 2:
@@ -213,7 +213,7 @@ def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
     return found, has_test
 
 
-def _groups(entries: tuple[FileEntry, ...], depth: int) -> tuple[dict[str, int], int]:
+def image_groups(entries: tuple[FileEntry, ...], depth: int) -> tuple[dict[str, int], int]:
     """Returns ({folder at this depth: images in it}, images that lie beside those folders)."""
     groups: dict[str, int] = {}
     loose = 0
@@ -227,7 +227,7 @@ def _groups(entries: tuple[FileEntry, ...], depth: int) -> tuple[dict[str, int],
     return groups, loose
 
 
-def _split_folders(groups: dict[str, int]) -> tuple[str | None, str | None]:
+def split_folders(groups: dict[str, int]) -> tuple[str | None, str | None]:
     """Returns the names of the train and test folders where these groups are splits, else Nones."""
     lower = {name.lower(): name for name in groups}
     if not set(lower) <= {*TRAIN_NAMES, *TEST_NAMES}:

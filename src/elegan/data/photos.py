@@ -59,6 +59,13 @@ class PhotoSet:
         _, height, width = self.places[index].tolist()
         return height, width
 
+    @property
+    def summary(self) -> str:
+        """How many photos of how many pixels, and of what sizes."""
+        megapixels = float(np.prod(self.places[:, 1:], axis=1).sum()) / 1e6
+        low, high = self.places[:, 1:].min(), self.places[:, 1:].max()
+        return f"{len(self):,} photos, {megapixels:,.1f} megapixels, sides of {low} to {high}"
+
     def chosen(self, indices: Sequence[int]) -> "PhotoSet":
         """Returns the set of these photos, in this order; verdicts and notes stay."""
         hashes = tuple(self.hashes[index] for index in indices)

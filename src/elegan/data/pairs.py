@@ -1,0 +1,244 @@
+"""Two sides of photos, paired or not, for the tasks that turn one into the other."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from elegan.data import files, pair_layouts
+from elegan.data.dataset import PhotoOptions, Verdict
+from elegan.data.pair_layouts import LOOKED_FOR, Sides
+from elegan.data.pair_matching import Pair, Side, decide, keys_of
+from elegan.data.photos import (
+    PhotoSet,
+    check_limit,
+    limited,
+    no_photo,
+    open_source,
+    plain_source,
+)
+from elegan.data.sources import ArraySource, FileSource, Source, no_test, resolve
+from elegan.errors import EleganError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairSet:
+    """Sources and the targets they are to become.
+
+    Attributes:
+        name: of the set, as that of a `PhotoSet`.
+        split: "train" or "test".
+        sources: photos to start from; with `targets` in the same order where paired.
+        targets: photos to arrive at, of the same sizes where paired.
+        paired: whether photo i of both belongs together.
+        layout: what was looked for and found, in plain words.
+        notes: what else a person should know.
+        verdicts: on the files outside both; those inside have theirs in `sources` and `targets`.
+        hash: SHA-256 (hex) over all pixels, sizes and whether they are paired.
+    """
+
+    name: str
+    split: str
+    sources: PhotoSet
+    targets: PhotoSet
+    paired: bool
+    layout: str
+    notes: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    hash: str
+
+    def __len__(self) -> int:
+        """The number of pairs; of the larger side where they are not paired."""
+        return max(len(self.sources), len(self.targets))
+
+    @property
+    def summary(self) -> str:
+        """How many pairs, or how many on each side, and where they were found."""
+        count = f"{len(self):,} pairs"
+        if not self.paired:
+            count = f"{len(self.sources):,} sources and {len(self.targets):,} targets, unpaired"
+        return f"{count} ({self.layout})"
+
+    def facts(self) -> dict[str, Any]:
+        """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "hash": self.hash,
+            "images": len(self),
+            "paired": self.paired,
+            "layout": self.layout,
+            "notes": list(self.notes),
+            "verdicts": [vars(verdict) for verdict in self.verdicts],
+            "sources": self.sources.facts(),
+            "targets": self.targets.facts(),
+        }
+
+
+def open_pairs(
+    data: str,
+    *,
+    target: str | None = None,
+    split: str = "train",
+    paired: bool | None = None,
+    reverse: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    background: tuple[int, int, int] = (255, 255, 255),
+    smallest: int = 32,
+) -> PairSet:
+    """Opens two sets of photos, matched by their names or not.
+
+    Understood are: folders A/ and B/; trainA/ and trainB/ (testA/, testB/); two folders of any
+    names, which may lie in train/ and test/; images twice as wide as high, A left and B right; and
+    DATA with `target` as two sets. A is the source and B the target.
+
+    Args:
+        data: as for `open_photos`: all of it, or the sources where there is a `target`.
+        target: a second set that holds the targets.
+        split: "train" or "test".
+        paired: True matches the files by their names, without their suffixes; False keeps all of
+            both; None decides by the names and, where those match, by the sizes.
+        reverse: B is the source and A the target.
+        limit: keep this many pairs, or of each side where they are not paired, chosen by `seed`.
+        seed: of that choice.
+        background: RGB 0..255 behind transparent pixels.
+        smallest: photos with fewer pixels in width or height are skipped.
+
+    Raises:
+        UsageError: the request is wrong: no such data, split or limit.
+        EleganError: the data are there but hold no such two sides, or nothing usable in them.
+    """
+    check_limit(limit)
+    options = PhotoOptions(background=background, smallest=smallest)
+    if target is not None:
+        name, sides, found = _two_sets(data, target, split, options)
+        outside: tuple[Verdict, ...] = ()
+    else:
+        name, sides, found, outside = _one_set(data, split, options)
+    for side in sides:
+        if not len(side.photos):
+            raise EleganError(no_photo(side.called, side.photos.verdicts))
+    sides, is_paired, said = decide(sides, paired)
+    if reverse:
+        sides = (sides[1], sides[0])
+    one, two = (
+        side.photos if limit is None else limited(side.photos, limit, seed) for side in sides
+    )
+    notes = tuple(dict.fromkeys([*one.notes, *two.notes]))
+    layout = f"Looked for {LOOKED_FOR}." if target is None else "Two sets were named."
+    return PairSet(
+        name=name,
+        split=split,
+        sources=one,
+        targets=two,
+        paired=is_paired,
+        layout=f"{layout} Found {found}. {said} Sources: {sides[0].called}; targets: "
+        f"{sides[1].called}{', reversed' if reverse else ''}.",
+        notes=notes,
+        verdicts=outside,
+        hash=hashlib.sha256(f"{one.hash} {two.hash} {is_paired}".encode()).hexdigest(),
+    )
+
+
+def has_test_pairs(data: str, target: str | None = None) -> bool:
+    """Returns whether `open_pairs` would find test images. Reads no pixels."""
+    try:
+        if target is not None:
+            return all(resolve(one, "test") is not None for one in (data, target))
+        source = resolve(data, "train")
+        sides = _sides_of(source, "test")
+        if sides is not None:
+            return sides.has_split
+        resolve(data, "test")
+    except EleganError:
+        return False
+    return True
+
+
+def _two_sets(data: str, target: str, split: str, options: PhotoOptions) -> tuple[str, Pair, str]:
+    """Opens DATA as sources and another set as targets."""
+    sides = []
+    for named in (data, target):
+        source = plain_source(resolve(named, split), split)
+        sides.append(_side(source, named, split, options))
+    one, two = sides
+    counts = [f"'{side.called}' ({len(side.photos)} images)" for side in sides]
+    return f"{one.photos.name} to {two.photos.name}", (one, two), " and ".join(counts)
+
+
+def _one_set(
+    data: str, split: str, options: PhotoOptions
+) -> tuple[str, Pair, str, tuple[Verdict, ...]]:
+    """Opens both sides of DATA: two folders in it, else the halves of its images."""
+    source = resolve(data, "train")
+    sides = _sides_of(source, split)
+    if sides is None:
+        return *_halves(data, split, options), ()
+    if not sides.has_split:
+        raise no_test(data)
+    assert isinstance(source, FileSource)
+    one, two = (
+        _side(replace(source, listing=listing), folder, split, options)
+        for listing, folder in zip((sides.first, sides.second), sides.folders, strict=True)
+    )
+    counts = [f"{side.called} ({len(side.photos)} images)" for side in (one, two)]
+    return source.name, (one, two), " and ".join(counts), sides.skipped
+
+
+def _sides_of(source: Source, split: str) -> Sides | None:
+    if isinstance(source, ArraySource):
+        return None
+    return pair_layouts.find_sides(source.found, split)
+
+
+def _halves(data: str, split: str, options: PhotoOptions) -> tuple[str, Pair, str]:
+    """Opens images twice as wide as high as their left and right halves.
+
+    Raises:
+        EleganError: most of the images are not so; it says what was looked for and found.
+    """
+    source = resolve(data, split)
+    if isinstance(source, ArraySource):
+        raise EleganError(
+            f"'{data}' holds arrays, in which no two sides are found. Name a second set as the "
+            "target, or keep the images as files."
+        )
+    source = plain_source(source, split)
+    one, two = (
+        _side(source, f"the {part} halves", split, replace(options, part=part))
+        for part in ("left", "right")
+    )
+    refused = sum("not twice as wide as high" in verdict.reason for verdict in one.photos.verdicts)
+    if refused >= len(one.photos):
+        raise EleganError(_no_sides(data, source, len(one.photos), refused))
+    found = f"{len(one.photos)} images twice as wide as high: side by side"
+    return source.name, (one, two), found
+
+
+def _no_sides(data: str, source: Source, halved: int, refused: int) -> str:
+    assert isinstance(source, FileSource)
+    depth = 0
+    folders, loose = files.image_groups(source.found.entries, depth)
+    while len(folders) == 1 and not loose:
+        depth += 1
+        folders, loose = files.image_groups(source.found.entries, depth)
+    names = [f"{name}/ ({count} images)" for name, count in list(folders.items())[:6]]
+    where = f"the folders {', '.join(names)}" if names else "images in one folder only"
+    beside = f", {loose} images beside them" if names and loose else ""
+    return (
+        f"'{data}' does not say what is to become what. Looked for {LOOKED_FOR}. Found {where}"
+        f"{beside}; {halved} of {halved + refused} images are twice as wide as high. Arrange them "
+        "so, or name two sets: one as the data, one as the target."
+    )
+
+
+def _side(source: Source, called: str, split: str, options: PhotoOptions) -> Side:
+    photos = open_source(source, split, options)
+    if isinstance(source, ArraySource):
+        keys = {name: str(index) for index, name in enumerate(photos.names)}
+    else:
+        entries = source.listing.entries
+        keys = keys_of([e.name for e in entries if e.looks_like_image])
+        # An image need not be named like one.
+        keys = {**{name: name for name in photos.names}, **keys}
+    return Side(called=called, photos=photos, keys=keys)

@@ -40,24 +40,25 @@ __all__ = [
 ]
 
 
-def train(data: str | Path, *, preset: str = "robust", **settings: Any) -> Run:
+def train(data: str | Path, *, preset: str | None = None, **settings: Any) -> Run:
     """Trains a model, or resumes the run that stands in `out`.
 
     Args:
         data: a known name, a folder, a zip, IDX files, .npy or .npz.
-        preset: a row of the preset table.
+        preset: a row of the preset table; by default the one of the `task`, else "robust".
         settings: any field of `elegan.settings.TrainSettings`, nested ones as dictionaries:
             `train("mnist", minutes=4, optimizer={"beta2": 0.9})`.
 
     Raises:
         EleganError: with a message that says what to do.
     """
-    from elegan.settings import preset_settings
+    from elegan.settings import preset_for, preset_settings
     from elegan.training import train as train_settings
 
     out = settings.get("out")
     if out is not None:
         settings["out"] = str(out)
+    preset = preset or preset_for(settings.get("task"))
     return train_settings(preset_settings(preset, str(data), settings))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elegan.errors import EleganError, UsageError, did_you_mean
-from elegan.settings import from_json, parse_count, preset_settings
+from elegan.settings import from_json, parse_count, preset_for, preset_settings
 from elegan.verbs import VERBS, Answer
 
 
@@ -88,7 +88,14 @@ def _overview() -> str:
     )
 
 
-_SHORT = {"--from": "--transfer.source", "--freeze": "--transfer.freeze"}
+_SHORT = {
+    "--from": "--transfer.source",
+    "--freeze": "--transfer.freeze",
+    "--scale": "--translate.scale",
+    "--target": "--translate.target",
+    "--method": "--translate.method",
+    "--degradation": "--translate.degradation",
+}
 
 
 def _split_flag(word: str) -> tuple[str, str]:
@@ -104,11 +111,14 @@ def _train(words: list[str]) -> Answer:
     preset, words = _take_value(words, "--preset")
     file, words = _take_value(words, "--settings")
     images, words = _take_value(words, "--images")
+    task, words = _take_value(words, "--task")
     dry_run, words = _take_flag(words, "--dry-run")
     words = [_SHORT.get(name, name) + rest for name, rest in map(_split_flag, words)]
     if file and preset:
         raise UsageError("Give --preset or --settings, not both.")
-    default = from_json(Path(file)) if file else preset_settings(preset or "robust", "")
+    default = from_json(Path(file)) if file else preset_settings(preset or preset_for(task), "")
+    if task:
+        default = dataclasses.replace(default, task=task)
     if images or any(word.split("=")[0] in ("--epochs", "--minutes") for word in words):
         default = dataclasses.replace(default, images=None, epochs=None, minutes=None)
     if images:

@@ -151,9 +151,9 @@ def prepare(
     settings: TrainSettings, data: DataFacts, precision: Precision, world: distributed.World
 ) -> tuple[Stream, Callable[[], Task]]:
     """Returns the stream of real images, and what makes a fresh task over it."""
-    task = TASKS[settings.task]
-    batches = task.stream(settings, data, precision.device, world)
-    return batches, lambda: task(settings, data, batches, precision)
+    use = TASKS[settings.task]
+    batches = use.stream(settings, data, precision.device, world)
+    return batches, lambda: use.build(settings, data, batches, precision)
 
 
 def _agree(

@@ -51,6 +51,24 @@ def capacity(generator: nn.Module, discriminator: nn.Module, shape: ImageShape) 
     }
 
 
+def translation_capacity(
+    generator: nn.Module, discriminator: nn.Module, inputs: Tensor, images: Tensor
+) -> dict[str, Any]:
+    """Returns what a translator and a discriminator of patches cost for one image, as `capacity`.
+
+    Args:
+        inputs: [N, I, h, w], of which the first is taken.
+        images: [N, C, H, W]; planes that the discriminator sees beside them count as zeros.
+    """
+    generator, discriminator = _still(generator), _still(discriminator)
+    planes: Any = discriminator.channels
+    judged = images.new_zeros(1, planes, *images.shape[2:])
+    return {
+        "generator": _cost(generator, lambda: generator(inputs[:1])),
+        "discriminator": _cost(discriminator, lambda: discriminator(judged)),
+    }
+
+
 def describe_capacity(facts: dict[str, Any]) -> str:
     """Returns two lines for a person, of what `capacity` found."""
     lines = []

@@ -16,11 +16,10 @@ from elegan.settings.groups import (
     TransferSettings,
     TranslateSettings,
 )
-from elegan.settings.presets import DEFAULT_PRESETS, PRESETS, Preset
+from elegan.settings.presets import PRESETS, Preset, preset_for
 from elegan.settings.reading import from_json, override, parse_count, preset_settings
 
 __all__ = [
-    "DEFAULT_PRESETS",
     "PRESETS",
     "AugmentSettings",
     "EmaSettings",
@@ -35,6 +34,7 @@ __all__ = [
     "from_json",
     "override",
     "parse_count",
+    "preset_for",
     "preset_settings",
     "validate",
 ]

@@ -220,8 +220,9 @@ PRESETS: dict[str, Preset] = {
 }
 """Every preset, one row each; measured times and scores stand in docs/figures.md."""
 
-DEFAULT_PRESETS = {
-    "generate": "robust",
-    **{name: name for name in ("classify", "upscale", "restore", "stylize")},
-}
-"""The preset that a task takes where none is named."""
+_DEFAULT = "robust"
+
+
+def preset_for(task: str | None) -> str:
+    """Returns the preset that a task takes where none is named: its namesake, else `robust`."""
+    return task if task in PRESETS else _DEFAULT

@@ -32,8 +32,7 @@ from elegan.settings import TrainSettings
 from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.gauge import Gauge
 from elegan.tasks.penalties import Penalties, is_due
-from elegan.tasks.players import build_players, load_weights, network_sizes, take_weights
-from elegan.tasks.square_images import check, open_square_images, stream_square_images
+from elegan.tasks.players import begin_from, build_players, network_sizes
 from elegan.tasks.view import Past, View
 
 
@@ -44,9 +43,6 @@ class Generate:
     """
 
     name = "generate"
-    check = staticmethod(check)
-    open_data = staticmethod(open_square_images)
-    stream = staticmethod(stream_square_images)
 
     def __init__(
         self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
@@ -114,20 +110,9 @@ class Generate:
 
     def begin(self, say: Callable[[str], None]) -> None:
         """Takes the weights that a new run begins with from a trained model, where one is named."""
-        source = self.settings.transfer.source
-        if source is None:
-            return
-        found = load_weights(Path(source))
-        taken = take_weights(self.generator.network, found["generator"], "generator")
-        say(f"from {source}: {taken}")
-        self.ema.network.load_state_dict(self.generator.network.state_dict())
-        if "discriminator" in found:
-            taken = take_weights(
-                self.discriminator.network, found["discriminator"], "discriminator"
-            )
-            say(f"from {source}: {taken}")
-        else:
-            say(f"from {source}: it holds no discriminator, which begins anew")
+        if self.settings.transfer.source is not None:
+            begin_from(self.settings.transfer.source, self.generator, self.discriminator, say)
+            self.ema.network.load_state_dict(self.generator.network.state_dict())
 
     def capacity(self) -> dict[str, Any]:
         """See `measure.capacity`."""

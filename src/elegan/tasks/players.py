@@ -1,6 +1,6 @@
 """The two players of a run: built from settings, begun from trained weights, partly frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +56,41 @@ def build_players(
     Raises:
         UsageError: more stages are to be frozen than the network has, or all of them.
     """
-    optimizer, frozen = settings.optimizer, parse_freeze(settings.transfer.freeze)
-    players = []
-    for name, build, shape, size, rate in (
-        ("generator", build_generator, shapes[0], sizes[0], optimizer.generator_rate),
-        ("discriminator", build_discriminator, shapes[1], sizes[1], optimizer.discriminator_rate),
-    ):
-        seed_default(settings.seed, f"initial {name}")
-        network = build(settings.network.name, shape, **size)
-        network.to(device=precision.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        freeze(network, frozen.get(name[0].upper(), 0), name)
-        # Wider networks want smaller steps: the rate falls with the root of the width.
-        rate /= settings.size**0.5
-        players.append(Player(network.train(), rate=rate, settings=optimizer))
-    return players[0], players[1]
+    name = settings.network.name
+    builds = (
+        ("generator", lambda: build_generator(name, shapes[0], **sizes[0])),
+        ("discriminator", lambda: build_discriminator(name, shapes[1], **sizes[1])),
+    )
+    generator, discriminator = (
+        make_player(settings, build, side, precision) for side, build in builds
+    )
+    return generator, discriminator
+
+
+def make_player(
+    settings: TrainSettings, build: Callable[[], nn.Module], name: str, precision: Precision
+) -> Player:
+    """Returns a player with fresh weights that the seed fixes, frozen where the settings say so.
+
+    Args:
+        build: makes the network.
+        name: "generator" or "discriminator".
+
+    Raises:
+        UsageError: more stages are to be frozen than the network has, or all of them.
+    """
+    seed_default(settings.seed, f"initial {name}")
+    network = build()
+    network.to(device=precision.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    frozen = parse_freeze(settings.transfer.freeze)
+    freeze(network, frozen.get(name[0].upper(), 0), name)
+    rates = {
+        "generator": settings.optimizer.generator_rate,
+        "discriminator": settings.optimizer.discriminator_rate,
+    }
+    # Wider networks want smaller steps: the rate falls with the root of the width.
+    rate = rates[name] / settings.size**0.5
+    return Player(network.train(), rate=rate, settings=settings.optimizer)
 
 
 def freeze(network: nn.Module, stages: int, name: str) -> None:
@@ -89,6 +110,23 @@ def freeze(network: nn.Module, stages: int, name: str) -> None:
             f"--freeze {name[0].upper()}:{stages} is too much: the {name} has {len(parts)} stages."
             f" Freeze at most {len(parts) if left else len(parts) - 1}."
         )
+
+
+def begin_from(
+    source: str, generator: Player, discriminator: Player, say: Callable[[str], None]
+) -> None:
+    """Takes the weights of both players from a trained model, as far as they agree.
+
+    Raises:
+        EleganError: there is no model, or not one tensor of the generator agrees.
+    """
+    found = load_weights(Path(source))
+    say(f"from {source}: {take_weights(generator.network, found['generator'], 'generator')}")
+    if "discriminator" not in found:
+        say(f"from {source}: it holds no discriminator, which begins anew")
+        return
+    taken = take_weights(discriminator.network, found["discriminator"], "discriminator")
+    say(f"from {source}: {taken}")
 
 
 def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:

@@ -86,7 +86,7 @@ def _data() -> dict[str, str]:
 def _tasks() -> dict[str, str]:
     from elegan.tasks import TASKS
 
-    return {name: (task.__doc__ or "").splitlines()[0] for name, task in TASKS.items()}
+    return {name: use.about for name, use in TASKS.items()}
 
 
 def _metrics() -> dict[str, str]:

@@ -1,0 +1,95 @@
+"""The use `stylize`: an image in, the same in another style out."""
+
+from typing import Any
+
+import torch
+
+from elegan.data.pairs import PairSet, open_pairs
+from elegan.engine.distributed import World
+from elegan.engine.patches import Patches
+from elegan.errors import EleganError, UsageError, lookup
+from elegan.networks import TranslationShape
+from elegan.settings import TrainSettings
+from elegan.tasks.examples import Paired, Unpaired, fitting_patch
+from elegan.tasks.translate import Translate
+from elegan.tasks.translate_checks import check_translation
+from elegan.tasks.use import Use
+
+
+class Stylize(Translate):
+    """From pairs: a discriminator of (input, image), and fidelity (pix2pix, Isola et al. 2017)."""
+
+    name = "stylize"
+    inputs_are_judged = True
+
+    def _shape(self) -> TranslationShape:
+        return TranslationShape(inputs=3, outputs=3)
+
+    def recipe(self) -> dict[str, Any]:
+        chosen = self.settings.translate
+        return {
+            "method": chosen.method,
+            "direction": "B to A" if chosen.reverse else "A to B",
+            "colours": "RGB in [-1, 1]",
+        }
+
+
+METHODS = {"paired": Stylize}
+
+
+def _check(settings: TrainSettings) -> None:
+    check_translation(settings)
+    lookup(METHODS, settings.translate.method, "method")
+    if settings.translate.scale != 1:
+        raise UsageError("--task stylize keeps the size of an image. Leave --scale out.")
+    if settings.network.name == "upscaler":
+        raise UsageError("--task stylize needs --network.name unet or translator.")
+
+
+def _open(settings: TrainSettings) -> PairSet:
+    chosen = settings.translate
+    pairs = open_pairs(
+        settings.data,
+        target=chosen.target,
+        paired=chosen.method == "paired",
+        reverse=chosen.reverse,
+        limit=settings.limit,
+        seed=settings.seed,
+    )
+    if chosen.method == "paired" and not pairs.paired:
+        raise EleganError(
+            f"{settings.data} holds no pairs ({pairs.layout}). Name the files of a pair alike, or"
+            " train without pairs: --preset stylize-unpaired."
+        )
+    return pairs
+
+
+def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world: World) -> Patches:
+    multiple = 4  # translators halve twice
+    patch = min(
+        fitting_patch(side, settings.translate.patch, multiple)
+        for side in (pairs.sources, pairs.targets)
+    )
+    kind = Paired if settings.translate.method == "paired" else Unpaired
+    return Patches(
+        pairs,
+        kind(sources=pairs.sources, targets=pairs.targets, patch=patch),
+        count=len(pairs),
+        batch=settings.batch,
+        seed=settings.seed,
+        device=device,
+        world=world,
+    )
+
+
+def _build(settings: TrainSettings, *parts: Any) -> Stylize:
+    return METHODS[settings.translate.method](settings, *parts)
+
+
+STYLIZE = Use(
+    about="an image in, the same in another style out; from pairs or from two folders",
+    check=_check,
+    open_data=_open,
+    stream=_stream,
+    build=_build,
+)

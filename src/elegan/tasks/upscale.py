@@ -1,0 +1,88 @@
+"""The use `upscale`: a small photo in, a larger one out."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elegan.data.photos import PhotoSet, open_photos
+from elegan.engine.distributed import World
+from elegan.engine.patches import Patches
+from elegan.errors import UsageError, lookup
+from elegan.networks import TranslationShape
+from elegan.networks.upscaler import BicubicUpsampling
+from elegan.settings import TrainSettings
+from elegan.tasks.examples import Smaller, fitting_patch
+from elegan.tasks.translate import Translate
+from elegan.tasks.translate_checks import check_translation
+from elegan.tasks.use import Use
+
+_DEGRADATIONS = {
+    "bicubic": "made smaller by antialiased bicubic",
+    "blind": "blurred, made smaller, noisy and compressed, in random order",
+}
+
+
+class Upscale(Translate):
+    """Learns what antialiased bicubic upsampling of a photo lacks."""
+
+    name = "upscale"
+
+    def _shape(self) -> TranslationShape:
+        return TranslationShape(inputs=3, outputs=3, scale=self.settings.translate.scale)
+
+    def recipe(self) -> dict[str, Any]:
+        return {"degradation": self.settings.translate.degradation, "colours": "RGB in [-1, 1]"}
+
+    def baseline(self, inputs: Tensor) -> Tensor:
+        return BicubicUpsampling(self.shape.scale).to(inputs.device)(inputs)
+
+    def _enlarged(self, inputs: Tensor) -> Tensor:
+        return self.baseline(inputs)
+
+
+def _check(settings: TrainSettings) -> None:
+    check_translation(settings)
+    lookup(_DEGRADATIONS, settings.translate.degradation or "bicubic", "degradation")
+    if settings.translate.scale < 2:
+        raise UsageError("--task upscale needs --scale 2, 3 or 4.")
+    if settings.network.name != "upscaler":
+        raise UsageError(
+            f"The network '{settings.network.name}' does not make images larger."
+            " Leave --network.name out; --preset upscale names the one that does."
+        )
+
+
+def _open(settings: TrainSettings) -> PhotoSet:
+    return open_photos(settings.data, limit=settings.limit, seed=settings.seed)
+
+
+def _stream(
+    settings: TrainSettings, photos: PhotoSet, device: torch.device, world: World
+) -> Patches:
+    chosen = settings.translate
+    draw = Smaller(
+        photos=photos,
+        patch=fitting_patch(photos, chosen.patch, chosen.scale),
+        scale=chosen.scale,
+        unknown=chosen.degradation == "blind",
+        shrink=chosen.shrink,
+    )
+    return Patches(
+        photos,
+        draw,
+        count=len(photos),
+        batch=settings.batch,
+        seed=settings.seed,
+        device=device,
+        world=world,
+    )
+
+
+UPSCALE = Use(
+    about="a small photo in, a larger one out (--scale 2, 3 or 4)",
+    check=_check,
+    open_data=_open,
+    stream=_stream,
+    build=Upscale,
+)

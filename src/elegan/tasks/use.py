@@ -1,0 +1,32 @@
+"""What the training verb needs to know of a use before a task of it exists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from elegan.engine.batches import Stream
+from elegan.engine.distributed import World
+from elegan.engine.task import Task
+from elegan.machine.precision import Precision
+from elegan.settings import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """One use of the engine.
+
+    Attributes:
+        about: one line for `elegan list tasks`.
+        check: refuses unknown names and pairings, before anything is read or written.
+        open_data: opens what a run trains on; raises EleganError where it cannot serve.
+        stream: (settings, data, device, world) -> batches in keyed order.
+        build: (settings, data, stream, precision) -> a task with fresh weights.
+    """
+
+    about: str
+    check: Callable[[TrainSettings], None]
+    open_data: Callable[[TrainSettings], Any]
+    stream: Callable[[TrainSettings, Any, torch.device, World], Stream]
+    build: Callable[[TrainSettings, Any, Any, Precision], Task]

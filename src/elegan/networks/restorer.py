@@ -31,9 +31,9 @@ _PLACES = 4  # of a 2x2 cell
 class Restorer(Translator):
     """Patches -> (blocks, halving) a level -> blocks -> (doubling, blocks) a level -> patches.
 
-    Skips are added. Halving and doubling work within 2x2 cells, so they add nothing to the margin but the cell.
-    The output is the input's colours plus a difference whose last convolution begins at zero: the
-    untrained network is the identity.
+    Skips are added. Halving and doubling work within 2x2 cells, so they add nothing to the margin
+    but the cell. The output is the input's colours plus a difference whose last convolution begins
+    at zero: the untrained network is the identity.
 
     Args:
         width: channels of the outer level, an even number; the inner ones have up to twice as many.
@@ -85,15 +85,21 @@ class Restorer(Translator):
 
 
 def _reach(levels: int, depth: int) -> int:
-    """How far an output pixel looks: one pixel of each level's map for each 3x3 convolution there.
+    """How far an output pixel looks, in pixels: followed back through the network for each place.
 
-    A block has two of them; the cells of the innermost map add what lies between a pixel and the
-    edge of its cell.
+    A 3x3 convolution looks one place further on its level's map, and a block has two of them;
+    halving and doubling look at whole cells. The left side is enough, since the right mirrors it.
     """
     pitches = [_PATCH * 2**level for level in range(levels)]
-    reach = 2 * pitches[0]  # the first and the last convolution
-    reach += sum(2 * 2 * depth * pitch for pitch in pitches[:-1])
-    return reach + 2 * depth * pitches[-1] + pitches[-1] - 1
+    farthest = 0
+    for pixel in range(pitches[-1]):
+        edge = pixel
+        for level, pitch in enumerate(pitches):  # outward blocks, then the innermost ones
+            edge = edge // pitch * pitch - 2 * depth * pitch
+            edge -= pitch if level == 0 else 0  # to_patches
+        edge -= sum(2 * depth * pitch for pitch in pitches[:-1]) + pitches[0]
+        farthest = max(farthest, pixel - edge)
+    return farthest
 
 
 def _blocks(width: int, depth: int) -> nn.Sequential:

@@ -1,0 +1,218 @@
+"""Every kind of damage by name, with its ranges; drawing one or several for an image."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from elegan.data.degradations.blurs import defocus, gaussian_blur, motion_blur
+from elegan.data.degradations.holes import hide, holes, scratches
+from elegan.data.degradations.noise import from_bytes, impulse, jpeg, noise, to_bytes
+from elegan.data.degradations.overlays import stripes
+from elegan.data.degradations.weather import haze, rain
+from elegan.errors import UsageError, lookup
+
+Changed = np.ndarray | tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of damage.
+
+    Attributes:
+        about: what it does to a photo.
+        ranges: lowest and highest value of each parameter in training, drawn evenly.
+        apply: (image, random, **parameters) -> image, or image and mask where pixels are lost.
+    """
+
+    about: str
+    ranges: Mapping[str, tuple[float, float]]
+    apply: Callable[..., Changed]
+
+
+@dataclass(kw_only=True, eq=False)
+class Degraded:
+    """A damaged image.
+
+    Attributes:
+        image: float32 [H, W, 3] in [0, 1], in steps of 1/255 as a file holds it.
+        mask: float32 [H, W], 1 where a pixel is lost, else 0.
+        kinds: what was done, in that order.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    kinds: tuple[str, ...]
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The tasks that undo what was done, in the order of `FAMILIES`."""
+        return tuple(name for name, of in FAMILIES.items() if set(of) & set(self.kinds))
+
+
+KINDS: dict[str, Kind] = {
+    "noise": Kind(
+        about="normal noise of that deviation; in half the draws a share of it is the same in all"
+        " channels, in half a share grows with the light",
+        ranges={"sigma": (2 / 255, 55 / 255), "gray": (-1, 1), "shot": (-1, 1)},
+        apply=noise,
+    ),
+    "jpeg": Kind(
+        about="JPEG of that quality, its grid anywhere, colour at half or whole size",
+        ranges={"quality": (8, 85)},
+        apply=jpeg,
+    ),
+    "gaussian-blur": Kind(
+        about="round Gaussian of that deviation in pixels",
+        ranges={"sigma": (0.5, 3)},
+        apply=gaussian_blur,
+    ),
+    "defocus": Kind(
+        about="even disc of that radius in pixels, as a lens out of focus makes it",
+        ranges={"radius": (0.8, 4.5)},
+        apply=defocus,
+    ),
+    "motion-blur": Kind(
+        about="a path of that length in pixels and any direction, straight or shaken",
+        ranges={"length": (3, 18), "bend": (0, 2.5)},
+        apply=motion_blur,
+    ),
+    "rain": Kind(
+        about="streaks in layers, screened or added; PSNR in dB against the clean photo on average",
+        ranges={"decibels": (13, 28), "tilt": (-45, 45)},
+        apply=rain,
+    ),
+    "haze": Kind(
+        about="a veil I = J t + A (1 - t), mean of 1 - t, brightness A, relative change of depth",
+        ranges={"veil": (0.15, 0.75), "light": (0.65, 1), "variation": (0, 0.45)},
+        apply=haze,
+    ),
+    "stripes": Kind(
+        about="stripes, lace or halftone dots of any angle and colour, period in pixels",
+        ranges={"period": (4, 28), "opacity": (0.15, 0.7)},
+        apply=stripes,
+    ),
+    "holes": Kind(
+        about="rectangles, free strokes or lettering that hide a share of the image",
+        ranges={"share": (0.02, 0.25)},
+        apply=holes,
+    ),
+    "scratches": Kind(
+        about="thin long lines, light or dark, of so many pixels a hundred, and dust",
+        ranges={"density": (0.5, 5), "width": (0.6, 2.5)},
+        apply=scratches,
+    ),
+}
+"""Every kind that training may draw."""
+
+UNSEEN: dict[str, Kind] = {
+    "impulse": Kind(
+        about="a share of the pixels turned black or white",
+        ranges={"share": (0.01, 0.1)},
+        apply=impulse,
+    ),
+}
+"""Damage that no training draws, to see what a model does with what it never met."""
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "inpaint": ("holes", "scratches"),
+    "derain": ("rain",),
+    "dehaze": ("haze",),
+    "destripe": ("stripes",),
+    "deblur": ("gaussian-blur", "defocus", "motion-blur"),
+    "denoise": ("noise", "jpeg"),
+}
+"""The tasks of `elegan restore`, and the kinds of damage that each undoes."""
+
+POINTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "noise-25": ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}),
+    "jpeg-20": ("jpeg", {"quality": 20}),
+    "gaussian-blur-1.6": ("gaussian-blur", {"sigma": 1.6}),
+    "defocus-3": ("defocus", {"radius": 3}),
+    "motion-blur-11": ("motion-blur", {"length": 11, "bend": 0}),
+    "rain-light": ("rain", {"decibels": 27}),
+    "rain-heavy": ("rain", {"decibels": 15}),
+    "haze-half": ("haze", {"veil": 0.5, "light": 0.9, "variation": 0.3}),
+    "stripes": ("stripes", {"opacity": 0.5}),
+    "holes-25": ("holes", {"share": 0.25}),
+    "scratches": ("scratches", {"density": 2}),
+    "impulse-5": ("impulse", {"share": 0.05}),
+}
+"""The damage that figures are given for: a kind and the parameters that are held."""
+
+
+def damage(image: np.ndarray, kind: str, random: np.random.Generator, **fixed: Any) -> Degraded:
+    """Does one kind of damage, with some parameters held and the others drawn from their ranges.
+
+    Scratches look as on a print; `degrade` hides them as it hides holes.
+
+    Args:
+        image: float32 [H, W, 3] in [0, 1]; it is not changed.
+        kind: a name of `KINDS`, `UNSEEN` or `POINTS`.
+        random: where all draws come from: the same state gives the same damage.
+        fixed: parameters of the kind.
+
+    Raises:
+        UsageError: the kind is unknown.
+    """
+    kind, held = POINTS.get(kind, (kind, {}))
+    chosen = lookup(KINDS | UNSEEN, kind, "kind of damage")
+    drawn = {name: float(random.uniform(*ends)) for name, ends in chosen.ranges.items()}
+    changed = chosen.apply(image, random, **(drawn | held | fixed))
+    result, mask = changed if isinstance(changed, tuple) else (changed, None)
+    if mask is None:
+        mask = np.zeros(image.shape[:2], np.float32)
+    return Degraded(image=from_bytes(to_bytes(result)), mask=mask, kinds=(kind,))
+
+
+def degrade(
+    image: np.ndarray, kinds: Sequence[str], random: np.random.Generator, *, most: int = 2
+) -> Degraded:
+    """Damages an image as a training example: one kind or several, one after the other.
+
+    How many is 1 twice as often as 2, 2 twice as often as 3, to `most` at the most. A family is
+    drawn evenly from those of `kinds`, then a kind of it; no family comes twice, and the order is
+    as drawn. Pixels are lost last of all and hold `FILL`, whatever else was done.
+
+    Args:
+        image: float32 [H, W, 3] in [0, 1]; it is not changed.
+        kinds: names of `KINDS`.
+        random: where all draws come from.
+        most: the most kinds on one image.
+
+    Raises:
+        UsageError: a kind is unknown, or there is none.
+    """
+    groups = [[kind for kind in family if kind in kinds] for family in FAMILIES.values()]
+    groups = [group for group in groups if group]
+    if not kinds:
+        raise UsageError("No kind of damage was named. Name one, such as 'noise', or leave it out.")
+    for kind in kinds:
+        lookup(KINDS, kind, "kind of damage")
+    odds = 0.5 ** np.arange(min(most, len(groups)))
+    count = 1 + int(random.choice(len(odds), p=odds / odds.sum()))
+    order = random.permutation(len(groups))[:count]
+    chosen = [groups[index][int(random.integers(len(groups[index])))] for index in order]
+    chosen.sort(
+        key=lambda kind: kind in FAMILIES["inpaint"]
+    )  # a stable sort: the rest stay as drawn
+    mask = np.zeros(image.shape[:2], np.float32)
+    result = image
+    for kind in chosen:
+        done = damage(result, kind, random)
+        result, mask = done.image, np.maximum(mask, done.mask)
+    return Degraded(image=hide(result, mask), mask=mask, kinds=tuple(chosen))
+
+
+def table() -> str:
+    """The kinds, their families and ranges as rows of Markdown."""
+    families = {kind: name for name, kinds in FAMILIES.items() for kind in kinds}
+    rows = ["| kind | undone by | what it does | ranges in training |", "|---|---|---|---|"]
+    for name, kind in (KINDS | UNSEEN).items():
+        ends = "; ".join(
+            f"{key} {low:.3g} to {high:.3g}" for key, (low, high) in kind.ranges.items()
+        )
+        drawn = ends if name in KINDS else f"never in training; {ends}"
+        rows.append(f"| `{name}` | {families.get(name, 'none')} | {kind.about} | {drawn} |")
+    return "\n".join(rows)

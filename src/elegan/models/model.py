@@ -16,6 +16,7 @@ from elegan.machine.precision import Precision, choose
 from elegan.machine.randomness import generator as keyed_generator
 from elegan.models.samples import Samples
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts
+from elegan.models.use import TRANSLATING
 from elegan.networks import ImageShape, build_discriminator, build_generator
 
 # Latents are drawn in chunks of this size, so that image i does not depend on how many follow.
@@ -216,6 +217,11 @@ class Model:
         folder = find_model(Path(path))
         try:
             facts = read_facts(folder)
+            if facts.get("task") in TRANSLATING:
+                raise UsageError(
+                    f"The model in {folder} maps images to images."
+                    f" Type `elegan {facts['task']} INPUT --model {folder}`."
+                )
             network = build_generator(
                 facts["network"], ImageShape(**facts["shape"]), **facts["sizes"]
             ).eval()

@@ -1,8 +1,8 @@
 """A trained network from images to images in use: whole images of any size and depth."""
 
+import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +16,16 @@ from elegan.machine.precision import Precision, choose
 from elegan.models.colours import composed, luminance, to_pixels, to_planes, with_colours_of
 from elegan.models.model import placed
 from elegan.models.resampling import resampled
-from elegan.models.restoring import AUTO, family_of, restorer_inputs
+from elegan.models.restoring import family_of, restorer_inputs
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, read_tensors
 from elegan.models.shipping import find_shipped, shipped_folder
-from elegan.models.tiling import MEMORY, Reach, Window, bytes_a_pixel, fitting_tile, strips
+from elegan.models.tiling import Reach, Window, bytes_a_pixel, fitting_tile, strips
+from elegan.models.use import Use, refuse_image, refuse_task, refuse_use
 from elegan.networks.translation import TranslationShape, build_translator
 
-TASKS = ("upscale", "restore", "stylize")
-LARGEST_SCALE = 16.0
 THUMBNAIL = 512
 """Longest side in pixels of the image that global statistics are taken of before tiling."""
 _BICUBIC_REACH = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Use:
-    """How a model is applied to one image.
-
-    Attributes:
-        scale: output pixels along an input pixel, any number; by default the model's own.
-        task: of a restorer: one of its families, or "auto".
-        preserve_colour: of a stylizer: the output's luminance with the input's colours.
-        tile: largest side of a tile in input pixels; by default as `memory` allows.
-        memory: bytes that the network's activations may take.
-        on_window: called after each window; what it raises ends the work.
-    """
-
-    scale: float | None = None
-    task: str = AUTO
-    preserve_colour: bool = False
-    tile: int | None = None
-    memory: int = MEMORY
-    on_window: Callable[[], None] | None = None
 
 
 class TranslationModel:
@@ -57,6 +35,7 @@ class TranslationModel:
         network: a translator in evaluation mode.
         facts: the content of model.json.
         folder: where it was loaded from, None for a model made in memory.
+        strength: 0 to 1, see `with_strength`.
         share: of the network's output; the rest is the input, resized where the scale is not 1.
     """
 
@@ -66,11 +45,13 @@ class TranslationModel:
         facts: Mapping[str, Any],
         precision: Precision,
         folder: Path | None = None,
+        *,
+        strength: float = 1.0,
         share: float = 1.0,
     ) -> None:
         self.network: Any = network
-        self.facts, self.precision = dict(facts), precision
-        self.folder, self.share = folder, share
+        self.facts, self.precision, self.folder = dict(facts), precision, folder
+        self.strength, self.share = strength, share
         self._cost: float | None = None
 
     @property
@@ -131,7 +112,7 @@ class TranslationModel:
             folder = shipped_folder(str(path)) or find_model(Path(path))
         try:
             facts = read_facts(folder)
-            _require_task(facts, task, folder)
+            refuse_task(facts, task, folder)
             shape = TranslationShape(**facts["shape"])
             network = build_translator(facts["network"], shape, **facts["sizes"]).eval()
             load_part(folder, facts, network)
@@ -164,23 +145,22 @@ class TranslationModel:
         if strength == 1:
             return self
         if "fidelity" not in self.facts or self.folder is None:
-            return TranslationModel(
-                self.network, self.facts, self.precision, self.folder, self.share * strength
-            )
+            return self._like(self.network, strength=strength, share=strength)
         try:
             faithful = read_tensors(self.folder, self.facts["fidelity"])
             network = copy.deepcopy(self.network)
-            state = network.state_dict()
-            for name, own in state.items():
-                other = faithful[name].to(own)
+            for name, own in network.state_dict().items():
                 if own.is_floating_point():
-                    own.copy_(torch.lerp(other, own, strength))
+                    own.copy_(torch.lerp(faithful[name].to(own), own, strength))
         except UNREADABLE as error:
             raise EleganError(
                 f"The weights for --strength in {self.folder} cannot be read: {error}."
                 " Leave --strength out, or train the model again."
             ) from error
-        return TranslationModel(network, self.facts, self.precision, self.folder, self.share)
+        return self._like(network, strength=strength)
+
+    def _like(self, network: nn.Module, **changes: float) -> "TranslationModel":
+        return TranslationModel(network, self.facts, self.precision, self.folder, **changes)
 
     def apply(self, image: np.ndarray, *, mask: np.ndarray | None = None, **use: Any) -> np.ndarray:
         """Applies the model to one image of any size.
@@ -223,7 +203,8 @@ class TranslationModel:
             image: [H, W, C].
         """
         use = use or Use()
-        self._refuse(image, mask, use)
+        refuse_use(use, self.task, self.scale)
+        refuse_image(image, mask, self.scale)
         height, width = image.shape[:2]
         asked = family_of(use.task, self.families, masked=mask is not None)
         whole = height * width <= use.memory / self.cost and use.tile is None
@@ -250,30 +231,7 @@ class TranslationModel:
 
     def tile(self, use: Use) -> int:
         """Returns the largest side of a tile in input pixels."""
-        if use.tile is None:
-            return fitting_tile(self.cost, self.reach, use.memory)
-        if use.tile < 1:
-            raise UsageError(f"--tile must be at least 1 pixel, not {use.tile}.")
-        return use.tile
-
-    def _refuse(self, image: np.ndarray, mask: np.ndarray | None, use: Use) -> None:
-        if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
-            raise UsageError(
-                f"An image must be [H, W], [H, W, 1] or [H, W, 3], not {list(image.shape)}."
-                " Give an alpha channel apart."
-            )
-        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
-            raise UsageError(f"An image must be uint8, uint16 or float in 0..1, not {image.dtype}.")
-        if mask is not None and (self.scale != 1 or mask.shape != image.shape[:2]):
-            raise UsageError(
-                f"A mask must have the size of the image, {image.shape[1]}x{image.shape[0]}, and"
-                f" the model scale 1; the mask has {mask.shape[1]}x{mask.shape[0]}, the model scale"
-                f" {self.scale}."
-            )
-        if use.preserve_colour and (self.task != "stylize" or self.scale != 1):
-            raise UsageError("--preserve-colour is for models of style that keep the size.")
-        if use.scale is not None and not 0 < use.scale <= LARGEST_SCALE:
-            raise UsageError(f"--scale must be above 0 and at most {LARGEST_SCALE:g}.")
+        return use.tile or fitting_tile(self.cost, self.reach, use.memory)
 
     @torch.inference_mode()
     def _window(
@@ -286,10 +244,13 @@ class TranslationModel:
     ) -> np.ndarray:
         """Returns [h, w, C] in the image's type for what the network sees through a window."""
         part = image[window.seen]
+        seen = None if mask is None else mask[window.seen]
+        if seen is not None and not seen[window.kept()].any():
+            return part  # nothing of it may change
         colours = to_planes(part, self.precision.device)
         # A mask hides what is below it only where that is lost; else it says what may change.
-        seen = None if mask is None else mask[window.seen]
-        made = self._run(colours, seen if family == "inpaint" else None, family)
+        lost = seen if family == "inpaint" else None
+        made = self._run(colours, lost, family, brief=image.dtype == np.uint8)
         if made.shape[1] == 3 and self.output_channels(part.shape[2]) == 1:
             made = luminance(made)
         if self.share < 1:
@@ -299,8 +260,12 @@ class TranslationModel:
         pixels = to_pixels(made, image.dtype)
         return pixels if seen is None else composed(part, pixels, seen)
 
-    def _run(self, colours: Tensor, lost: np.ndarray | None, family: str) -> Tensor:
-        """Image [1, C, h, w] -> what the network makes of it, float32, [1, C', H, W]."""
+    def _run(self, colours: Tensor, lost: np.ndarray | None, family: str, *, brief: bool) -> Tensor:
+        """Image [1, C, h, w] -> what the network makes of it, float32, [1, C', H, W].
+
+        Args:
+            brief: whether bfloat16 is good enough, as it is for 8-bit images.
+        """
         wide = self.shape.inputs >= 3
         inputs = self._fitted(colours, 3 if wide else 1)
         if self.task == "restore":
@@ -309,7 +274,7 @@ class TranslationModel:
                 hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]
             inputs = restorer_inputs(inputs, hidden, [family] * len(inputs), self.families)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with self.precision.autocast():
+        with self.precision.autocast() if brief else contextlib.nullcontext():
             made = self.network(inputs).float()
         if not wide and self.shape.outputs == 1:  # planes of a colour image were taken one by one
             made = made.transpose(0, 1)
@@ -326,6 +291,8 @@ class TranslationModel:
     def _baseline(self, colours: Tensor, made: Tensor) -> Tensor:
         """The input at the size and with the channels of the output."""
         image = self._fitted(colours, 3) if made.shape[1] == 3 else colours
+        if image.shape[1] > made.shape[1]:
+            image = luminance(image)
         if image.shape == made.shape:
             return image
         pixels = image[0].permute(1, 2, 0).cpu().numpy()
@@ -342,19 +309,5 @@ class TranslationModel:
             blocks = (image[top : top + THUMBNAIL] for top in range(0, len(image), THUMBNAIL))
             thumbnail = np.concatenate(list(resampled(blocks, image.shape[:2], (height, width))))
         with self.network.record_statistics():
-            self._run(to_planes(thumbnail, self.precision.device), None, family)
-
-
-def _require_task(facts: Mapping[str, Any], task: str | None, folder: Path) -> None:
-    found = facts.get("task")
-    if found not in TASKS:
-        raise UsageError(
-            f"The model in {folder} is for '{found}': it makes no images from images."
-            f" Use `elegan {'classify' if found == 'classify' else 'generate'} {folder}`, or name a"
-            " model that was trained with --task upscale, restore or stylize."
-        )
-    if task is not None and found != task:
-        raise UsageError(
-            f"The model in {folder} is for '{found}', not for '{task}'."
-            f" Type `elegan {found} INPUT --model {folder}`, or name a model for '{task}'."
-        )
+            colours = to_planes(thumbnail, self.precision.device)
+            self._run(colours, None, family, brief=image.dtype == np.uint8)

@@ -75,15 +75,15 @@ def probe(data: bytes, background: tuple[int, int, int]) -> Probe:
         Unusable: the file is not an image that can be read within the limits.
     """
     try:
-        image = _open(data)
+        image = open_image(data)
         width, height = image.size
         # A PNG keeps its orientation where only decoding finds it; `decode` still applies it.
-        if image.format in ("JPEG", "WEBP", "TIFF", "MPO") and _orientation(image) >= 5:
+        if image.format in ("JPEG", "WEBP", "TIFF", "MPO") and orientation_of(image) >= 5:
             width, height = height, width
         colourless = len(set(background)) == 1 or not image.has_transparency_data
-        return Probe(width, height, _is_gray(image) and colourless)
+        return Probe(width, height, is_gray(image) and colourless)
     except Exception as error:
-        raise Unusable(_reason(error, data)) from error
+        raise Unusable(reason_of(error, data)) from error
 
 
 def decode(data: bytes, target: Target) -> Decoded:
@@ -95,14 +95,14 @@ def decode(data: bytes, target: Target) -> Decoded:
     # Pillow's readers raise many kinds of errors on damaged files, some undocumented; a file
     # somebody else made must never stop the pass over all the others.
     try:
-        image = _open(data)
+        image = open_image(data)
         size = image.size
         if size[0] * size[1] > LARGE_PIXELS:
             with _large:
                 return _convert(image, size, target)
         return _convert(image, size, target)
     except Exception as error:
-        raise Unusable(_reason(error, data)) from error
+        raise Unusable(reason_of(error, data)) from error
 
 
 def fit_square(image: Image.Image, target: Target) -> Image.Image:
@@ -130,17 +130,20 @@ def fit_square(image: Image.Image, target: Target) -> Image.Image:
     return canvas
 
 
-def _open(data: bytes) -> Image.Image:
+def open_image(data: bytes, limit: int = MAX_PIXELS) -> Image.Image:
+    """Reads the header of an image of one of `FORMATS`, of at most `limit` pixels.
+
+    Raises:
+        Unusable: it is empty or over the limit; and what Pillow raises, for `reason_of`.
+    """
     if not data:
         raise Unusable("empty file (0 bytes)")
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]
     image = Image.open(io.BytesIO(data), formats=formats)
     width, height = image.size
-    if width * height > MAX_PIXELS and not _can_shrink(image):
-        raise Unusable(
-            f"{width}x{height} is over the limit of {MAX_PIXELS // 1_000_000} million pixels"
-        )
+    if width * height > limit and not (limit == MAX_PIXELS and _can_shrink(image)):
+        raise Unusable(f"{width}x{height} is over the limit of {limit // 1_000_000} million pixels")
     return image
 
 
@@ -156,7 +159,7 @@ def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decod
     deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", []))
     _shrink_while_decoding(image, target)
     image.load()
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     if orientation > 1:
         image = ImageOps.exif_transpose(image)
         conversions.append("turned upright by its EXIF orientation")
@@ -226,7 +229,7 @@ def _shrink_while_decoding(image: Image.Image, target: Target) -> None:
             raise Unusable(f"still over {MAX_PIXELS // 1_000_000} million pixels at reduced scale")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """Returns the EXIF orientation 1..8, 1 where there is none or it is damaged."""
     try:
         value: Any = image.getexif().get(ORIENTATION_TAG, 1)
@@ -235,7 +238,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _is_gray(image: Image.Image) -> bool:
+def is_gray(image: Image.Image) -> bool:
+    """Returns whether an image holds grays only, as far as its mode and palette tell."""
     if image.mode == "P" and image.palette is not None:
         palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
         return bool((palette == palette[:, :1]).all())
@@ -247,9 +251,10 @@ def _to_plain(
 ) -> tuple[Image.Image, list[str]]:
     """Returns the image as "L" or "RGB", and what that took."""
     notes: list[str] = []
-    gray = _is_gray(image)
+    gray = is_gray(image)
     if image.mode.startswith("I") or image.mode == "F":
-        image, note = _scale_depth(image)
+        values, note = scale_depth(image)
+        image = Image.fromarray(values)
         notes.append(note)
     elif deep:
         notes.append("16-bit scaled to 8-bit")
@@ -271,24 +276,35 @@ def _to_plain(
     return image.convert("L" if gray else "RGB"), notes
 
 
-def _scale_depth(image: Image.Image) -> tuple[Image.Image, str]:
-    """Scales 16-bit, 32-bit and float grays to 8 bits, over the range of the type where it has one.
+def scale_depth(image: Image.Image, top: int = 255) -> tuple[np.ndarray, str]:
+    """Scales 16-bit, 32-bit and float grays to 0..top, over the range of the type where it has one.
 
     32-bit integers and floats have no common range: 0..65535 and 0..1 are taken where the values
     fit, else the image's own range.
+
+    Args:
+        image: of a mode that begins with "I", or "F".
+        top: 255 or 65535.
+
+    Returns:
+        uint8 or uint16 [H, W], and what was done, empty where that is nothing.
+
+    Raises:
+        Unusable: the values are not all finite.
     """
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all():
         raise Unusable("it holds values that are not finite numbers")
     low, high = float(values.min()), float(values.max())
+    depth = top.bit_length()
     if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):
-        low, high, note = 0.0, 65535.0, "16-bit scaled to 8-bit"
+        low, high, note = 0.0, 65535.0, "" if depth == 16 else "16-bit scaled to 8-bit"
     elif image.mode == "F" and low >= 0 and high <= 1:
-        low, high, note = 0.0, 1.0, "float 0..1 scaled to 8-bit"
+        low, high, note = 0.0, 1.0, f"float 0..1 scaled to {depth}-bit"
     else:
-        note = f"its own range {low:g}..{high:g} scaled to 8-bit"
-    scaled = (values - low) * (255 / max(high - low, 1e-12))
-    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8)), note
+        note = f"its own range {low:g}..{high:g} scaled to {depth}-bit"
+    scaled = (values - low) * (top / max(high - low, 1e-12))
+    return np.rint(scaled).clip(0, top).astype(np.uint8 if depth == 8 else np.uint16), note
 
 
 def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -299,7 +315,7 @@ def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), filter_)
 
 
-def _reason(error: Exception, data: bytes) -> str:
+def reason_of(error: Exception, data: bytes) -> str:
     """Says in plain words why a file cannot be used."""
     if isinstance(error, Unusable):
         return str(error)

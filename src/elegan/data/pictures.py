@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +48,9 @@ def to_pillow(image: np.ndarray) -> Image.Image:
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
-    """Writes uint8 [H, W, 1 or 3] as a PNG that appears whole or not at all.
+@contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a neighbour of `path` to write to, which takes its place if the block ends well.
 
     Raises:
         EleganError: the folder cannot be written or the disk is full; nothing is left behind.
@@ -56,11 +59,21 @@ def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary_beside(target) as temporary:
-            to_pillow(image).save(temporary, format="PNG")
+            yield temporary
             os.replace(temporary, target)
     except OSError as error:
         why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         raise EleganError(f"Could not write '{target}': {why}. Name another place.") from error
+
+
+def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Writes uint8 [H, W, 1 or 3] as a PNG that appears whole or not at all.
+
+    Raises:
+        EleganError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    with written_whole(path) as temporary:
+        to_pillow(image).save(temporary, format="PNG")
 
 
 def contact_sheet(

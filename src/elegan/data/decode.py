@@ -130,8 +130,10 @@ def fit_square(image: Image.Image, target: Target) -> Image.Image:
     return canvas
 
 
-def open_image(data: bytes, limit: int = MAX_PIXELS) -> Image.Image:
-    """Reads the header of an image of one of `FORMATS`, of at most `limit` pixels.
+def open_image(data: bytes, limit: int | None = None) -> Image.Image:
+    """Reads the header of an image of one of `FORMATS`.
+
+    It has at most `limit` pixels; without a limit `MAX_PIXELS`, or more if decoding can shrink it.
 
     Raises:
         Unusable: it is empty or over the limit; and what Pillow raises, for `reason_of`.
@@ -142,7 +144,8 @@ def open_image(data: bytes, limit: int = MAX_PIXELS) -> Image.Image:
     formats = [name for name in FORMATS if name in Image.OPEN]
     image = Image.open(io.BytesIO(data), formats=formats)
     width, height = image.size
-    if width * height > limit and not (limit == MAX_PIXELS and _can_shrink(image)):
+    if width * height > (limit or MAX_PIXELS) and (limit or not _can_shrink(image)):
+        limit = limit or MAX_PIXELS
         raise Unusable(f"{width}x{height} is over the limit of {limit // 1_000_000} million pixels")
     return image
 

@@ -1,0 +1,90 @@
+"""Animated GIFs through a model, frame by frame, with their times and their transparency."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from elegan.data.decode import Unusable
+from elegan.data.degradations import resize_bicubic
+from elegan.models.translation import TranslationModel, Use
+
+MAX_PIXELS = 200_000_000
+"""Pixels of all frames of a result together, which are held in memory."""
+_OPAQUE = 128  # a GIF's pixel is there or not
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a file is a GIF of several frames."""
+    try:
+        with Image.open(path, formats=["GIF"]) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except Exception:  # whatever is wrong with it is said by the reader of photos
+        return False
+
+
+def translate_frames(
+    model: TranslationModel, path: Path, target: Path, use: Use
+) -> tuple[int, int]:
+    """Writes an animated GIF of a model's frames in one step; returns its (width, height).
+
+    Raises:
+        Unusable: the file is damaged, or the result would not fit in memory.
+        OSError: it cannot be written.
+    """
+    frames, times = [], []
+    with Image.open(path, formats=["GIF"]) as image:
+        height, width = model.output_size(image.height, image.width, use.scale)
+        count = getattr(image, "n_frames", 1)
+        if count * height * width > MAX_PIXELS:
+            raise Unusable(
+                f"{count} frames of {width}x{height} are over the limit of"
+                f" {MAX_PIXELS // 1_000_000} million pixels for an animation"
+            )
+        loop = image.info.get("loop")
+        for frame, time in _frames(image, path):
+            made = np.concatenate(list(model.strips(frame[..., :3], use=use)))
+            alpha = resize_bicubic(frame[..., 3], (height, width))
+            frames.append(_palette(made, alpha))
+            times.append(time)
+    options = {} if loop is None else {"loop": loop}
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        frames[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=frames[1:],
+            duration=times,
+            disposal=2,
+            **options,
+        )
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return width, height
+
+
+def _frames(image: Image.Image, path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields uint8 [H, W, 4] and its milliseconds for each frame."""
+    try:
+        for frame in ImageSequence.Iterator(image):
+            yield np.asarray(frame.convert("RGBA")), int(frame.info.get("duration", 100))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise Unusable(f"damaged: {error}") from error
+
+
+def _palette(colours: np.ndarray, alpha: np.ndarray) -> Image.Image:
+    if colours.shape[2] == 1:
+        colours = np.repeat(colours, 3, axis=2)
+    image = Image.fromarray(colours)
+    if (alpha >= _OPAQUE).all():
+        return image.quantize(256, dither=Image.Dither.NONE)
+    indexed = image.quantize(255, dither=Image.Dither.NONE)
+    indices = np.where(alpha >= _OPAQUE, np.asarray(indexed), 255).astype(np.uint8)
+    result = Image.fromarray(indices, "P")
+    result.putpalette(indexed.getpalette() or [])
+    result.info["transparency"] = 255
+    return result

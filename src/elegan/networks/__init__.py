@@ -1,7 +1,17 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import article, attention, dcgan, few_shot, residual, restorer, style, upscaler
+from elegan.networks import (
+    article,
+    attention,
+    dcgan,
+    few_shot,
+    residual,
+    restorer,
+    style,
+    upscaler,
+)
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
+from elegan.networks.image_translators import EncodingTranslator
 from elegan.networks.patch_discriminator import (
     PatchDiscriminator,
     ProjectionHeads,
@@ -30,6 +40,7 @@ __all__ = [
     "PAIRS",
     "TRANSLATORS",
     "Discriminator",
+    "EncodingTranslator",
     "Generator",
     "Head",
     "ImageShape",

@@ -14,10 +14,14 @@ from torch.nn import functional
 from elegan.networks.layers import together
 from elegan.networks.residual import ResidualBlock
 from elegan.networks.translation import (
+    CELL,
+    DOUBLING,
     TRANSLATORS,
+    Look,
     TranslationShape,
     Translator,
     TranslatorKind,
+    farthest,
     require_colours,
     require_same_size,
 )
@@ -48,7 +52,10 @@ class Restorer(Translator):
         self.shape = shape
         widths = [int(width * one) for one in _WIDTHS]
         self.stride = _PATCH * 2 ** (len(widths) - 1)
-        self.margin = _reach(len(widths), depth)
+        blocks, deeper = Look.around(2 * depth), len(widths) - 1
+        inward = [CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
+        outward = [DOUBLING, blocks] * deeper + [Look.around(1), DOUBLING]
+        self.margin = farthest(inward + outward, self.stride)
         self.from_patches = _convolution(shape.inputs * _PATCH**2, widths[0], kernel=3)
         self.inward = nn.ModuleList(_blocks(one, depth) for one in widths)
         self.halvings = nn.ModuleList(
@@ -82,24 +89,6 @@ class Restorer(Translator):
         deeper = map(together, self.halvings, self.inward[1:])
         outer = map(together, self.doublings[::-1], self.outward[::-1])
         return [first, *deeper, *outer, self.to_patches]
-
-
-def _reach(levels: int, depth: int) -> int:
-    """How far an output pixel looks, in pixels: followed back through the network for each place.
-
-    A 3x3 convolution looks one place further on its level's map, and a block has two of them;
-    halving and doubling look at whole cells. The left side is enough, since the right mirrors it.
-    """
-    pitches = [_PATCH * 2**level for level in range(levels)]
-    farthest = 0
-    for pixel in range(pitches[-1]):
-        edge = pixel
-        for level, pitch in enumerate(pitches):  # outward blocks, then the innermost ones
-            edge = edge // pitch * pitch - 2 * depth * pitch
-            edge -= pitch if level == 0 else 0  # to_patches
-        edge -= sum(2 * depth * pitch for pitch in pitches[:-1]) + pitches[0]
-        farthest = max(farthest, pixel - edge)
-    return farthest
 
 
 def _blocks(width: int, depth: int) -> nn.Sequential:

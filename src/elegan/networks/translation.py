@@ -5,9 +5,10 @@ any size can be worked on in tiles whose results equal those of the whole. Saved
 network here; nothing else is looked up.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -64,6 +65,117 @@ class Translator(nn.Module):
         """The parts in forward order; together they hold every parameter once."""
         raise NotImplementedError
 
+    @contextlib.contextmanager
+    def record_statistics(self) -> Iterator[None]:
+        """While it lasts, normalisations keep the statistics of the images that pass.
+
+        Pass one image, or as many as are replayed later; the last pass counts. A network without
+        `global_statistics` keeps nothing.
+        """
+        layers = self._statistics_layers()
+        for layer in layers:
+            layer.recording = True
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.recording = False
+
+    @contextlib.contextmanager
+    def replay_statistics(self) -> Iterator[None]:
+        """While it lasts, normalisations take the statistics kept, whatever image passes.
+
+        So a tile comes out as part of its image. A network without `global_statistics` is as ever.
+
+        Raises:
+            ValueError: a normalisation has kept none.
+        """
+        layers = self._statistics_layers()
+        if any(layer.kept is None for layer in layers):
+            raise ValueError("no statistics to replay: pass an image under record_statistics first")
+        for layer in layers:
+            layer.replaying = True
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.replaying = False
+
+    def _statistics_layers(self) -> list["StatisticsLayer"]:
+        return [one for one in self.modules() if isinstance(one, StatisticsLayer)]
+
+
+class StatisticsLayer(nn.Module):
+    """A normalisation over places whose statistics can be kept and replayed.
+
+    Attributes:
+        kept: the statistics of the last pass that was recorded; no part of the saved state.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recording = self.replaying = False
+        self.kept: tuple[Tensor, Tensor] | None = None
+
+    def held(self) -> bool:
+        """Whether the next pass records or replays."""
+        return self.recording or self.replaying
+
+    def statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Those kept while replaying, else those of the features, kept while recording."""
+        if self.replaying:
+            assert self.kept is not None
+            return self.kept
+        measured = self.measure(features)
+        if self.recording:
+            mean, variance = measured
+            self.kept = mean.detach(), variance.detach()
+        return measured
+
+    def measure(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, C, h, w] -> means and variances [N, C, 1, 1]."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How far one layer looks: place i of its output depends on places f*i - before to f*i + after.
+
+    Attributes:
+        factor: f, places of the layer's input for each of its output: 2 where it halves, 0.5 where
+            it doubles (place i then lies in place i // 2).
+    """
+
+    before: int
+    after: int
+    factor: float = 1
+
+    @classmethod
+    def around(cls, places: int) -> Self:
+        """A layer that keeps the size and looks as far to either side."""
+        return cls(before=places, after=places)
+
+
+CELL = Look(before=0, after=1, factor=2)
+"""Halving within cells of two: a pixel unshuffle, or pooling."""
+DOUBLING = Look(before=0, after=0, factor=0.5)
+"""Doubling within cells of two: a pixel shuffle, or nearest-neighbour upsampling."""
+
+
+def farthest(looks: Sequence[Look], stride: int) -> int:
+    """Returns the margin of a network whose longest path has these layers, in forward order.
+
+    Each place within a stride is followed back to the first and the last pixel that reach it.
+    """
+    margin = 0
+    for pixel in range(stride):
+        first = last = pixel
+        for look in reversed(looks):
+            first = int(first * look.factor // 1) - look.before
+            last = int(last * look.factor // 1) + look.after
+        margin = max(margin, pixel - first, last - pixel)
+    return margin
+
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatorKind:
@@ -71,7 +183,8 @@ class TranslatorKind:
 
     Attributes:
         width: default channel count that every layer's width is a multiple of.
-        depth: default number of residual blocks, in all or for each level.
+        depth: default number of residual blocks, in all or for each level, or of levels: the
+            class says which.
     """
 
     build: Callable[..., Translator]

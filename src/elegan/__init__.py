@@ -69,11 +69,16 @@ def resume(run: str | Path) -> Run:
     return resume_run(run)
 
 
-def load(path: str | Path, *, device: str = "auto", precision: str = "auto") -> "Model":
-    """Loads the model of a run folder, a model folder or a file within."""
-    from elegan.models import Model
+def load(path: str | Path, *, device: str = "auto", precision: str = "auto") -> Any:
+    """Loads the model of a run folder, a model folder or a file within.
 
-    return Model.load(path, device=device, precision=precision)
+    Returns:
+        `elegan.models.Model`, which draws images, or `elegan.models.TranslationModel`, which takes
+        images, as the model's task is.
+    """
+    from elegan.models import load_model
+
+    return load_model(path, device=device, precision=precision)
 
 
 def classify(

@@ -3,13 +3,10 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from elegan.errors import EleganError, did_you_mean
 from elegan.settings import TrainSettings, from_json
-
-if TYPE_CHECKING:
-    from elegan.models import Model
 
 
 class Run:
@@ -38,11 +35,11 @@ class Run:
         return from_json(self.path / "settings.json")
 
     @cached_property
-    def model(self) -> "Model":
-        """The averaged generator of the newest snapshot."""
-        from elegan.models import Model
+    def model(self) -> Any:
+        """The averaged generator of the newest snapshot: `Model`, or `TranslationModel`."""
+        from elegan.models import load_model
 
-        return Model.load(self.path)
+        return load_model(self.path)
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from elegan.engine.run_folder import RunFolder, default_folder
 from elegan.engine.task import Task
 from elegan.errors import EleganError, UsageError, lookup
 from elegan.machine.precision import Precision, choose
+from elegan.models.use import TRANSLATING
 from elegan.run import Run
 from elegan.scoring import evaluate_run
 from elegan.settings import PRESETS, TrainSettings, from_json, validate
@@ -263,8 +264,14 @@ def _finish(folder: RunFolder, duel: Duel, console: Console) -> None:
     report = write_report(folder.path)
     console.say(
         f"done in {duration(duel.seconds)} of training. Samples: {folder.samples};"
-        f" report: {report}\nNext: elegan generate {folder.path} -n 100 --out samples.png"
+        f" report: {report}\nNext: {_next(duel.settings.task, folder.path)}"
     )
+
+
+def _next(task: str, path: Path) -> str:
+    if task in TRANSLATING:
+        return f"elegan {task} photo.jpg --model {path} --out made"
+    return f"elegan generate {path} -n 100 --out samples.png"
 
 
 def _default(settings: TrainSettings) -> Path:

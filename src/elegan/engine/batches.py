@@ -70,6 +70,11 @@ class Stream(Protocol):
         """How many images an epoch goes through, those held out not counted."""
         ...
 
+    @property
+    def countable(self) -> int | None:
+        """How many different images there are to learn by heart; None where without number."""
+        ...
+
     def at(self, position: int) -> Batch:
         """Returns the batch that follows `position` images seen."""
         ...
@@ -117,6 +122,11 @@ class Batches:
     @property
     def training_count(self) -> int:
         """How many images are trained on."""
+        return len(self.training_indices)
+
+    @property
+    def countable(self) -> int:
+        """How many different images there are to learn by heart."""
         return len(self.training_indices)
 
     def at(self, position: int) -> Batch:

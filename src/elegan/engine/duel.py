@@ -204,7 +204,7 @@ class Duel:
             self.images / self.stop,
             self.folder.read_events(),
             losses=means,
-            images=self.batches.training_count,
+            images=self.batches.countable,
         )
         self._event(
             "tick",

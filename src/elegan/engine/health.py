@@ -74,7 +74,12 @@ def judge_again(
 def _sentence(signals: Figures) -> str:
     if "confident" in signals:
         return f"{signals['confident']:.0%} of real images checked are classified with confidence"
-    fooling = signals.get("fooling_rate", 0.5)
+    if "psnr" in signals:
+        gain = signals["psnr"] - signals.get("psnr_baseline", signals["psnr"])
+        return f"{signals['psnr']:.2f} dB from the truth, {gain:+.2f} dB over the input"
+    if "fooling_rate" not in signals:
+        return "nothing is measured at this tick but the losses"
+    fooling = signals["fooling_rate"]
     if fooling < DISCRIMINATOR_WINS:
         return f"the discriminator is ahead: {1 - fooling:.0%} of fakes caught"
     if fooling > GENERATOR_WINS:

@@ -14,6 +14,7 @@ from elegan.engine.batches import Batch
 from elegan.engine.distributed import World
 from elegan.machine.randomness import key
 
+_HELD_OUT_SHARE, _HELD_OUT_MOST, _HELD_OUT_FROM = 0.1, 16, 10
 _WORKERS = 2  # crops are small; more threads would only wait for each other
 
 
@@ -34,6 +35,18 @@ Draw = Callable[[int, np.random.Generator], Example]
 """(index of an image, random) -> an example of it, always of one size; a pure function of both."""
 
 
+def held_out(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the indices of `count` images that are held out, and of those that are trained on.
+
+    One in ten is held out, at most 16; of fewer than ten none.
+    """
+    held = 0
+    if count >= _HELD_OUT_FROM:
+        held = min(_HELD_OUT_MOST, int(count * _HELD_OUT_SHARE))
+    order = batch_indices(seed, 0, count, count)
+    return np.sort(order[:held]), np.sort(order[held:])
+
+
 class Patches:
     """An endless stream of examples; some images are held out, never trained on.
 
@@ -44,8 +57,6 @@ class Patches:
         data: what `draw` takes its images from.
         held_out_indices: int64, the images that are kept for measuring; empty where there are few.
     """
-
-    HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_FROM = 0.05, 16, 20
 
     def __init__(
         self,
@@ -60,11 +71,7 @@ class Patches:
     ) -> None:
         self.data, self.world = data, world
         self._draw, self._batch, self._seed, self._device = draw, batch, seed, device
-        held = 0
-        if count >= self.HELD_OUT_FROM:
-            held = max(1, min(self.HELD_OUT_MOST, int(count * self.HELD_OUT_SHARE)))
-        order = batch_indices(seed, 0, count, count)
-        self.held_out_indices, self._trained = np.sort(order[:held]), np.sort(order[held:])
+        self.held_out_indices, self._trained = held_out(seed, count)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="examples")
         self._ahead: tuple[int, list[Future[Example]]] | None = None
 
@@ -72,6 +79,11 @@ class Patches:
     def training_count(self) -> int:
         """How many images are trained on."""
         return len(self._trained)
+
+    @property
+    def countable(self) -> None:
+        """Crops are without number."""
+        return None
 
     def at(self, position: int) -> Batch:
         """Returns the batch that follows `position` images seen."""

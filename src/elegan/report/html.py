@@ -9,6 +9,7 @@ from elegan.machine.files import write_durably
 from elegan.report.capacity import capacity_section
 from elegan.report.charts import charts, marks_key
 from elegan.report.collect import RunFacts, collect, find
+from elegan.report.comparison import comparison_section
 from elegan.report.copies import copies_section
 from elegan.report.sections import (
     commands_section,
@@ -53,7 +54,7 @@ def render(facts: RunFacts) -> str:
     curves = f'{marks_key(facts)}<div class="curves">{figures}</div>' if figures else ""
     sections = [
         ("", verdict_section(facts)),
-        ("Scores", scores_section(facts)),
+        ("Scores", comparison_section(facts) or scores_section(facts)),
         ("Copies", copies_section(facts)),
         ("Progress", progress_section(facts)),
         ("Curves", curves),

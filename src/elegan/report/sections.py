@@ -8,6 +8,7 @@ from elegan.engine.alarms import Alarm
 from elegan.engine.history import alarm_spans
 from elegan.report.classes import class_table
 from elegan.report.collect import RunFacts, Sample, find, flatten
+from elegan.report.comparison import translates
 from elegan.report.curves import compact
 from elegan.report.pictures import embed
 from elegan.report.scores import ScoreRow, class_shares, headline, protocol, score_rows
@@ -53,7 +54,7 @@ def verdict_section(facts: RunFacts) -> str:
         sheet = _picture(sample.path, SHEET_WIDTH, "Latest samples", "sheet")
         if sheet:
             sheet = (
-                f"<figure>{sheet}<figcaption>Samples from fixed latents after "
+                f"<figure>{sheet}<figcaption>{_shown(facts)} after "
                 f"{images_text(sample.images)}</figcaption></figure>"
             )
             break
@@ -66,6 +67,13 @@ def verdict_section(facts: RunFacts) -> str:
         parts.append(f'<div class="notes"><h3>Missing from this report</h3><ul>{notes}</ul></div>')
     parts.append(facts_list(facts))
     return f'{sheet}<div class="verdict"><h2>How it stands</h2>{"".join(parts)}</div>'
+
+
+def _shown(facts: RunFacts) -> str:
+    """What a sheet shows."""
+    if not translates(facts):
+        return "Samples from fixed latents"
+    return "What goes in, what comes out and, where it is known, the truth,"
 
 
 def scores_section(facts: RunFacts) -> str:
@@ -102,8 +110,9 @@ def progress_section(facts: RunFacts) -> str:
             figures.append(f"<figure>{picture}<figcaption>{label}</figcaption></figure>")
     if len(figures) < 2:
         return ""
+    same = "inputs" if translates(facts) else "latents"
     return (
-        "<p>The same latents all along; below each sheet, the training images seen.</p>"
+        f"<p>The same {same} all along; below each sheet, the training images seen.</p>"
         f'<div class="strip">{"".join(figures)}</div>'
     )
 

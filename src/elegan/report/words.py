@@ -8,6 +8,7 @@ from typing import Any
 from elegan.engine.alarms import Alarm
 from elegan.engine.history import read_alarms
 from elegan.report.collect import RunFacts, find, finite
+from elegan.report.comparison import translates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,13 @@ def commands(facts: RunFacts) -> list[Command]:
     run = shlex.quote(str(facts.run))
     data = shlex.quote(data_name(facts) or "DATA")
     found = []
-    if facts.has_model:
+    task = find(facts.settings, "task")
+    if facts.has_model and translates(facts):
+        found += [
+            Command(text=f"elegan {task} photo.jpg --model {run} --out made", purpose="Use it"),
+            Command(text=f"elegan evaluate {run} {data}", purpose="Scores on photos with a truth"),
+        ]
+    elif facts.has_model:
         found += [
             Command(text=f"elegan generate {run} -n 64 --out sheet.png", purpose="64 new images"),
             Command(

@@ -193,6 +193,7 @@ def classify(
     *,
     split: str | None = None,
     fit: str = "crop",
+    views: int = 1,
     out: str | None = None,
 ) -> Answer:
     """Say which class each image shows, by a discriminator that was trained to tell.
@@ -202,9 +203,10 @@ def classify(
         inputs: image files, folders, zips, .npz, .npy or known names.
         split: train or test; by default the test split where there is one.
         fit: crop, pad or stretch, as in training.
+        views: 5 or 9 judge each image together with slightly shifted copies; as many times as slow.
         out: FILE.csv for a line an image.
     """
-    found = elegan.classify(model, *inputs, split=split, fit=fit)
+    found = elegan.classify(model, *inputs, split=split, fit=fit, views=views)
     text, facts = found.text(), found.facts()
     if out:
         facts["out"] = str(found.save(Path(out)))
@@ -257,24 +259,28 @@ def evaluate(
     model: str,
     data: str,
     *,
-    n: int = 10_000,
+    n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
     limit: int | None = None,
-    fit: str = "crop",
+    fit: str | None = None,
+    split: str | None = None,
 ) -> Answer:
-    """Score a model's samples against real data, beside what real images themselves score.
+    """Score a model: its samples beside real images, or what it makes of images beside the truth.
 
     Args:
         model: a run folder, a model folder or a file within.
         data: what to compare with.
-        n: samples to draw.
-        seed: of the samples.
+        n: samples to draw; 10,000 unless said.
+        seed: of the samples, or of the damage to be undone.
         extractor: digits, stacked-digits, fashion or random; by default the data's own.
         limit: compare with so many real images only (per class where labelled).
-        fit: crop, pad or stretch, as in training.
+        fit: crop (unless said), pad or stretch, as in training.
+        split: of a model from images to images: train or test; by default test where there is one.
     """
-    from elegan.measure.scores import format_scores
+    from elegan.scoring import format_any
 
-    scores = elegan.evaluate(model, data, n=n, seed=seed, extractor=extractor, limit=limit, fit=fit)
-    return Answer(format_scores(scores), scores)
+    optional = {"n": n, "extractor": extractor, "fit": fit, "limit": limit, "split": split}
+    given = {name: value for name, value in optional.items() if value is not None}
+    scores = elegan.evaluate(model, data, seed=seed, **given)
+    return Answer(format_any(scores), scores)

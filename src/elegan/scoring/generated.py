@@ -1,9 +1,8 @@
-"""Scores of a model against real data, each beside what real images themselves score."""
+"""Scores of samples against real data, each beside what real images themselves score."""
 
 import json
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ _SHEET_COLUMNS = 8  # pairs a row in copies.png
 _BATCH = 250  # images that the discriminator judges at a time
 
 
-def evaluate_model(
-    model: Model | Run | str | Path,
+def score(
+    model: Model,
     data: str,
     *,
     n: int = SAMPLES,
@@ -57,7 +56,7 @@ class _Comparison:
 
 
 def _compare(
-    model: Model | Run | str | Path,
+    model: Model,
     data: str,
     *,
     n: int,
@@ -66,10 +65,6 @@ def _compare(
     limit: int | None,
     fit: str,
 ) -> _Comparison:
-    if isinstance(model, Run):
-        model = model.model
-    elif not isinstance(model, Model):
-        model = Model.load(model)
     if n < 2:
         raise UsageError(f"Distances need at least 2 samples, not {n}.")
     shape = model.shape
@@ -128,13 +123,12 @@ def _logits(model: Model, *, conditional: bool) -> Logits | None:
     return judge
 
 
-def evaluate_run(run: Run) -> str:
+def score_run(run: Run) -> str:
     """Scores a run's model on its own data, keeps scores.json, returns the table as text."""
     settings = run.settings
-    run.__dict__.pop("model", None)
     reference = _data_size(run)
     found = _compare(
-        run,
+        run.model,
         settings.data,
         n=max(2, min(SAMPLES, reference)),
         seed=settings.seed,

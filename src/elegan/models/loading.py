@@ -1,0 +1,30 @@
+"""Any model of a folder, by what its model.json says it is for."""
+
+from pathlib import Path
+
+from elegan.errors import EleganError
+from elegan.models.model import Model
+from elegan.models.saving import UNREADABLE, find_model, read_facts
+from elegan.models.translation import TranslationModel
+from elegan.models.use import TRANSLATING
+
+
+def load_model(
+    path: Path | str, *, device: str = "auto", precision: str = "auto"
+) -> Model | TranslationModel:
+    """Loads a run folder, a model folder or a file within either.
+
+    Raises:
+        EleganError: nothing there is a model, or its weights do not match their SHA-256.
+    """
+    folder = find_model(Path(path))
+    try:
+        task = read_facts(folder).get("task")
+    except UNREADABLE as error:
+        raise EleganError(
+            f"The model in {folder} cannot be read: {error}."
+            " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
+        ) from error
+    if task in TRANSLATING:
+        return TranslationModel.load(path, device=device, precision=precision)
+    return Model.load(path, device=device, precision=precision)

@@ -1,0 +1,50 @@
+"""One way to score any model: by its task."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from elegan.errors import UsageError
+from elegan.measure.scores import format_scores
+from elegan.models import Model, TranslationModel, load_model
+from elegan.run import Run
+from elegan.scoring import generated, translated
+
+
+def evaluate_model(
+    model: Model | TranslationModel | Run | str | Path, data: str, **options: Any
+) -> dict[str, Any]:
+    """Scores a model against `data`; see `generated.score` and `translated.score`.
+
+    Args:
+        options: what the two take; those of the other are refused.
+
+    Raises:
+        UsageError: an option does not belong to the model's task.
+        EleganError: the data cannot be read, or do not fit the model.
+    """
+    loaded: Any = model
+    if isinstance(model, Run):
+        loaded = model.model
+    elif isinstance(model, str | Path):
+        loaded = load_model(model)
+    score: Any = translated.score if isinstance(loaded, TranslationModel) else generated.score
+    if unknown := options.keys() - score.__kwdefaults__.keys():
+        raise UsageError(
+            f"A model of task '{loaded.facts['task']}' is not scored with"
+            f" --{', --'.join(sorted(unknown))}. Leave that out."
+        )
+    return score(loaded, data, **options)
+
+
+def evaluate_run(run: Run) -> str:
+    """Scores a run's model on its own data, keeps scores.json, returns the table as text."""
+    run.__dict__.pop("model", None)
+    if run.settings.task in translated.TRANSLATING:
+        return translated.score_run(run)
+    return generated.score_run(run)
+
+
+def format_any(scores: Mapping[str, Any]) -> str:
+    """Returns scores as text for a terminal."""
+    return translated.format_rows(scores) if "rows" in scores else format_scores(scores)

@@ -1,0 +1,257 @@
+"""Scores of a model from images to images: rows of what one has without it and with it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from elegan.data import has_test_split
+from elegan.data.degradations import (
+    POINTS,
+    UNSEEN,
+    blind,
+    crop_to_multiple,
+    damage,
+    downscale,
+    from_bytes,
+    to_bytes,
+    upscale,
+)
+from elegan.data.pairs import open_pairs
+from elegan.data.photos import PhotoSet, open_photos
+from elegan.engine.patches import held_out
+from elegan.engine.run_folder import RunFolder
+from elegan.errors import EleganError
+from elegan.machine.randomness import key
+from elegan.measure.fidelity import compare
+from elegan.models import TranslationModel
+from elegan.models.use import TRANSLATING
+from elegan.run import Run
+from elegan.scoring.unpaired import score_unpaired
+
+__all__ = ["TRANSLATING", "format_rows", "score", "score_run"]
+
+AT_RUNS_END, SIDE = 8, 384
+"""Photos that a run is scored on when it ends, and the side of the middle that is taken of each."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """One image to be translated, and what should come of it.
+
+    Attributes:
+        on: what was done to the truth.
+        given: uint8 [h, w, 3], what the model gets.
+        baseline: uint8 [H, W, 3], what one would have without it.
+        truth: uint8 [H, W, 3].
+        mask: float32 [h, w], 1 where a pixel is lost; None where none is.
+        border: pixels that the figures leave out along each edge.
+    """
+
+    on: str
+    given: np.ndarray
+    baseline: np.ndarray
+    truth: np.ndarray
+    mask: np.ndarray | None = None
+    border: int = 0
+
+
+def score(
+    model: TranslationModel,
+    data: str,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    side: int | None = None,
+) -> dict[str, Any]:
+    """Translates images whose truth is known, and compares.
+
+    Rows are the baseline (bicubic upsampling, or the damaged image itself), the weights from before
+    the adversarial phase where the model has them, and the model. Without pairs, where no truth is
+    known, distributions are compared instead (`unpaired`).
+
+    Args:
+        split: by default the test split where there is one.
+        limit: so many photos only, chosen by `seed`.
+        seed: of the damage, too.
+        side: only the middle of each photo, at most so many pixels a side.
+
+    Raises:
+        EleganError: the data cannot be read or hold no photo.
+    """
+    chosen = split or ("test" if has_test_split(data) else "train")
+    if model.task == "stylize":
+        pairs = open_pairs(
+            data,
+            split=chosen,
+            paired=None if model.recipe["method"] != "paired" else True,
+            reverse=model.recipe["direction"] == "B to A",
+            limit=limit,
+            seed=seed,
+        )
+        if not pairs.paired:
+            return {**_facts(model, pairs), **score_unpaired(model, pairs)}
+        trials = list(_pair_trials(pairs.sources, pairs.targets, side))
+        return {**_facts(model, pairs), **_compared(model, trials)}
+    photos = open_photos(data, split=chosen, limit=limit, seed=seed)
+    return {**_facts(model, photos), **_compared(model, list(trials_of(model, photos, seed, side)))}
+
+
+def score_run(run: Run) -> str:
+    """Scores a run's model on photos it was not trained on, keeps scores.json, returns the table.
+
+    These are the test split where the data have one, else those that the run held out.
+    """
+    settings, model = run.settings, run.model
+    assert isinstance(model, TranslationModel)
+    if settings.task == "stylize" or has_test_split(settings.data):
+        scores = score(model, settings.data, limit=AT_RUNS_END, seed=settings.seed, side=SIDE)
+    else:
+        photos = open_photos(settings.data, limit=settings.limit, seed=settings.seed)
+        kept = held_out(settings.seed, len(photos))[0][:AT_RUNS_END]
+        if len(kept):
+            photos = photos.chosen(kept.tolist())
+        else:
+            photos = photos.chosen(range(min(AT_RUNS_END, len(photos))))
+        trials = list(trials_of(model, photos, settings.seed, SIDE))
+        scores = {**_facts(model, photos), **_compared(model, trials)}
+        if not len(kept):
+            scores["notes"].append("No photo was held out: these were trained on.")
+    RunFolder(run.path).write_json("scores.json", scores)
+    return format_rows(scores)
+
+
+def trials_of(
+    model: TranslationModel, photos: PhotoSet, seed: int, side: int | None
+) -> Iterator[Trial]:
+    """Yields what an upscaler or a restorer is tried on, of each photo.
+
+    An upscaler gets each photo made smaller as its recipe says. A restorer gets it with each of
+    the standard kinds of damage (`degradations.POINTS`) that it was trained on, and one kind that
+    no training draws.
+    """
+    for index in range(len(photos)):
+        photo = middle(photos.photo(index), side)
+        random = np.random.default_rng(key(seed, "trial", index))
+        if model.task == "upscale":
+            yield smaller(photo, model.scale, model.recipe["degradation"], random)
+            continue
+        known = set(model.recipe["degradation"]) | set(UNSEEN)
+        for name, (kind, _) in POINTS.items():
+            if kind in known:
+                yield damaged(photo, name, random)
+
+
+def middle(photo: np.ndarray, side: int | None) -> np.ndarray:
+    """Returns the middle of a photo, at most `side` pixels a side."""
+    if side is None:
+        return photo
+    top, left = (max(0, (length - side) // 2) for length in photo.shape[:2])
+    return photo[top : top + side, left : left + side]
+
+
+def smaller(photo: np.ndarray, scale: int, degradation: str, random: np.random.Generator) -> Trial:
+    """A photo made smaller; sides are cut to multiples, the border is as wide as the scale."""
+    truth = np.ascontiguousarray(crop_to_multiple(photo, scale))
+    if degradation == "blind":
+        given = to_bytes(blind(from_bytes(truth), scale, random))
+    else:
+        given = downscale(truth, scale)
+    return Trial(
+        on=f"{degradation}, x{scale}",
+        given=given,
+        baseline=upscale(given, scale),
+        truth=truth,
+        border=scale,
+    )
+
+
+def damaged(photo: np.ndarray, point: str, random: np.random.Generator) -> Trial:
+    """A photo with one of the standard kinds of damage."""
+    done = damage(from_bytes(photo), point, random)
+    given = to_bytes(done.image)
+    kind = POINTS[point][0]
+    # Scratches look as on a print, but where they are is known, as of holes.
+    mask = done.mask if kind in ("holes", "scratches") else None
+    return Trial(
+        on=point, given=given, baseline=given, truth=np.ascontiguousarray(photo), mask=mask
+    )
+
+
+def _pair_trials(sources: PhotoSet, targets: PhotoSet, side: int | None) -> Iterator[Trial]:
+    for index in range(len(sources)):
+        given, truth = (
+            np.ascontiguousarray(middle(one.photo(index), side)) for one in (sources, targets)
+        )
+        yield Trial(on="pairs", given=given, baseline=given, truth=truth)
+
+
+def _facts(model: TranslationModel, data: Any) -> dict[str, Any]:
+    return {
+        "data": data.name,
+        "data_hash": data.hash,
+        "split": data.split,
+        "task": model.task,
+        "model_sha256": model.facts["sha256"],
+        "images_seen": model.facts["training"].get("images"),
+        "notes": [],
+    }
+
+
+def arms(model: TranslationModel) -> dict[str, TranslationModel]:
+    """Returns the weights to compare, by what they are called."""
+    if "fidelity" in model.facts:
+        return {"fidelity": model.with_strength(0), "adversarial": model}
+    return {"model": model}
+
+
+def translate(model: TranslationModel, trial: Trial) -> np.ndarray:
+    """Returns what a model makes of a trial, uint8 [H, W, 3]."""
+    return model.apply(trial.given, mask=trial.mask)
+
+
+def _compared(model: TranslationModel, trials: Sequence[Trial]) -> dict[str, Any]:
+    if not trials:
+        raise EleganError("There is nothing to score the model on. Name other data.")
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for trial in trials:
+        found.setdefault((trial.on, "input"), []).append(measured(trial.baseline, trial))
+        for name, arm in arms(model).items():
+            made = translate(arm, trial)
+            found.setdefault((trial.on, name), []).append(measured(made, trial))
+    rows = [
+        {
+            "on": on,
+            "row": name,
+            "images": len(values),
+            **{metric: float(np.mean([one[metric] for one in values])) for metric in values[0]},
+        }
+        for (on, name), values in found.items()
+    ]
+    borders = sorted({trial.border for trial in trials})
+    return {
+        "rows": rows,
+        "protocol": "Means over images; PSNR in dB and SSIM of Y (BT.601) and of RGB, in 8 bits,"
+        f" a border of {', '.join(map(str, borders))} pixels left out; PD: perceptual distance,"
+        " lower is better.",
+    }
+
+
+def measured(made: np.ndarray, trial: Trial) -> dict[str, float]:
+    """Returns the figures of one image."""
+    return compare(made, trial.truth, trial.border)
+
+
+def format_rows(scores: Mapping[str, Any]) -> str:
+    """Returns the rows as text for a terminal."""
+    rows = scores["rows"]
+    names = [name for name in rows[0] if name not in ("on", "row", "images")]
+    wide = max(len(f"{row['on']}  {row['row']}") for row in rows)
+    lines = [f"{scores['data']}: {scores.get('protocol', '')}"]
+    lines.append(" " * wide + "".join(f"{name:>10}" for name in names))
+    for row in rows:
+        cells = "".join(f"{row[name]:>10.4g}" for name in names)
+        lines.append(f"{row['on'] + '  ' + row['row']:<{wide}}{cells}")
+    return "\n".join([*lines, *scores.get("notes", [])])

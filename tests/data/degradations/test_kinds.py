@@ -181,6 +181,7 @@ def test_the_table_has_a_row_for_each_kind() -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_rain_has_the_decibels_asked_for_on_photos() -> None:
     archive = zipfile.ZipFile(Path(os.environ["ELEGAN_DATA"]) / "photos-cc0.zip")
     random = np.random.default_rng(0)

@@ -53,9 +53,9 @@ class Degraded:
 
 KINDS: dict[str, Kind] = {
     "noise": Kind(
-        about="normal noise of that deviation; in half the draws a share of it is the same in all"
-        " channels, in half a share grows with the light",
-        ranges={"sigma": (2 / 255, 55 / 255), "gray": (-1, 1), "shot": (-1, 1)},
+        about="normal noise of that deviation; shares of its variance that are the same in all"
+        " channels, and that grow with the light (below 0: none, as in most draws)",
+        ranges={"sigma": (2 / 255, 55 / 255), "gray": (-3, 1), "shot": (-2, 1)},
         apply=noise,
     ),
     "jpeg": Kind(

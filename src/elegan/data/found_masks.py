@@ -1,0 +1,166 @@
+"""Masks found by looking at the photo: scratches, and the region of the sky."""
+
+import math
+
+import numpy as np
+
+from elegan.data.degradations.resizing import resize_bicubic
+from elegan.data.morphology import box_mean, disc_dilation, running
+
+THICKEST = 3  # half the width of the widest scratch, in pixels
+LENGTH = 41  # pixels of straight line that a scratch must show
+TILE, MARGIN = 768, 64  # looked at in pieces, so that a very large photo needs little memory
+SKY_SIDE = 240  # the sky is looked for in a small copy
+
+
+def find_scratches(image: np.ndarray, *, contrast: float = 0.06, filled: float = 0.8) -> np.ndarray:
+    """Finds thin long straight lines lighter or darker than what lies on both their sides.
+
+    A pixel counts as thin where a square opening (or closing) wider than a scratch takes it away,
+    by more than `contrast` and by clearly more than around it, so that grass or hair is left alone;
+    lines are then sought in 24 directions. Wires and masts look like scratches to it.
+
+    Args:
+        image: uint8 or uint16 [H, W, C].
+        contrast: of a range of 1.
+        filled: share of a line of `LENGTH` pixels that must be thin pixels.
+
+    Returns:
+        bool [H, W].
+    """
+    gray = image.mean(axis=2, dtype=np.float32) / np.float32(np.iinfo(image.dtype).max)
+    found = np.zeros(gray.shape, bool)
+    for top in range(0, gray.shape[0], TILE):
+        for left in range(0, gray.shape[1], TILE):
+            start = (max(0, top - MARGIN), max(0, left - MARGIN))
+            piece = gray[start[0] : top + TILE + MARGIN, start[1] : left + TILE + MARGIN]
+            lines = _lines(piece, contrast, filled) | _lines(1 - piece, contrast, filled)
+            inner = lines[top - start[0] :, left - start[1] :][:TILE, :TILE]
+            found[top : top + TILE, left : left + TILE] = inner
+    return found
+
+
+def _lines(gray: np.ndarray, contrast: float, filled: float) -> np.ndarray:
+    """Bright thin lines of one piece."""
+    opened = gray
+    for least in (True, False):
+        for axis in (0, 1):
+            opened = running(opened, THICKEST, axis=axis, least=least)
+    height = gray - opened
+    thin = (height > contrast) & (height > 2.5 * box_mean(height, 12))
+    if not thin.any():
+        return thin
+    supported, candidates = np.zeros_like(thin), np.zeros_like(thin)
+    for direction in range(24):
+        angle = math.pi * direction / 24
+        sided = thin & _two_sided(gray, angle, contrast)
+        supported |= _supported(sided, angle, filled)
+        candidates |= sided
+    # The ends of a line have half the support of its middle, and its rim is fainter.
+    grown = disc_dilation(supported, LENGTH // 4) & candidates
+    return disc_dilation(grown, 2) & (height > 0.4 * contrast)
+
+
+def _two_sided(gray: np.ndarray, angle: float, contrast: float) -> np.ndarray:
+    """Where both sides of a line of that direction are darker, and alike: no edge of a thing."""
+    down = round((THICKEST + 2) * math.cos(angle))
+    right = -round((THICKEST + 2) * math.sin(angle))
+    reach = THICKEST + 2
+    padded = np.pad(gray, reach, mode="edge")
+    rows, columns = gray.shape
+    one = padded[reach + down :, reach + right :][:rows, :columns]
+    other = padded[reach - down :, reach - right :][:rows, :columns]
+    rise = gray - np.maximum(one, other)
+    return (rise > contrast) & (np.abs(one - other) < rise)
+
+
+def _supported(thin: np.ndarray, angle: float, filled: float) -> np.ndarray:
+    """Thin pixels on a line of that direction that is thin for long enough, with little beside it."""
+    half = LENGTH // 2
+    places = np.arange(-half, half + 1)
+    rows = np.rint(places * math.sin(angle)).astype(int)
+    columns = np.rint(places * math.cos(angle)).astype(int)
+    # A real scratch is never exactly straight: one pixel aside still counts.
+    wide = thin.copy()
+    side = (1, 0) if abs(math.cos(angle)) > abs(math.sin(angle)) else (0, 1)
+    wide |= _shifted(thin, *side) | _shifted(thin, -side[0], -side[1])
+    padded = np.pad(wide.astype(np.uint8), half)
+    count = np.zeros(thin.shape, np.uint8)
+    size = thin.shape
+    for row, column in zip((rows + half).tolist(), (columns + half).tolist(), strict=True):
+        count += padded[row : row + size[0], column : column + size[1]]
+    across = np.zeros(thin.shape, np.uint8)
+    padded = np.pad(thin.astype(np.uint8), half)
+    for step in range(-8, 9):
+        row = half + round(step * math.cos(angle))
+        column = half - round(step * math.sin(angle))
+        across += padded[row : row + size[0], column : column + size[1]]
+    return thin & (count >= filled * LENGTH) & (across <= 2 * THICKEST + 1)
+
+
+def _shifted(mask: np.ndarray, down: int, right: int) -> np.ndarray:
+    """The mask moved by -1, 0 or 1 pixels each way, False where nothing comes in."""
+    padded = np.pad(mask, 1)
+    return padded[1 - down : padded.shape[0] - 1 - down, 1 - right : padded.shape[1] - 1 - right]
+
+
+def sky_region(image: np.ndarray) -> np.ndarray:
+    """Proposes the region of the sky: what reaches from the top down to the first strong edge.
+
+    Of 64 thresholds for "strong", the one is taken that leaves sky and ground each most even in
+    colour: Shen and Wang 2013, "Sky region detection in a single image for autonomous ground robot
+    navigation", equations 3 to 7, on a small copy.
+
+    Args:
+        image: uint8 or uint16 [H, W, 3].
+
+    Returns:
+        bool [H, W]; all False where no sky is to be seen.
+    """
+    shrink = min(1.0, SKY_SIDE / max(image.shape[:2]))
+    size = tuple(max(1, round(side * shrink)) for side in image.shape[:2])
+    small = resize_bicubic(image, (size[0], size[1])).astype(np.float32)
+    small /= np.float32(np.iinfo(image.dtype).max)
+    small = small if small.shape[2] == 3 else np.repeat(small, 3, axis=2)
+    gray = small.mean(axis=2)
+    down, right = np.gradient(gray) if min(size) > 1 else (np.zeros_like(gray),) * 2
+    edges = np.hypot(down, right)
+    best, energy = np.zeros(gray.shape, bool), -1.0
+    for threshold in np.geomspace(0.015, 0.25, 64):
+        strong = edges > threshold
+        first = np.where(strong.any(axis=0), strong.argmax(axis=0), len(gray))
+        region = np.arange(len(gray))[:, None] < first
+        value = _evenness(small, region)
+        if value > energy:
+            best, energy = region, value
+    # A column that a star or a bird ended early, or that slipped past the horizon, is mended.
+    for reach, least in ((3, False), (6, True), (3, False)):
+        best = running(best, reach, axis=1, least=least)
+    if not _is_sky(small, best):
+        return np.zeros(image.shape[:2], bool)
+    return resize_bicubic(best.astype(np.float32), (image.shape[0], image.shape[1])) > 0.5
+
+
+def _evenness(small: np.ndarray, region: np.ndarray) -> float:
+    """Equation 5: the less both sides vary in colour, the larger; the sky counts twice."""
+    sky, ground = small[region], small[~region]
+    if len(sky) < 0.02 * region.size or len(ground) < 0.02 * region.size:
+        return 0.0
+    total = 0.0
+    for weight, pixels in ((2.0, sky), (1.0, ground)):
+        spread = np.cov(pixels.T.astype(np.float64))
+        largest = float(np.linalg.eigvalsh(spread)[-1])
+        total += weight * (abs(float(np.linalg.det(spread))) + largest)
+    return 1 / max(total, 1e-9)
+
+
+def _is_sky(small: np.ndarray, region: np.ndarray) -> bool:
+    """Whether it is large, spans the top, is not dark, and is lighter or bluer than the rest."""
+    if not 0.04 <= region.mean() < 0.98 or region[0].mean() < 0.3:
+        return False
+    sky = small[region].mean(axis=0)
+    if sky.mean() < 0.15:
+        return False
+    ground = small[~region].mean(axis=0)
+    bluer = sky[2] - sky[0] > ground[2] - ground[0] + 0.03
+    return bool(sky.mean() > ground.mean() + 0.05 or bluer)

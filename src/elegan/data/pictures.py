@@ -53,17 +53,13 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a neighbour of `path` to write to, which takes its place if the block ends well.
 
     Raises:
-        EleganError: the folder cannot be written or the disk is full; nothing is left behind.
+        OSError: the folder cannot be written or the disk is full; nothing is left behind.
     """
     target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_beside(target) as temporary:
-            yield temporary
-            os.replace(temporary, target)
-    except OSError as error:
-        why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
-        raise EleganError(f"Could not write '{target}': {why}. Name another place.") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_beside(target) as temporary:
+        yield temporary
+        os.replace(temporary, target)
 
 
 def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
@@ -72,8 +68,12 @@ def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     Raises:
         EleganError: the folder cannot be written or the disk is full; nothing is left behind.
     """
-    with written_whole(path) as temporary:
-        to_pillow(image).save(temporary, format="PNG")
+    try:
+        with written_whole(path) as temporary:
+            to_pillow(image).save(temporary, format="PNG")
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+        raise EleganError(f"Could not write '{path}': {why}. Name another place.") from error
 
 
 def contact_sheet(

@@ -47,7 +47,7 @@ def write_rows(
         exif: EXIF to keep, with or without the "Exif" of JPEG before it.
 
     Raises:
-        EleganError: the folder cannot be written or the disk is full; nothing is left behind.
+        OSError: the folder cannot be written or the disk is full; nothing is left behind.
         ValueError: the rows are not what was announced.
     """
     if channels not in COLOUR_TYPES or depth not in (8, 16) or width < 1 or height < 1:

@@ -1,0 +1,289 @@
+"""Single photos in and out, faithfully: depth, gray, transparency, profile and EXIF stay."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from elegan.data import deep_pixels, metadata
+from elegan.data.decode import Unusable, is_gray, open_image, orientation_of, reason_of, scale_depth
+from elegan.data.listing import MAX_FILE_BYTES
+from elegan.data.pictures import written_whole
+from elegan.data.png_rows import write_rows
+from elegan.errors import EleganError
+
+__all__ = ["FORMATS", "PhotoFile", "cannot_hold", "page_count", "read_photo", "write_photo"]
+__all__ += ["write_rows"]
+
+MAX_PIXELS = 178_000_000  # Pillow's own limit against images made to fill the memory
+ROWS = 256  # joined with their alpha at once
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PhotoFile:
+    """One photo, upright, as its file holds it.
+
+    Attributes:
+        path: where it was read.
+        format: Pillow's name of its format: "PNG", "JPEG", "TIFF", ...
+        pixels: uint8 or uint16 [H, W, 1 (gray) or 3 (RGB)], not premultiplied by alpha.
+        alpha: of the same type, [H, W]; None where nothing can be transparent.
+        icc: the colour profile that `pixels` are meant in; None means sRGB. One of other colours
+            than gray or RGB, as `pixels` have, is not written.
+        exif: EXIF as JPEG holds it, upright, without what describes the old file.
+        notes: what reading had to change, in plain words.
+    """
+
+    path: Path
+    format: str
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """Bits of each value: 8 or 16."""
+        return 8 * self.pixels.dtype.itemsize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """What a format of files can hold, as it is written here."""
+
+    name: str
+    deep: tuple[int, ...] = ()  # numbers of channels, alpha among them, that it holds at 16 bits
+    alpha: bool = True
+    longest: int = 2**31 - 1  # pixels a side
+
+
+_TABLE = (
+    ((".png",), Format(name="PNG", deep=(1, 2, 3, 4))),
+    ((".jpg", ".jpeg", ".jpe", ".jfif"), Format(name="JPEG", alpha=False, longest=65_500)),
+    ((".webp",), Format(name="WEBP", longest=16_383)),
+    ((".tif", ".tiff"), Format(name="TIFF", deep=(1,))),
+    ((".bmp",), Format(name="BMP", alpha=False)),
+    ((".ppm", ".pgm", ".pnm"), Format(name="PPM", alpha=False, deep=(1,))),
+    ((".avif",), Format(name="AVIF", longest=65_535)),
+)
+FORMATS: dict[str, Format] = {suffix: one for suffixes, one in _TABLE for suffix in suffixes}
+"""What can be written, by the suffix of the file."""
+
+
+def page_count(path: str | os.PathLike[str]) -> int:
+    """Returns the number of pages or frames of an image file.
+
+    Raises:
+        Unusable: the file is not an image that can be read.
+    """
+    data = _bytes_of(Path(path))
+    try:
+        return getattr(open_image(data, MAX_PIXELS), "n_frames", 1)
+    except Exception as error:  # Pillow raises many kinds on damaged files
+        raise Unusable(reason_of(error, data)) from error
+
+
+def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
+    """Reads one photo, or one page or frame of a file.
+
+    It is turned upright by its EXIF. Gray stays gray, 16 bits stay 16 bits (PNG, and TIFF of gray
+    or RGB); palettes become RGB or gray; CMYK becomes sRGB, by its own profile where it has one.
+
+    Raises:
+        Unusable: the file is damaged, too large, or no image; the message is the reason.
+    """
+    path = Path(path)
+    data = _bytes_of(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return _read(path, data, page)
+    except Exception as error:  # Pillow raises many kinds on damaged files, some undocumented
+        raise Unusable(reason_of(error, data)) from error
+
+
+def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int = 95) -> Path:
+    """Writes a photo in the format of the path's suffix; the file appears whole or not at all.
+
+    Args:
+        photo: its `format` decides where the path has no suffix that is known.
+        path: of the file; its folder is made where it is missing.
+        quality: 1..100 of JPEG, WebP and AVIF. JPEG keeps the colours at full resolution.
+
+    Returns:
+        the path.
+
+    Raises:
+        EleganError: the format cannot hold the photo; the message names one that can.
+        OSError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    path = Path(path)
+    height, width, colours = photo.pixels.shape
+    if photo.alpha is not None and photo.alpha.shape != (height, width):
+        raise ValueError(f"Alpha is {photo.alpha.shape}, the photo {photo.pixels.shape}.")
+    chosen = _format_of(path, photo.format)
+    channels = colours + (photo.alpha is not None)
+    why = cannot_hold(chosen, size=(height, width), depth=photo.depth, channels=channels)
+    if why:
+        raise EleganError(f"Could not write '{path}': {why}.")
+    exif = metadata.resized(photo.exif, (width, height))
+    icc = photo.icc if metadata.profile_fits(photo.icc, colours) else None
+    if chosen == "PNG":
+        return write_rows(
+            path,
+            _joined_rows(photo),
+            width=width,
+            height=height,
+            channels=channels,
+            depth=photo.depth,
+            icc=icc,
+            exif=exif,
+        )
+    image = _to_pillow(photo)
+    options = metadata.options_of(chosen, icc, exif, quality)
+    with written_whole(path) as temporary:
+        image.save(temporary, format=chosen, **options)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+    return path
+
+
+def cannot_hold(name: str, *, size: tuple[int, int], depth: int = 8, channels: int = 3) -> str:
+    """Returns why a format cannot hold a photo, and what can; '' where it can.
+
+    Args:
+        name: Pillow's name of the format.
+        size: (height, width) in pixels.
+        depth: 8 or 16 bits a value.
+        channels: 1 or 3, and one more for alpha.
+    """
+    found = next((one for one in FORMATS.values() if one.name == name), None)
+    if found is None or (name == "AVIF" and "AVIF" not in _writable()):
+        return f"{name} is not written here; name a .png, .jpg, .webp or .tif"
+    has_alpha = channels in (2, 4)
+    if has_alpha and not found.alpha:
+        return f"{name} holds no transparency; name a .png"
+    if depth == 16 and channels not in found.deep:
+        what = {1: "gray", 2: "gray with transparency", 3: "colour"}.get(channels, "colour")
+        return f"{name} holds no {what} of 16 bits here; name a .png"
+    if max(size) > found.longest:
+        return f"{name} holds at most {found.longest:,} pixels a side; name a .png"
+    return ""
+
+
+def _writable() -> set[str]:
+    Image.init()
+    return set(Image.SAVE)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise Unusable(f"larger than {MAX_FILE_BYTES >> 20} MiB, the limit")
+        return path.read_bytes()
+    except OSError as error:
+        raise Unusable(f"unreadable: {error.strerror or error}") from error
+
+
+def _read(path: Path, data: bytes, page: int) -> PhotoFile:
+    image = open_image(data, MAX_PIXELS)
+    pages = getattr(image, "n_frames", 1)
+    if not 0 <= page < pages:
+        raise Unusable(f"it has {pages} pages or frames, so none of number {page}")
+    if page:
+        image.seek(page)
+    icc = image.info.get("icc_profile")
+    deep = deep_pixels.read(image, lambda: open_image(data, MAX_PIXELS), page)
+    image.load()  # where that is not done; some metadata stand behind the pixels
+    turn = orientation_of(image)
+    photo = PhotoFile(
+        path=path,
+        format="JPEG" if image.format == "MPO" else image.format or "",
+        pixels=np.empty((0, 0, 1), np.uint8),
+        exif=metadata.kept_exif(image),
+    )
+    if deep is not None:
+        photo = replace(photo, pixels=deep[0], alpha=deep[1])
+    else:
+        photo, icc = _plain(image, photo, icc)
+    if turn > 1:
+        photo = _upright(photo, turn)
+    fits = metadata.profile_fits(icc, photo.pixels.shape[2])
+    if icc and not fits:
+        photo = replace(photo, notes=(*photo.notes, "a colour profile that does not fit left out"))
+    return replace(photo, icc=icc if fits else None)
+
+
+def _plain(
+    image: Image.Image, photo: PhotoFile, icc: bytes | None
+) -> tuple[PhotoFile, bytes | None]:
+    """Returns the photo with an image's values of 8 bits, or 16 of one channel, and its profile."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values, note = scale_depth(image, 65535)
+        key = image.info.get("transparency")
+        alpha = None
+        if isinstance(key, int):
+            alpha = np.where(values == key, 0, 65535).astype(np.uint16)
+        notes = (note,) if note else ()
+        return replace(photo, pixels=values[..., None], alpha=alpha, notes=notes), icc
+    notes: tuple[str, ...] = ()
+    gray = is_gray(image)
+    if image.mode in ("CMYK", "LAB"):
+        image, icc, note = metadata.to_srgb(image, icc)
+        notes = (note,)
+    has_alpha = image.has_transparency_data
+    plain = {(True, True): "LA", (True, False): "L", (False, True): "RGBA"}.get(
+        (gray, has_alpha), "RGB"
+    )
+    if image.mode != plain:
+        # Pillow makes gray with transparency of a palette only by way of RGBA.
+        image = image.convert("RGBA").convert("LA") if plain == "LA" else image.convert(plain)
+    values = np.asarray(image)
+    values = values[..., None] if values.ndim == 2 else values
+    if has_alpha:
+        alpha = np.ascontiguousarray(values[..., -1])
+        pixels = np.ascontiguousarray(values[..., :-1])
+        return replace(photo, pixels=pixels, alpha=alpha, notes=notes), icc
+    return replace(photo, pixels=values, notes=notes), icc
+
+
+def _upright(photo: PhotoFile, turn: int) -> PhotoFile:
+    """Turns and mirrors a photo by its EXIF orientation 2..8."""
+
+    def turned(values: np.ndarray) -> np.ndarray:
+        values = values.swapaxes(0, 1) if turn >= 5 else values
+        if turn in (2, 3, 6, 7):
+            values = values[:, ::-1]
+        if turn in (3, 4, 7, 8):
+            values = values[::-1]
+        return np.ascontiguousarray(values)
+
+    alpha = None if photo.alpha is None else turned(photo.alpha)
+    return replace(photo, pixels=turned(photo.pixels), alpha=alpha)
+
+
+def _format_of(path: Path, fallback: str) -> str:
+    found = FORMATS.get(path.suffix.lower())
+    return found.name if found else fallback
+
+
+def _joined_rows(photo: PhotoFile) -> Iterator[np.ndarray]:
+    """Yields rows [n, W, 1..4] from the top, with alpha behind the colours."""
+    for top in range(0, len(photo.pixels), ROWS):
+        rows = photo.pixels[top : top + ROWS]
+        if photo.alpha is not None:
+            rows = np.concatenate([rows, photo.alpha[top : top + ROWS, :, None]], axis=2)
+        yield rows
+
+
+def _to_pillow(photo: PhotoFile) -> Image.Image:
+    values = photo.pixels
+    if photo.alpha is not None:
+        values = np.concatenate([values, photo.alpha[..., None]], axis=2)
+    return Image.fromarray(np.ascontiguousarray(values[..., 0] if values.shape[2] == 1 else values))

@@ -75,7 +75,7 @@ def _two_sided(gray: np.ndarray, angle: float, contrast: float) -> np.ndarray:
 
 
 def _supported(thin: np.ndarray, angle: float, filled: float) -> np.ndarray:
-    """Thin pixels on a line of that direction that is thin for long enough, with little beside it."""
+    """Thin pixels on a line of that direction that stays thin, with little beside it."""
     half = LENGTH // 2
     places = np.arange(-half, half + 1)
     rows = np.rint(places * math.sin(angle)).astype(int)

@@ -18,12 +18,12 @@ from typing import Any
 
 import torch
 from figures import commit, provenance, table
-from runs import ELEGAN, Trained, parser, train
 from safetensors.torch import load_file
 
 from elegan.machine.files import save_tensors, sha256, write_durably
 from elegan.models.shipping import SHIPPED
 from elegan.scoring import evaluate_model
+from runs import Trained, parser, train
 
 LICENCE = "CC0-1.0 or public domain, as the photos' collections state"
 

@@ -94,6 +94,18 @@ def test_what_cannot_be_used_has_a_verdict(tmp_path: Path):
         open_photos(str(folder), smallest=500)
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_photos_are_upright(tmp_path: Path, suffix: str):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "set").mkdir()
+    picture = Image.new("RGB", (80, 40))
+    picture.save(tmp_path / "set" / f"a.{suffix}", exif=exif.tobytes())
+    photos = open_photos(str(tmp_path / "set"))
+    assert photos.size(0) == (80, 40)
+    assert "reduced" not in photos.verdicts[0].reason
+
+
 def test_gray_becomes_colour_unless_asked_otherwise(tmp_path: Path):
     save_noise(tmp_path / "set" / "a.png", 0, (40, 40), channels=1)
     colour = open_photos(str(tmp_path / "set"))

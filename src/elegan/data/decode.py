@@ -78,7 +78,8 @@ def probe(data: bytes, background: tuple[int, int, int]) -> Probe:
         image = open_image(data)
         width, height = image.size
         # A PNG keeps its orientation where only decoding finds it; `decode` still applies it.
-        if image.format in ("JPEG", "WEBP", "TIFF", "MPO") and orientation_of(image) >= 5:
+        # That of a TIFF is upright already.
+        if image.format in ("JPEG", "WEBP", "MPO") and orientation_of(image) >= 5:
             width, height = height, width
         colourless = len(set(background)) == 1 or not image.has_transparency_data
         return Probe(width, height, is_gray(image) and colourless)
@@ -162,6 +163,7 @@ def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decod
     deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", []))
     _shrink_while_decoding(image, target)
     image.load()
+    size = image.size if image.format == "TIFF" else size  # which loading turns upright
     orientation = orientation_of(image)
     if orientation > 1:
         image = ImageOps.exif_transpose(image)

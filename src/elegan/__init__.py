@@ -34,8 +34,11 @@ __all__ = [
     "load",
     "project",
     "prune",
+    "restore",
     "resume",
+    "stylize",
     "train",
+    "upscale",
     "write_report",
 ]
 
@@ -96,6 +99,51 @@ def classify(
     from elegan.models.classification import classify as classify_images
 
     return classify_images(_opened(model), [str(one) for one in inputs], **options)
+
+
+def upscale(*images: Any, **options: Any) -> Any:
+    """Makes images larger: an array gives an array, files and folders a folder of files.
+
+        elegan.upscale(array, scale=2)
+        elegan.upscale("holiday/", "more/*.jpg", out="large", scale=4).files
+
+    Args:
+        images: one array [H, W], [H, W, 1] or [H, W, 3] (uint8, uint16 or floats in 0..1), or
+            paths of files and folders, and patterns.
+        options: `model` (None for a shipped one), `scale`, `strength`, `tile`, `device`; for files
+            `out`, `format`, `quality`, `overwrite`. See `elegan.models.applying.translate`.
+
+    Returns:
+        the array, or `elegan.models.outcomes.Translated`.
+    """
+    from elegan.models.applying import translate
+
+    return translate("upscale", images, **options)
+
+
+def restore(*images: Any, **options: Any) -> Any:
+    """Undoes damage in images, as `upscale` makes them larger.
+
+        elegan.restore("scan.png", mask="auto", out="clean")
+
+    Args:
+        options: those of `upscale` but `scale`, and `task`, `mask` (of an array also an array
+            [H, W]), `dilate`, `feather`, `sky`.
+    """
+    from elegan.models.applying import translate
+
+    return translate("restore", images, **options)
+
+
+def stylize(*images: Any, **options: Any) -> Any:
+    """Gives images another style, as `upscale` makes them larger.
+
+    Args:
+        options: those of `upscale` but `scale`, and `preserve_colour`.
+    """
+    from elegan.models.applying import translate
+
+    return translate("stylize", images, **options)
 
 
 def project(

@@ -23,8 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json, words = _take_flag(words, "--json")
     show_traceback, words = _take_flag(words, "--traceback")
     try:
-        _print(_run(words), as_json)
-        return 0
+        answer = _run(words)
+        _print(answer, as_json)
+        return answer.exit_code
     except BrokenPipeError:  # the reader of our output went away (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -1,6 +1,5 @@
 """Animated GIFs through a model, frame by frame, with their times and their transparency."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from PIL import Image, ImageSequence
 
 from elegan.data.decode import Unusable
 from elegan.data.degradations import resize_bicubic
+from elegan.data.pictures import written_whole
 from elegan.models.translation import TranslationModel, Use
 
 MAX_PIXELS = 200_000_000
@@ -32,7 +32,7 @@ def translate_frames(
 
     Raises:
         Unusable: the file is damaged, or the result would not fit in memory.
-        OSError: it cannot be written.
+        EleganError: it cannot be written.
     """
     frames, times = [], []
     with Image.open(path, formats=["GIF"]) as image:
@@ -50,8 +50,7 @@ def translate_frames(
             frames.append(_palette(made, alpha))
             times.append(time)
     options = {} if loop is None else {"loop": loop}
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with written_whole(target) as temporary:
         frames[0].save(
             temporary,
             format="GIF",
@@ -61,9 +60,6 @@ def translate_frames(
             disposal=2,
             **options,
         )
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
     return width, height
 
 

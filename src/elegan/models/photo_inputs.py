@@ -8,20 +8,9 @@ from pathlib import Path
 
 from elegan.data.files import walk_folder
 from elegan.data.listing import IMAGE_SUFFIXES
+from elegan.data.photo_files import FORMATS
 from elegan.errors import UsageError, did_you_mean
 
-FORMAT_OF = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".gif": "GIF",
-}
-"""The formats that results are written in, by the suffixes of files in them."""
 _DEEPEST = 30  # folders that are put before a name at most
 
 
@@ -41,7 +30,8 @@ class Source:
 
     def output_as(self, suffix: str) -> Path:
         """Returns its path within the output folder in a format that files with `suffix` hold."""
-        if FORMAT_OF.get(suffix) == FORMAT_OF.get(self.output.suffix.lower()):
+        own = self.output.suffix.lower()
+        if own == suffix or (own in FORMATS and FORMATS[own] == FORMATS.get(suffix)):
             return self.output
         stem = self.output.stem
         if self.shares_stem:  # a.bmp beside a.png becomes a-bmp.png

@@ -18,7 +18,7 @@ from elegan.models.model import placed
 from elegan.models.resampling import resampled
 from elegan.models.restoring import family_of, restorer_inputs
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, read_tensors
-from elegan.models.shipping import find_shipped, shipped_folder
+from elegan.models.shipping import SHIPPED, find_shipped, shipped_folder
 from elegan.models.tiling import Reach, Window, bytes_a_pixel, fitting_tile, strips
 from elegan.models.use import Use, refuse_image, refuse_task, refuse_use
 from elegan.networks.translation import TranslationShape, build_translator
@@ -53,6 +53,13 @@ class TranslationModel:
         self.facts, self.precision, self.folder = dict(facts), precision, folder
         self.strength, self.share = strength, share
         self._cost: float | None = None
+
+    @property
+    def name(self) -> str:
+        """How the model is called: its folder, of a shipped one the last part."""
+        if self.folder is None:
+            return "a model in memory"
+        return self.folder.name if self.folder.parent == SHIPPED else str(self.folder)
 
     @property
     def task(self) -> str:
@@ -207,9 +214,8 @@ class TranslationModel:
         refuse_image(image, mask, self.scale)
         height, width = image.shape[:2]
         asked = family_of(use.task, self.families, masked=mask is not None)
-        whole = height * width <= use.memory / self.cost and use.tile is None
-        tile = max(height, width) if whole else self.tile(use)
-        if self.network.global_statistics and tile < max(height, width):
+        tile = self.tile(height, width, use)
+        if self._by_thumbnail(height, width, tile):
             self._take_statistics(image, asked)
 
         def window(one: Window) -> np.ndarray:
@@ -229,9 +235,22 @@ class TranslationModel:
             self._cost = bytes_a_pixel(self.network, self.shape.inputs)
         return self._cost
 
-    def tile(self, use: Use) -> int:
-        """Returns the largest side of a tile in input pixels."""
-        return use.tile or fitting_tile(self.cost, self.reach, use.memory)
+    def tile(self, height: int, width: int, use: Use) -> int:
+        """Returns the largest side of a tile of an image, in input pixels."""
+        if use.tile is not None:
+            return use.tile
+        if height * width <= use.memory / self.cost:
+            return max(height, width)
+        return fitting_tile(self.cost, self.reach, use.memory)
+
+    def notes(self, height: int, width: int, use: Use) -> tuple[str, ...]:
+        """Returns what a person should know of how an image of that size is worked on."""
+        if not self._by_thumbnail(height, width, self.tile(height, width, use)):
+            return ()
+        return (f"in tiles, with the statistics of a {THUMBNAIL}-pixel thumbnail",)
+
+    def _by_thumbnail(self, height: int, width: int, tile: int) -> bool:
+        return self.network.global_statistics and tile < max(height, width)
 
     @torch.inference_mode()
     def _window(

@@ -4,6 +4,7 @@ Parameters become flags, in the order of the help; torch is imported where it is
 """
 
 from elegan.verbs.answer import Answer
+from elegan.verbs.images import restore, stylize, upscale
 from elegan.verbs.looking import doctor, inspect, list_
 from elegan.verbs.models import (
     classify,
@@ -27,6 +28,9 @@ VERBS = {
     "project": project,
     "directions": directions,
     "classify": classify,
+    "upscale": upscale,
+    "restore": restore,
+    "stylize": stylize,
     "prune": prune,
     "evaluate": evaluate,
     "health": health,

@@ -11,7 +11,9 @@ class Answer:
     Attributes:
         text: for a person.
         facts: JSON values, printed by --json.
+        exit_code: 0, or 1 where some of many things failed and the others are done.
     """
 
     text: str
     facts: dict[str, Any] = field(default_factory=dict)
+    exit_code: int = 0

@@ -1,0 +1,354 @@
+"""A folder of photos through a model: faithful files, whole or absent, and batches that resume."""
+
+import contextlib
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elegan.data.decode import Unusable
+from elegan.data.listing import IMAGE_SUFFIXES
+from elegan.data.metadata import resized
+from elegan.data.photo_files import (
+    FORMATS,
+    PhotoFile,
+    cannot_hold,
+    page_count,
+    read_photo,
+    write_photo,
+    write_rows,
+)
+from elegan.errors import EleganError, UsageError
+from elegan.models.frames import is_animated, translate_frames
+from elegan.models.journal import NAME, Journal
+from elegan.models.outcomes import Outcome, Translated, Watch
+from elegan.models.photo_inputs import Source, find_sources
+from elegan.models.repair import Repair
+from elegan.models.resampling import resampled
+from elegan.models.translation import TranslationModel
+from elegan.models.use import Use, refuse_use
+
+STREAMED = 50_000_000
+"""Output pixels beyond which a file is written row by row, which only PNG allows."""
+_LOSSY = ("JPEG", "WEBP", "AVIF")
+_SUFFIX = {one.name: suffix for suffix, one in reversed(FORMATS.items())}
+_PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
+_SAME = {"MPO": "JPEG"}  # cameras put a preview behind the photo
+_FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # all further files would fail alike
+_BLOCK = 256  # rows of an alpha channel that are resized at once
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}")  # see data.cache.temporary_beside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How results are written.
+
+    Attributes:
+        format: auto (that of the photo where it can hold the result), png, jpeg, webp or tiff.
+        quality: of JPEG and WebP, 1 to 100.
+        overwrite: also replaces files in the output folder that elegan did not write.
+    """
+
+    format: str = "auto"
+    quality: int = 95
+    overwrite: bool = False
+
+
+class _Stopped(Exception):
+    """The person asked to stop; what is being written is thrown away."""
+
+
+def translate_files(
+    model: TranslationModel,
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    use: Use | None = None,
+    repair: Repair | None = None,
+    writing: Writing | None = None,
+    watch: Watch | None = None,
+) -> Translated:
+    """Applies a model to files and folders; what a former call finished in `out` is kept.
+
+    A photo that cannot be used, or whose result cannot be written, does not stop the others.
+
+    Args:
+        model: loaded, at its strength.
+        inputs: files, folders and patterns.
+        out: a folder; each file keeps its name, files of folders also their places.
+        repair: masks and sky, of a restorer.
+        watch: is told of progress and asked whether to stop.
+
+    Raises:
+        UsageError: an input is not there, or flags do not fit the model.
+        EleganError: `out` cannot be written, or its disk is full.
+    """
+    use, repair = use or Use(), repair or Repair()
+    writing, watch = writing or Writing(), watch or Watch()
+    _refuse(out, writing)
+    refuse_use(use, model.task, model.scale)
+    repair.refuse(model, use)
+    sources = find_sources(inputs, out)
+    work = _Work(model, out, use, repair, writing, watch)
+    outcomes: list[Outcome] = []
+    stopped = False
+    with Journal(out) as journal:
+        _remove_temporaries({(out / source.output).parent for source in sources})
+        todo = [one for one in sources if one.path.name != NAME and not journal.is_output(one.path)]
+        if not todo:
+            raise UsageError(
+                f"All that is named are results that lie in '{out}' already. Name the photos."
+            )
+        watch.begin(len(todo))
+        try:
+            for source in todo:
+                outcomes.append(work.one(source, journal, {one.path.resolve() for one in todo}))
+                watch.finished(outcomes[-1])
+        except _Stopped:
+            stopped = True
+        except OSError as error:
+            whole = sum(one.state != "failed" for one in outcomes)
+            raise EleganError(
+                f"Cannot write into '{out}': {error.strerror or error}. {whole} of {len(todo)}"
+                " files are whole and stay. Make room, then type the same command again: it goes on"
+                " from there."
+            ) from error
+    return Translated(
+        out=out,
+        model=model.name,
+        about={
+            "task": model.task,
+            "scale": use.scale or model.scale,
+            "strength": model.strength,
+            "sha256": model.facts["sha256"],
+        },
+        outcomes=tuple(outcomes),
+        total=len(todo),
+        stopped=stopped,
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is the same for all files of one call."""
+
+    model: TranslationModel
+    out: Path
+    use: Use
+    repair: Repair
+    writing: Writing
+    watch: Watch
+
+    def one(self, source: Source, journal: Journal, sources: set[Path]) -> Outcome:
+        """Works on one file; all but a full disk and a wish to stop becomes an outcome."""
+        began = time.perf_counter()
+        try:
+            options = self._options(source)
+            kept = journal.finished(source.path, options)
+            if kept is not None:
+                return Outcome(source=str(source.path), state="kept", output=kept)
+            self._ask_to_stop()
+            output, size, notes = self._translate(source, journal, options, sources)
+        except (EleganError, Unusable, OSError, MemoryError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in _FATAL:
+                raise cause from error
+            why = str(error) or "there is too little memory for it"
+            return Outcome(source=str(source.path), state="failed", reason=why)
+        return Outcome(
+            source=str(source.path),
+            state="done",
+            output=output,
+            size=size,
+            notes=notes,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _options(self, source: Source) -> dict[str, Any]:
+        """What decides how the result looks, as JSON: the same in the journal, the same result."""
+        return {
+            "task": self.model.task,
+            "restore": self.use.task,
+            "preserve_colour": self.use.preserve_colour,
+            "scale": self.use.scale or self.model.scale,
+            "model": self.model.facts["sha256"],
+            "strength": self.model.strength,
+            "format": self.writing.format,
+            "quality": self.writing.quality,
+            **self.repair.facts(source.path),
+        }
+
+    def _translate(
+        self, source: Source, journal: Journal, options: dict[str, Any], sources: set[Path]
+    ) -> tuple[str, tuple[int, int], tuple[str, ...]]:
+        """Returns the output's path within the folder, its (width, height), and notes."""
+        use = replace(self.use, on_window=self._on_window)
+        if is_animated(source.path):
+            output = self._claimed(source, ".gif", journal, options, sources)
+            size = translate_frames(self.model, source.path, self.out / output, use)
+            journal.finish(source.path, output, options)
+            return output, size, ()
+        photo = read_photo(source.path)
+        mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
+        tall, wide, channels = photo.pixels.shape
+        height, width = self.model.output_size(tall, wide, use.scale)
+        chosen, notes = _format(
+            photo,
+            self.writing.format,
+            (height, width),
+            self.model.output_channels(channels),
+            mask is not None,
+        )
+        notes = (*photo.notes, *notes)
+        if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
+            notes += (f"the first of {pages} pages or frames",)
+        output = self._claimed(source, _SUFFIX[chosen], journal, options, sources)
+        strips = self.repair.strips(self.model, photo.pixels, mask, use)
+        self._write(photo, strips, (height, width), chosen, self.out / output)
+        journal.finish(source.path, output, options)
+        if mask is not None and not mask.any():
+            notes += ("nothing was found to restore: unchanged",)
+        notes += self.model.notes(tall, wide, use)
+        return output, (width, height), notes
+
+    def _claimed(
+        self,
+        source: Source,
+        suffix: str,
+        journal: Journal,
+        options: dict[str, Any],
+        sources: set[Path],
+    ) -> str:
+        """Returns the path of the result within the folder, once it may be written there."""
+        output = source.output_as(suffix)
+        target = self.out / output
+        why = journal.refusal(source.path, output.as_posix())
+        if target.resolve() in sources:
+            raise EleganError(f"{target} is itself an input; name another folder with --out.")
+        if why is not None and not self.writing.overwrite:
+            raise EleganError(
+                f"{target} {why}. Name another folder with --out, or type --overwrite."
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        journal.begin(source.path, output.as_posix(), options)
+        return output.as_posix()
+
+    def _write(
+        self,
+        photo: PhotoFile,
+        strips: Iterator[np.ndarray],
+        size: tuple[int, int],
+        chosen: str,
+        target: Path,
+    ) -> None:
+        alpha = None if photo.alpha is None else _alpha_strips(photo.alpha, size)
+        channels = self.model.output_channels(photo.pixels.shape[2])
+        # A profile of grays says nothing of the colours that a stylizer gave them.
+        icc = photo.icc if channels == photo.pixels.shape[2] else None
+        if chosen == "PNG":
+            rows = strips if alpha is None else _joined(strips, alpha)
+            write_rows(
+                target,
+                rows,
+                width=size[1],
+                height=size[0],
+                channels=channels + (alpha is not None),
+                depth=photo.depth,
+                icc=icc,
+                exif=resized(photo.exif, (size[1], size[0])),
+            )
+            return
+        pixels = np.concatenate(list(strips))
+        whole_alpha = None if alpha is None else np.concatenate(list(alpha))[..., 0]
+        result = replace(photo, pixels=pixels, alpha=whole_alpha, icc=icc, format=chosen)
+        write_photo(result, target, quality=self.writing.quality)
+
+    def _on_window(self) -> None:
+        self.watch.window()
+        self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
+        if self.watch.stops():
+            raise _Stopped
+
+
+def _refuse(out: Path, writing: Writing) -> None:
+    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+        raise UsageError(
+            f"--out names a folder, in which every image keeps its name; '{out}' looks like a file."
+            f" Type --out {out.with_suffix('')}."
+        )
+    if not 1 <= writing.quality <= 100:
+        raise UsageError(f"--quality goes from 1 to 100, not {writing.quality}.")
+
+
+def _format(
+    photo: PhotoFile, asked: str, size: tuple[int, int], channels: int, masked: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Returns the format of a result, and why it is another than the photo's.
+
+    Args:
+        channels: of the result, without alpha.
+        masked: whether part of the photo must stay bit for bit.
+
+    Raises:
+        EleganError: the format that was asked for cannot hold the result.
+    """
+    channels += photo.alpha is not None
+    own = _SAME.get(photo.format, photo.format) if asked == "auto" else asked.upper()
+    why = cannot_hold(own, size=size, depth=photo.depth, channels=channels)
+    if asked != "auto":
+        if why:
+            raise EleganError(f"--format {asked}: {why}")
+        return own, ()
+    if not why and masked and own in _LOSSY:
+        why = f"{own} would change pixels outside the mask"
+    if not why and own != "PNG" and size[0] * size[1] > STREAMED:
+        why = f"over {STREAMED // 1_000_000} megapixels only PNG is written row by row"
+    if own == "PNG" or not why:
+        return own, ()
+    return "PNG", (f"written as PNG: {why.partition(';')[0]}",)
+
+
+def _alpha_strips(alpha: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Yields the alpha channel [H, W] at the size of the result, as [h, W, 1]."""
+    blocks = (alpha[top : top + _BLOCK, :, None] for top in range(0, len(alpha), _BLOCK))
+    yield from resampled(blocks, (alpha.shape[0], alpha.shape[1]), size)
+
+
+def _joined(strips: Iterator[np.ndarray], alpha: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Puts alpha behind colours, both from top to bottom in strips of any heights."""
+    held = np.empty((0, 0, 1), np.uint8)
+    for strip in strips:
+        parts = [held] if len(held) else []
+        while sum(map(len, parts)) < len(strip):
+            parts.append(next(alpha))
+        held = np.concatenate(parts)
+        yield np.concatenate([strip, held[: len(strip)]], axis=2)
+        held = held[len(strip) :]
+
+
+def _remove_temporaries(folders: set[Path]) -> None:
+    """Removes what a killed call left half-written; a living process keeps its own."""
+    for folder in folders:
+        for path in folder.glob(".*"):
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and path.is_file() and not _lives(int(found[1])):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return process != os.getpid()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elegan.data.decode import Target, Unusable, decode, probe
+from elegan.data.decode import Target, Unusable, decode
+from elegan.data.headers import probe
 
 WHITE = (255, 255, 255)
 

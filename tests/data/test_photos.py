@@ -10,7 +10,7 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
-from elegan.data import decode, ingest, open_photos
+from elegan.data import decode, headers, ingest, open_photos
 from elegan.data.cache import PhotoWriter
 from elegan.data.decode import Target
 from elegan.errors import EleganError, UsageError
@@ -164,6 +164,7 @@ def test_a_photo_over_the_limit_is_halved_where_its_format_can_be(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(decode, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(headers, "MAX_PIXELS", 1000)
     target = Target(resolution=None, channels=3, fit="crop", background=(0, 0, 0))
     buffer = io.BytesIO()
     Image.new("RGB", (90, 40), (200, 10, 10)).save(buffer, format="JPEG", quality=95)

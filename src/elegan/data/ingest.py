@@ -21,8 +21,9 @@ from PIL import Image
 
 from elegan.data import cache, files
 from elegan.data.dataset import Options, PhotoOptions, Verdict
-from elegan.data.decode import MAX_PIXELS, Decoded, Probe, Target, Unusable, decode, probe
+from elegan.data.decode import Decoded, Target, decode
 from elegan.data.files import FileEntry, Listing
+from elegan.data.headers import MAX_PIXELS, Probe, Unusable, probe
 from elegan.data.sources import FileSource
 
 MAX_WORKERS = 8

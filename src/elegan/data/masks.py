@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from elegan.data.decode import FORMATS
 from elegan.data.found_masks import find_scratches
+from elegan.data.headers import FORMATS
 from elegan.data.morphology import disc_dilation, erosion_step
 from elegan.errors import EleganError, UsageError
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from elegan.data.decode import ORIENTATION_TAG
+from elegan.data.headers import ORIENTATION_TAG
 
 _BASE = ExifTags.Base
 # Descriptions stay; what tells how the old file stored its pixels does not.

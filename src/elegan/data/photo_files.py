@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from elegan.data import deep_pixels, metadata
-from elegan.data.decode import Unusable, is_gray, open_image, orientation_of, reason_of, scale_depth
+from elegan.data.decode import scale_depth
+from elegan.data.headers import Unusable, is_gray, open_image, orientation_of, reason_of
 from elegan.data.listing import MAX_FILE_BYTES
 from elegan.data.pictures import written_whole
 from elegan.data.png_rows import write_rows

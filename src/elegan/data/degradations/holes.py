@@ -10,7 +10,7 @@ FILL = 128 / 255
 """What each channel of a lost pixel holds where a network is to fill it; in [-1, 1] almost 0."""
 
 FORMS = ("rectangles", "strokes", "text")
-LETTERS = "ABCDEFGHKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwyz0123456789"
+LETTERS = "ABCDEFGHKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwyz0123456789          "
 ROUNDS = 60  # of drawing and counting, at most: a guard, far more than are needed
 OVERSAMPLING = 3
 
@@ -157,26 +157,40 @@ def _strokes(canvas: Image.Image, random: np.random.Generator, wanted: float) ->
 def _text(canvas: Image.Image, random: np.random.Generator, wanted: float) -> None:
     """A few lines of lettering at one angle, as a caption or a stamp lies on a picture."""
     size = int(random.integers(8, max(9, min(40, min(canvas.size) // 3))))
-    font = _font(size)
     bold = int(random.integers(0, 2 + size // 14))
     letters = max(2, min(400, round(wanted / (0.25 * size * size * (1 + 0.4 * bold)))))
     per_line = max(2, min(letters, round(1.3 * canvas.width / (0.55 * size))))
-    words = random.choice(list(LETTERS + " " * 10), letters)
-    lines = ["".join(words[start : start + per_line]) for start in range(0, letters, per_line)]
+    # A tile that covers the canvas however it is turned, the text somewhere about its middle.
+    side = math.ceil(1.2 * math.hypot(*canvas.size))
+    tile = Image.new("L", (side, side))
+    rows = math.ceil(letters / per_line)
+    left = side / 2 + canvas.width * random.uniform(-0.3, 0.3) - 0.28 * size * per_line
+    top = side / 2 + canvas.height * random.uniform(-0.4, 0.4) - 0.65 * size * rows
+    across = left
+    for number, index in enumerate(random.integers(0, len(LETTERS), letters).tolist()):
+        if number and number % per_line == 0:
+            across, top = left, top + 1.25 * size
+        glyph = _glyph(LETTERS[index], size, bold)
+        tile.paste(255, (round(across), round(top)), glyph)
+        across += glyph.width - 1
     angle = random.uniform(-90, 90) if random.random() < 0.3 else random.normal(0, 6)
-    text = "\n".join(lines)
-    box = ImageDraw.Draw(canvas).multiline_textbbox((0, 0), text, font=font, stroke_width=bold)
-    tile = Image.new("L", (int(box[2]) + 4, int(box[3]) + 4))
-    ImageDraw.Draw(tile).multiline_text((2, 2), text, fill=255, font=font, stroke_width=bold)
-    tile = tile.rotate(angle, Image.Resampling.BILINEAR, expand=True)
-    spare = (canvas.width - tile.width, canvas.height - tile.height)
-    place = tuple(int(random.uniform(min(0, side), max(0, side) + 1)) for side in spare)
-    canvas.paste(255, (place[0], place[1]), tile.point(_half))
+    tile = tile.rotate(angle)
+    canvas.paste(255, ((canvas.width - side) // 2, (canvas.height - side) // 2), tile)
 
 
 @lru_cache(maxsize=64)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
+
+
+@lru_cache(maxsize=8192)
+def _glyph(letter: str, size: int, bold: int) -> Image.Image:
+    """A letter in black and white, kept: drawing one costs more than all else here."""
+    font = _font(size)
+    width = math.ceil(font.getlength(letter)) + 1 + bold
+    image = Image.new("L", (width, math.ceil(1.3 * size) + 2 * bold))
+    ImageDraw.Draw(image).text((bold / 2, bold), letter, fill=255, font=font, stroke_width=bold)
+    return image.point(_half)
 
 
 def _half(value: float) -> int:

@@ -65,13 +65,16 @@ def _streaks(
     softness = random.uniform(0, 0.5 + 0.8 * nearness) * width
     # About the sum of squares of one streak, found by drawing many.
     one = 0.26 * length * width**1.2 / (1 + 0.9 * softness / width)
-    area = (shape[0] + length) * (shape[1] + length)
-    number = int(random.poisson(min(energy / one, 1 / 8) * area))
+    slope = math.radians(angle)
+    # How far beyond the border a streak may begin and still be seen.
+    across = length * (abs(math.sin(slope)) + 0.1) / 2
+    down = length * (abs(math.cos(slope)) + 0.1) / 2
+    area = (shape[0] + 2 * down) * (shape[1] + 2 * across)
+    number = int(random.poisson(min(energy / one, 1 / 30) * area))
     if not number:
         return np.zeros(shape, np.float32)
-    margin = length / 2
-    middles = random.uniform(-margin, (shape[1] + margin, shape[0] + margin), (number, 2))
-    slants = np.radians(angle + random.normal(0, 1.2, number))
+    middles = random.uniform((-across, -down), (shape[1] + across, shape[0] + down), (number, 2))
+    slants = slope + random.normal(0, 0.02, number)
     halves = length * random.uniform(0.35, 0.65, number)
     ways = np.stack([np.sin(slants), np.cos(slants)], 1) * halves[:, None]
     lights = random.uniform(100, 255, number)
@@ -80,7 +83,7 @@ def _streaks(
     thick = max(1, round(width * OVERSAMPLING))
     thin = max(1, thick - 1)
     # Faint whole streaks first, bright middles last: no end cuts a notch into a neighbour.
-    for reach, light, pixels in ((1.0, 0.3, thin), (0.75, 0.65, thick), (0.5, 1.0, thick)):
+    for reach, light, pixels in ((1.0, 0.4, thin), (0.65, 1.0, thick)):
         ends = np.concatenate([middles - reach * ways, middles + reach * ways], 1) * OVERSAMPLING
         values = (lights * light).astype(int).tolist()
         for line, value in zip(ends.tolist(), values, strict=True):

@@ -9,7 +9,7 @@ from elegan.data.degradations.resizing import resize_bicubic
 
 OVERSAMPLING = 2  # streaks are drawn at twice the size, so that their edges are soft
 # What a streak of full strength changes in a photo, squared: set so that the mean PSNR over crops
-# of 38 photos is the one asked for. Never taken from the image at hand, whose bright parts hide
+# of 30 photos is the one asked for. Never taken from the image at hand, whose bright parts hide
 # rain as they do outdoors.
 SCREENED = 0.25
 ADDED = 0.74

@@ -133,7 +133,10 @@ def _windowed(image: NDArray[np.float64]) -> NDArray[np.float64]:
     weights = np.exp(-0.5 * (places / _DEVIATION) ** 2)
     weights /= weights.sum()
     for axis in (0, 1):
-        length = image.shape[axis] - _WINDOW + 1
-        parts = (image.take(range(at, at + length), axis) for at in range(_WINDOW))
-        image = np.sum([part * weight for part, weight in zip(parts, weights, strict=True)], axis=0)
+        moved = np.moveaxis(image, axis, 0)
+        length = len(moved) - _WINDOW + 1
+        total = np.zeros((length, *moved.shape[1:]))
+        for at, weight in enumerate(weights):
+            total += weight * moved[at : at + length]
+        image = np.moveaxis(total, 0, axis)
     return image

@@ -1,10 +1,11 @@
 """Mixed distributions: what generated images in the real stream cost, and what replay does.
 
     python benchmarks/mixing.py
+    python benchmarks/mixing.py --data mnist-5k --images 12000 --weaker 6000 --samples 5000
 
 A share of the images that the discriminator is shown as real comes from a weaker generator, the
 preset robust after half as many images. Apart from that, runs replay images that the generator drew
-in the past. Full MNIST, the preset robust, equal images for all.
+in the past. The preset robust, equal images for all.
 """
 
 from pathlib import Path
@@ -29,12 +30,13 @@ STYLE = """
 """
 
 
-def measure(run: Trained, samples: int, **facts: Any) -> dict[str, Any]:
+def measure(run: Trained, data: str, samples: int, **facts: Any) -> dict[str, Any]:
     """Returns what the table and the figure's file say of a run."""
-    scores = run.scored("mnist", samples)
+    scores = run.scored(data, samples)
     kept = {name: scores[name] for name in SCORES}
     floor = {name: scores["floor"][name] for name in SCORES}
-    return {**facts, **kept, "floor": floor, "trained": run.facts}
+    counts = scores["counts"]
+    return {**facts, **kept, "floor": floor, "counts": counts, "trained": run.facts}
 
 
 def draw_curve(rows: list[dict[str, Any]], weaker: dict[str, Any], path: Path) -> None:
@@ -60,24 +62,27 @@ def draw_curve(rows: list[dict[str, Any]], weaker: dict[str, Any], path: Path) -
 def main() -> None:
     """Runs what the command line asks for."""
     flags = parser(__doc__, images=IMAGES)
+    flags.add_argument("--data", default="mnist", help="known name of what all train on")
     flags.add_argument("--weaker", type=int, default=WEAKER, help="images the weaker model sees")
     options = flags.parse_args()
-    weaker = train(options.runs, "digits-robust", "mnist", options.weaker)
+    data = options.data
+    plain, prefix = ("digits-robust", "mixing") if data == "mnist" else (f"{data}-robust", data)
+    weaker = train(options.runs, plain, data, options.weaker)
     trained, shares, replays = [weaker], [], []
     for share in SHARES:
         words = ("--mixing.generated", str(share), "--mixing.model", str(weaker.path))
-        name = f"mixing-generated-{share:g}" if share else "digits-robust"
-        run = train(options.runs, name, "mnist", options.images, words if share else ())
+        name = f"{prefix}-generated-{share:g}" if share else plain
+        run = train(options.runs, name, data, options.images, words if share else ())
         trained.append(run)
-        shares.append(measure(run, options.samples, share=share))
+        shares.append(measure(run, data, options.samples, share=share))
     for replay in REPLAYS:
         words = ("--mixing.replay", str(replay))
-        run = train(options.runs, f"mixing-replay-{replay:g}", "mnist", options.images, words)
+        run = train(options.runs, f"{prefix}-replay-{replay:g}", data, options.images, words)
         trained.append(run)
-        replays.append(measure(run, options.samples, replay=replay))
-    source = measure(weaker, options.samples)
+        replays.append(measure(run, data, options.samples, replay=replay))
+    source = measure(weaker, data, options.samples)
     draw_curve(shares, source, options.out / "mixing.svg")
-    text = describe(shares, replays, source, trained, options.samples)
+    text = describe(shares, replays, source, trained, data)
     facts = {"shares": shares, "replays": replays, "weaker": source}
     publish("mixing", text, facts, options.out)
 
@@ -87,17 +92,21 @@ def describe(
     replays: list[dict[str, Any]],
     weaker: dict[str, Any],
     trained: list[Trained],
-    samples: int,
+    data: str,
 ) -> str:
     """Returns the table and what it was taken with."""
     named = [(f"{row['share']:.0%} of the real stream generated", row) for row in shares]
     named += [(f"replay with weight {row['replay']:g}", row) for row in replays]
-    named += [("the weaker generator itself", weaker), ("real test images", weaker["floor"])]
+    named += [
+        ("the weaker generator itself", weaker),
+        ("real images in their place", weaker["floor"]),
+    ]
     lines = [[label, *(short(row[name]) for name in SCORES)] for label, row in named]
     return (
-        f"{table(['run', *SCORES], lines)}\n\nPreset robust, full MNIST,"
+        f"{table(['run', *SCORES], lines)}\n\nPreset robust, {data},"
         f" {trained[1].images:,} images each, the weaker generator {trained[0].images:,}, seed 0;"
-        f" {samples:,} samples against 60,000 images. {trained_with(trained)}"
+        f" {weaker['counts']['generated']:,} samples against {weaker['counts']['reference']:,}"
+        f" images. {trained_with(trained)}"
     )
 
 

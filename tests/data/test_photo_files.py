@@ -93,7 +93,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
 
 
 def test_memory_of_a_large_png_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(png_rows, "BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr(png_rows, "BLOCK_BYTES", 1 << 15)
     block = np.zeros((32, 1000, 3), np.uint8)
     tracemalloc.start()
     rows = (block for _ in range(40))

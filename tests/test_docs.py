@@ -122,8 +122,8 @@ def test_the_reference_shows_every_flag_of_every_verb(reference: str) -> None:
     assert list(shown) == list(VERBS)
     for verb, words in shown.items():
         named = {
-            "n" if flag == "-n" else flag.lstrip("-")
-            for flag in re.findall(r"(?<!\w)--?\w+", words)
+            "n" if flag == "-n" else flag.lstrip("-").replace("-", "_")
+            for flag in re.findall(r"(?<![\w-])--?\w[\w-]*", words)
         }
         accepted = inspect.signature(VERBS[verb]).parameters.values()
         flags = {one.name for one in accepted if one.kind is one.KEYWORD_ONLY}

@@ -114,6 +114,9 @@ def _train_in(
         console.say(
             f"{data.name}: {data.summary}; {precision.reason}; {torch.get_num_threads()} threads"
         )
+        if not found:
+            for note in data.notes:
+                console.say(f"  {note}")
         if not found or settings.images is None:
             settings = resolve_stop(settings, batches, make_task, precision, console)
         assert settings.images is not None

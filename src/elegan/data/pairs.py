@@ -52,11 +52,10 @@ class PairSet:
 
     @property
     def summary(self) -> str:
-        """How many pairs, or how many on each side, and where they were found."""
-        count = f"{len(self):,} pairs"
-        if not self.paired:
-            count = f"{len(self.sources):,} sources and {len(self.targets):,} targets, unpaired"
-        return f"{count} ({self.layout})"
+        """How many pairs, or how many on each side."""
+        if self.paired:
+            return f"{len(self):,} pairs"
+        return f"{len(self.sources):,} sources and {len(self.targets):,} targets, unpaired"
 
     def facts(self) -> dict[str, Any]:
         """Returns everything but the pixels, as JSON values (the content of `data.json`)."""

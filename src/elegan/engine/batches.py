@@ -45,6 +45,11 @@ class DataFacts(Protocol):
     def hash(self) -> str: ...
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how they were read."""
+        ...
+
+    @property
     def summary(self) -> str:
         """How many of what, for the log."""
         ...

@@ -111,7 +111,8 @@ class Generate:
     def begin(self, say: Callable[[str], None]) -> None:
         """Takes the weights that a new run begins with from a trained model, where one is named."""
         if self.settings.transfer.source is not None:
-            begin_from(self.settings.transfer.source, self.generator, self.discriminator, say)
+            networks = self.generator.network, self.discriminator.network
+            begin_from(self.settings.transfer.source, *networks, say)
             self.ema.network.load_state_dict(self.generator.network.state_dict())
 
     def capacity(self) -> dict[str, Any]:

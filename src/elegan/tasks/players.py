@@ -113,19 +113,19 @@ def freeze(network: nn.Module, stages: int, name: str) -> None:
 
 
 def begin_from(
-    source: str, generator: Player, discriminator: Player, say: Callable[[str], None]
+    source: str, generator: nn.Module, discriminator: nn.Module, say: Callable[[str], None]
 ) -> None:
-    """Takes the weights of both players from a trained model, as far as they agree.
+    """Takes the weights of both networks from a trained model, as far as they agree.
 
     Raises:
         EleganError: there is no model, or not one tensor of the generator agrees.
     """
     found = load_weights(Path(source))
-    say(f"from {source}: {take_weights(generator.network, found['generator'], 'generator')}")
+    say(f"from {source}: {take_weights(generator, found['generator'], 'generator')}")
     if "discriminator" not in found:
         say(f"from {source}: it holds no discriminator, which begins anew")
         return
-    taken = take_weights(discriminator.network, found["discriminator"], "discriminator")
+    taken = take_weights(discriminator, found["discriminator"], "discriminator")
     say(f"from {source}: {taken}")
 
 

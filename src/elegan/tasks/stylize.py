@@ -1,5 +1,6 @@
 """The use `stylize`: an image in, the same in another style out."""
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -8,33 +9,17 @@ from elegan.data.pairs import PairSet, open_pairs
 from elegan.engine.distributed import World
 from elegan.engine.patches import Patches
 from elegan.errors import EleganError, UsageError, lookup
-from elegan.networks import TranslationShape
 from elegan.settings import TrainSettings
-from elegan.tasks.examples import Paired, Unpaired, fitting_patch
-from elegan.tasks.translate import Translate
+from elegan.tasks import examples
+from elegan.tasks.examples import fitting_patch
+from elegan.tasks.stylize_paired import Paired
+from elegan.tasks.stylize_unpaired import Contrastive, Cycle
 from elegan.tasks.translate_checks import check_translation
 from elegan.tasks.use import Use
 
-
-class Stylize(Translate):
-    """From pairs: a discriminator of (input, image), and fidelity (pix2pix, Isola et al. 2017)."""
-
-    name = "stylize"
-    inputs_are_judged = True
-
-    def _shape(self) -> TranslationShape:
-        return TranslationShape(inputs=3, outputs=3)
-
-    def recipe(self) -> dict[str, Any]:
-        chosen = self.settings.translate
-        return {
-            "method": chosen.method,
-            "direction": "B to A" if chosen.reverse else "A to B",
-            "colours": "RGB in [-1, 1]",
-        }
-
-
-METHODS = {"paired": Stylize}
+_NETWORKS = ("unet", "translator")
+METHODS = {"paired": Paired, "contrastive": Contrastive, "cycle": Cycle}
+"""What `--method` names."""
 
 
 def _check(settings: TrainSettings) -> None:
@@ -42,8 +27,11 @@ def _check(settings: TrainSettings) -> None:
     lookup(METHODS, settings.translate.method, "method")
     if settings.translate.scale != 1:
         raise UsageError("--task stylize keeps the size of an image. Leave --scale out.")
-    if settings.network.name == "upscaler":
-        raise UsageError("--task stylize needs --network.name unet or translator.")
+    if settings.network.name not in _NETWORKS:
+        raise UsageError(
+            f"--task stylize needs --network.name {' or '.join(_NETWORKS)},"
+            f" not '{settings.network.name}'."
+        )
 
 
 def _open(settings: TrainSettings) -> PairSet:
@@ -61,7 +49,7 @@ def _open(settings: TrainSettings) -> PairSet:
             f"{settings.data} holds no pairs ({pairs.layout}). Name the files of a pair alike, or"
             " train without pairs: --preset stylize-unpaired."
         )
-    return pairs
+    return dataclasses.replace(pairs, notes=(pairs.layout, *pairs.notes))
 
 
 def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world: World) -> Patches:
@@ -70,7 +58,7 @@ def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world
         fitting_patch(side, settings.translate.patch, multiple)
         for side in (pairs.sources, pairs.targets)
     )
-    kind = Paired if settings.translate.method == "paired" else Unpaired
+    kind = examples.Paired if settings.translate.method == "paired" else examples.Unpaired
     return Patches(
         pairs,
         kind(sources=pairs.sources, targets=pairs.targets, patch=patch),
@@ -82,7 +70,7 @@ def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world
     )
 
 
-def _build(settings: TrainSettings, *parts: Any) -> Stylize:
+def _build(settings: TrainSettings, *parts: Any) -> Paired:
     return METHODS[settings.translate.method](settings, *parts)
 
 

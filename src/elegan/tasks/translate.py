@@ -28,7 +28,6 @@ from elegan.networks import (
     TRANSLATORS,
     PatchDiscriminator,
     TranslationShape,
-    Translator,
     build_translator,
 )
 from elegan.networks.layers import scaled_width
@@ -90,10 +89,10 @@ class Translate:
         """What one would have without the model, [N, C, H, W] from inputs [N, I, h, w]."""
         return inputs[:, : self.shape.outputs]
 
-    def _build_generator(self) -> Translator:
+    def _build_generator(self) -> torch.nn.Module:
         return build_translator(self.settings.network.name, self.shape, **self.sizes)
 
-    def _build_discriminator(self) -> torch.nn.Module:
+    def _build_discriminator(self) -> Any:
         sizes = dict(self.discriminator_sizes)
         return PatchDiscriminator(sizes.pop("channels"), **sizes)
 
@@ -105,7 +104,8 @@ class Translate:
     def begin(self, say: Callable[[str], None]) -> None:
         """Takes the weights that a new run begins with from a trained model, where one is named."""
         if self.settings.transfer.source is not None:
-            begin_from(self.settings.transfer.source, self.generator, self.discriminator, say)
+            network = self.translator(self.generator.network)
+            begin_from(self.settings.transfer.source, network, self.discriminator.network, say)
             self.ema.network.load_state_dict(self.generator.network.state_dict())
 
     def capacity(self) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from translators import photo
 
 from elegan.data.degradations import resize_bicubic
 from elegan.errors import EleganError, UsageError
-from elegan.models import Model, save_model, shipping
+from elegan.models import Model, save_model, shipping, translation
 from elegan.models.translation import TranslationModel
+from elegan.models.use import Use
 from elegan.networks import ImageShape, build_generator
 
 
@@ -25,6 +26,24 @@ def test_tiles_give_the_pixels_of_the_whole(task: str, size: tuple[int, int]) ->
     assert abs(model.apply(image, tile=16) - whole).max() < 1e-5
     assert abs(model.apply(image, memory=20_000) - whole).max() < 1e-5
     assert abs(whole - resize_bicubic(image, whole.shape[:2])).max() > 1e-3  # it does something
+
+
+def test_global_statistics_are_those_of_one_thumbnail_in_tiles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = translators.model("stylize")
+    assert model.network.global_statistics
+    image = photo(96, 120, dtype=np.float32)
+    whole = model.apply(image)
+    # A thumbnail as large as the image: its statistics are the image's own.
+    assert abs(model.apply(image, tile=32) - whole).max() < 1e-4
+    monkeypatch.setattr(translation, "THUMBNAIL", 60)
+    small = [model.apply(image, tile=tile) for tile in (32, 64)]
+    assert abs(small[0] - small[1]).max() < 1e-4
+    assert 1e-3 < abs(small[0] - whole).mean() < 0.2
+    assert "thumbnail" in model.notes(96, 120, Use(tile=32))[0]
+    assert model.notes(96, 120, Use()) == ()
+    assert abs(model.apply(image) - whole).max() == 0  # what was recorded is not used again
 
 
 def test_depth_is_kept_and_deep_images_are_not_coarser() -> None:

@@ -16,7 +16,7 @@ from elegan.networks.translation import TranslationShape, build_translator
 
 FAMILIES = ("inpaint", "derain", "dehaze", "destripe", "deblur", "denoise")
 SIZES = {"width": 8, "depth": 1}
-NETWORKS = {"upscale": "upscaler", "restore": "restorer", "stylize": "upscaler"}
+NETWORKS = {"upscale": "upscaler", "restore": "restorer", "stylize": "translator"}
 
 
 def _network(task: str, shape: TranslationShape, seed: int = 0) -> nn.Module:

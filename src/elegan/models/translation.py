@@ -215,11 +215,14 @@ class TranslationModel:
         height, width = image.shape[:2]
         asked = family_of(use.task, self.families, masked=mask is not None)
         tile = self.tile(height, width, use)
+        replaying = contextlib.nullcontext
         if self._by_thumbnail(height, width, tile):
             self._take_statistics(image, asked)
+            replaying = self.network.replay_statistics
 
         def window(one: Window) -> np.ndarray:
-            made = self._window(image, mask, one, asked, use.preserve_colour)
+            with replaying():
+                made = self._window(image, mask, one, asked, use.preserve_colour)
             if use.on_window is not None:
                 use.on_window()
             return made
@@ -327,6 +330,6 @@ class TranslationModel:
         if longest > THUMBNAIL:
             blocks = (image[top : top + THUMBNAIL] for top in range(0, len(image), THUMBNAIL))
             thumbnail = np.concatenate(list(resampled(blocks, image.shape[:2], (height, width))))
+        colours = to_planes(thumbnail, self.precision.device)
         with self.network.record_statistics():
-            colours = to_planes(thumbnail, self.precision.device)
             self._run(colours, None, family, brief=image.dtype == np.uint8)

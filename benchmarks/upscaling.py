@@ -1,0 +1,133 @@
+"""Upscaling: bicubic, the weights for fidelity and the adversarial ones on Set5, Set14, Kodak24.
+
+    python benchmarks/upscaling.py
+
+By default the shipped models; --models names others (runs or model folders). Protocol: the photo's
+sides are cut to multiples of the scale, it is made smaller by antialiased bicubic in 8 bits, and
+figures leave out a border as wide as the scale. Also the time and the peak memory of a whole
+photo on this machine.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from figures import publish, table
+from photo_sheets import busiest, cut, sheet
+
+from elegan.data.photos import open_photos
+from elegan.models import TranslationModel
+from elegan.models.shipping import SHIPPED
+from elegan.scoring.translated import arms, format_rows, score, smaller, translate
+from runs import parser
+
+SETS = {
+    "Set5": "sr-test-classic.zip/Set5",
+    "Set14": "sr-test-classic.zip/Set14",
+    "Kodak24": "kodak24.zip",
+}
+PUBLISHED = (
+    "Published, PSNR of Y on Set5: x2 FSRCNN 37.12, VDSR 37.56, RLFN 38.07; x4 30.50, 31.35, 32.24"
+)
+_TIMED = (540, 960)  # input of the timed run, whose output at x2 has 2 megapixels
+
+
+def measure(model: TranslationModel, data: Path) -> list[dict[str, Any]]:
+    """Scores a model on every set."""
+    rows = []
+    for name, place in SETS.items():
+        scores = score(model, str(data / place), split="train")
+        print(format_rows(scores), file=sys.stderr)
+        rows += [{**row, "set": name, "scale": model.scale} for row in scores["rows"]]
+    return rows
+
+
+def cost(model: Path) -> dict[str, float]:
+    """Times a model in a process of its own; milliseconds for a megapixel of output, peak MiB."""
+    code = f"from upscaling import run_once; run_once({str(model)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
+    return json.loads(done.stdout)
+
+
+def run_once(model: str) -> None:
+    """Applies a model to one made-up photo, twice, and prints the second's cost."""
+    loaded = TranslationModel.load(model)
+    image = np.random.default_rng(0).integers(0, 256, (*_TIMED, 3), dtype=np.uint8)
+    for _ in range(2):
+        began = time.perf_counter()
+        made = loaded.apply(image)
+        seconds = time.perf_counter() - began
+    megapixels = made.shape[0] * made.shape[1] / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"ms": 1000 * seconds / megapixels, "peak": peak}))
+
+
+def draw(models: list[TranslationModel], data: Path, out: Path) -> None:
+    """Writes a sheet a model: four photos of Set14 and Set5, the busiest square of each."""
+    photos = [
+        *(open_photos(str(data / SETS["Set5"])).photo(index) for index in (1, 4)),
+        *(open_photos(str(data / SETS["Set14"])).photo(index) for index in (0, 11)),
+    ]
+    for model in models:
+        rows = []
+        for photo in photos:
+            trial = smaller(photo, model.scale, "bicubic", np.random.default_rng(0))
+            place = busiest(trial.truth)
+            made = [translate(arm, trial) for arm in arms(model).values()]
+            rows.append([cut(one, place) for one in (trial.baseline, *made, trial.truth)])
+        heads = ["bicubic", *arms(model), "truth"]
+        sheet(rows, heads, out / f"upscaling-x{model.scale}.png")
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    flags = parser(__doc__)
+    flags.add_argument("--models", type=Path, nargs="+", default=sorted(SHIPPED.glob("upscale-*")))
+    flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
+    options = flags.parse_args()
+    models = [TranslationModel.load(path) for path in options.models]
+    rows = [row for model in models for row in measure(model, options.data)]
+    names = ("psnr_y", "ssim_y", "psnr", "ssim", "pd")
+    lines = [
+        [row["set"], f"x{row['scale']}", row["row"].replace("input", "bicubic"), str(row["images"])]
+        + [f"{row[name]:.2f}" if "psnr" in name else f"{row[name]:.4f}" for name in names]
+        for row in rows
+    ]
+    head = ["set", "scale", "row", "photos", "PSNR Y", "SSIM Y", "PSNR", "SSIM", "PD-bands"]
+    costs = {
+        f"x{model.scale}": cost(path) for model, path in zip(models, options.models, strict=True)
+    }
+    said = "; ".join(f"{k} {one['ms']:,.0f} ms, {one['peak']:,.0f} MiB" for k, one in costs.items())
+    trained = "; ".join(_trained(model) for model in models)
+    text = (
+        f"{table(head, lines)}\n\nAntialiased bicubic, 8 bits, border = scale, Y of BT.601;"
+        f" PD-bands is lower where nearer to the truth. {PUBLISHED}. For a megapixel of output, and at the"
+        f" peak: {said}. Models: {trained}."
+    )
+    facts = {"rows": rows, "costs": costs, "models": [model.facts for model in models]}
+    publish("upscaling", text, facts, options.out)
+    draw(models, options.data, options.out)
+
+
+def _trained(model: TranslationModel) -> str:
+    facts = model.facts["training"]
+    return (
+        f"x{model.scale} {facts['images']:,} crops in {facts['seconds'] / 60:.0f} minutes"
+        f" ({facts.get('device', facts['precision'])})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -222,11 +222,11 @@ def main() -> None:
     lines = [[row["on"], row["row"], str(row["images"]), *_cells(row)] for row in rows]
     training = model.facts["training"]
     head = ["damage", "row", "photos", "PSNR", "SSIM", "PD-bands"]
+    how = model.facts["training"].get("device", model.facts["training"]["precision"])
     text = (
-        f"{table(head, lines)}\n\nSet14 in RGB, 8 bits, no border; PSNR of holes and scratches is of"
-        f" the lost pixels alone; impulse is in no training. The network saw {training['images']:,} crops in"
-        f" {training['seconds'] / 60:.0f} minutes"
-        f" ({training.get('device', training['precision'])})."
+        f"{table(head, lines)}\n\nSet14 in RGB, 8 bits, no border; PSNR of holes and scratches is"
+        " of the lost pixels alone; impulse is in no training. The network saw"
+        f" {training['images']:,} crops in {training['seconds'] / 60:.0f} minutes ({how})."
     )
     publish("restoring", text, {"rows": rows, "model": model.facts}, options.out)
     draw(model, photos, options.out)

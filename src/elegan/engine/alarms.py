@@ -243,7 +243,7 @@ def _labels(now: Situation) -> Alarm | None:
 # Where between chance and real images the agreement must come to, and when; it may still be on its
 # way there, by this factor over TREND ticks. A sample that looks like nothing yet has a nearest
 # image of any class, so that labels are judged once samples lie about as near as unseen images do.
-IGNORED_SHARE, IGNORED_FROM, HEEDS_BY, IGNORED_NEAREST = 0.2, 0.25, 1.15, 1.3
+IGNORED_SHARE, IGNORED_FROM, HEEDS_BY, IGNORED_NEAREST = 0.2, 0.25, 1.15, 1.4
 
 
 def _ignored(now: Situation) -> Alarm | None:
@@ -253,9 +253,8 @@ def _ignored(now: Situation) -> Alarm | None:
         return None
     before = now.before("label_agreement", TREND)
     rises = bool(before) and made > max(chance, before[0] * HEEDS_BY ** (len(before) / TREND))
-    if now.signals.get("nearest", 1.0) > IGNORED_NEAREST:
-        return None
-    if now.progress < IGNORED_FROM or rises or made > chance + IGNORED_SHARE * (real - chance):
+    waits = now.progress < IGNORED_FROM or now.signals.get("nearest", 1.0) > IGNORED_NEAREST
+    if waits or rises or made > chance + IGNORED_SHARE * (real - chance):
         return None
     return Alarm(
         name="ignored-labels",

@@ -64,6 +64,19 @@ def test_only_labelled_images_give_their_labels_away() -> None:
         torch.testing.assert_close(losses[1][name], value, rtol=0, atol=0)
 
 
+def test_a_class_may_stand_for_images_of_unknown_class() -> None:
+    data = image_data(40, classes=4)
+    task = _task(data, unlabelled="class1", labelled=None)
+    assert task.names == ("class0", "class2", "class3")
+    trained = task.batches.training_indices
+    assert set(task.labelled) == set(trained[data.labels[trained] != 1])
+    numbers = {0: 0, 2: 1, 3: 2}
+    expected = [numbers[label] for label in data.labels[task.labelled]]
+    assert task._classes_of.tolist() == expected
+    with pytest.raises(UsageError, match="is no class of the data"):
+        _task(data, unlabelled="clas9")
+
+
 def test_the_parts_of_the_loss_add_up() -> None:
     task = _task(loss={"pseudo_labels": 0.5, "classification": 2.0})
     batch = task.batches.at(0)

@@ -35,6 +35,10 @@ def validate(settings: TrainSettings) -> None:
         raise UsageError("--batch must be at least 2: batch statistics of one image are undefined.")
     if settings.resolution is not None and not 16 <= settings.resolution <= 256:
         raise UsageError(f"--resolution must be 16 to 256 pixels, not {settings.resolution}.")
+    if settings.translate.patch < 16:
+        raise UsageError(
+            f"--translate.patch must be 16 pixels or more, not {settings.translate.patch}."
+        )
     for name in ("beta1", "beta2"):
         if not 0 <= getattr(settings.optimizer, name) < 1:
             raise UsageError(f"--optimizer.{name} must be in [0, 1).")
@@ -42,6 +46,8 @@ def validate(settings: TrainSettings) -> None:
         raise UsageError("--loss.smoothing must be below 0.5, where nothing tells real images.")
     if settings.labelled is not None and settings.task != "classify":
         raise UsageError("--labelled belongs to --preset classify. To use fewer images: --limit.")
+    if settings.unlabelled is not None and settings.task != "classify":
+        raise UsageError("--unlabelled belongs to --preset classify.")
     if settings.loss.pseudo_labels and settings.task != "classify":
         raise UsageError("--loss.pseudo-labels belongs to --preset classify.")
     parse_freeze(settings.transfer.freeze)
@@ -90,7 +96,6 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
         "ema.half-life": settings.ema.half_life,
         "augment.images": settings.augment.images,
         "mixing.replay-size": settings.mixing.replay_size,
-        "translate.patch": settings.translate.patch,
         "translate.pool": settings.translate.pool,
     }
 

@@ -211,6 +211,8 @@ class TrainSettings:
     """Use so many images only (per class where there are labels), drawn by the seed."""
     labelled: int | None = None
     """Task classify: how many images of each class have labels; the others are used without."""
+    unlabelled: str | None = None
+    """Task classify: the class (a folder's name) whose images are of unknown class."""
     balance: bool = False
     """Draw all classes equally often, however unequal they are in number."""
     seed: int = 0

@@ -16,7 +16,7 @@ from elegan.engine import distributed
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
 from elegan.engine.task import Losses
-from elegan.errors import EleganError, UsageError
+from elegan.errors import EleganError, UsageError, did_you_mean
 from elegan.losses import class_cross_entropy, feature_matching, unsupervised_discrimination
 from elegan.machine.pixels import to_tensor
 from elegan.machine.precision import Precision
@@ -49,7 +49,8 @@ class Classify(Generate):
     def __init__(
         self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
     ) -> None:
-        if data.labels is None or len(data.classes) < 2:
+        labels, self.names = known_labels(data, settings.unlabelled)
+        if len(self.names) < 2:
             raise EleganError(
                 f"--task classify needs images of at least two classes, and {settings.data} has no"
                 " labels. Put them into one subfolder a class, or name labels in labels.csv."
@@ -59,16 +60,16 @@ class Classify(Generate):
         self._strong = parse_kinds(settings.augment.kinds)
         self._strength = settings.augment.probability or 1.0
         trained = batches.training_indices
-        labels = data.labels[trained]
-        count = settings.labelled or len(trained)
-        chosen = limited_indices(labels, len(trained), count, settings.seed)
-        self.labelled = trained[chosen]
-        self._classes_of = torch.from_numpy(data.labels[self.labelled].astype(np.int64))
+        known = trained[labels[trained] >= 0]
+        count = settings.labelled or len(known)
+        chosen = limited_indices(labels[known], len(known), count, settings.seed)
+        self.labelled = known[chosen]
+        self._classes_of = torch.from_numpy(labels[self.labelled])
         self.average = Ema(
             self.discriminator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
         self._features: Tensor | None = None  # of this step's real images
-        counts = torch.bincount(self._classes_of, minlength=len(data.classes)).float()
+        counts = torch.bincount(self._classes_of, minlength=len(self.names)).float()
         self._shares = (counts / counts.sum()).to(precision.device)
         self._mean = self._shares.clone()  # of the class probabilities of unlabelled images
         self._next_mean = self._mean  # taken over once the step proves finite
@@ -77,7 +78,7 @@ class Classify(Generate):
         shape = ImageShape(
             resolution=self.shape.resolution,
             channels=self.shape.channels,
-            classes=len(self.data.classes),
+            classes=len(self.names),
         )
         return shape, "joint"
 
@@ -208,8 +209,30 @@ class Classify(Generate):
         return {
             "discriminator": self.average.network,
             "discriminator_sizes": self.sizes[1],
-            "discriminator_classes": self.data.classes,
+            "discriminator_classes": self.names,
         }
+
+
+def known_labels(data: ImageData, unlabelled: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns labels int64 [N], -1 where the class is not known, and the names that they count.
+
+    Args:
+        unlabelled: the name of the class that stands for images of unknown class, or None.
+
+    Raises:
+        UsageError: there is no class of that name.
+    """
+    labels = np.full(len(data), -1) if data.labels is None else data.labels.astype(np.int64)
+    if unlabelled is None:
+        return labels, data.classes
+    if unlabelled not in data.classes:
+        raise UsageError(
+            f"--unlabelled '{unlabelled}' is no class of the data."
+            f"{did_you_mean(unlabelled, data.classes)} Known: {', '.join(data.classes)}."
+        )
+    place = data.classes.index(unlabelled)
+    labels = np.where(labels == place, -1, labels - (labels > place))
+    return labels, tuple(name for name in data.classes if name != unlabelled)
 
 
 def _refuse_unused(settings: TrainSettings) -> None:

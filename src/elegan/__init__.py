@@ -94,7 +94,7 @@ def classify(
     Args:
         model: one whose discriminator was trained to tell classes (`task="classify"`).
         inputs: image files, folders, zips, .npz, .npy or known names.
-        options: `split` and `fit`.
+        options: `split`, `fit` and `views`.
     """
     from elegan.models.classification import classify as classify_images
 

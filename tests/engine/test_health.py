@@ -206,3 +206,13 @@ def test_labels_that_are_heeded_more_and_more_are_not_ignored() -> None:
     assert "ignored-labels" not in raised(late, ticks(4, label_agreement=0.22), progress=0.2)
     below = ticks(4, label_agreement=[0.05, 0.06, 0.08, 0.1])
     assert "ignored-labels" in raised({"label_agreement": 0.14}, below)  # no more than chance yet
+
+
+def test_brightness_turned_upside_down_is_an_alarm() -> None:
+    """Once may be a beginning; twice in a row is a game that was won the wrong way."""
+    turned, upright = {"luminance_agreement": -0.6}, {"luminance_agreement": 0.7}
+    tick = {"event": "tick", "images": 100}
+    assert list(raised(turned, [{**tick, "signals": turned}])) == ["inverted"]
+    assert not raised(turned, [{**tick, "signals": upright}])
+    assert not raised(turned)
+    assert not raised(upright, [{**tick, "signals": turned}])

@@ -280,6 +280,26 @@ def _few(now: Situation) -> Alarm | None:
     )
 
 
+LEAST_AGREEMENT = -0.2  # correlation of brightness, -1 to 1; a style may well change some of it
+
+
+def _inverted(now: Situation) -> Alarm | None:
+    """A game that colours turned inside out can win as well (CycleGAN's known failure)."""
+    agreement = now.signals.get("luminance_agreement")
+    before = now.before("luminance_agreement", 1)
+    if agreement is None or agreement > LEAST_AGREEMENT or not before:
+        return None
+    if before[-1] > LEAST_AGREEMENT:
+        return None
+    return Alarm(
+        name="inverted",
+        text="What is dark in the input has become bright in the output: their brightness"
+        f" correlates by {agreement:.2f} at two ticks in a row.",
+        remedy="Begin anew with more weight on leaving the target's images alone, such as"
+        " --translate.identity 10, or with another --seed.",
+    )
+
+
 RULES: tuple[Callable[[Situation], Alarm | None], ...] = (
     _divergence,
     _collapse,
@@ -289,6 +309,7 @@ RULES: tuple[Callable[[Situation], Alarm | None], ...] = (
     _beaten,
     _labels,
     _ignored,
+    _inverted,
     _few,
 )
 """Every rule, the most urgent first."""

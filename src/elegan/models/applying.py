@@ -9,6 +9,7 @@ import numpy as np
 
 from elegan.errors import UsageError, did_you_mean
 from elegan.models.outcomes import Translated, Watch
+from elegan.models.photo_inputs import find_sources
 from elegan.models.repair import Repair
 from elegan.models.translated_files import Writing, translate_files
 from elegan.models.translation import TranslationModel
@@ -52,6 +53,10 @@ def translate(
         name = next(iter(options))
         known = [one.name for kind in (Use, Repair, Writing) for one in fields(kind)]
         raise UsageError(f"'{name}' is no option of {verb}.{did_you_mean(name, known)}")
+    folder, sources = Path(out or OUT[verb]), []
+    if array is None:
+        writing.refuse(folder)
+        sources = find_sources([str(one) for one in images], folder)
     if not isinstance(model, TranslationModel):
         model = TranslationModel.load(model, verb, use.scale, device=device)
     elif model.task != verb:
@@ -61,8 +66,8 @@ def translate(
         return _apply(model, array, use, masks)
     return translate_files(
         model,
-        [str(one) for one in images],
-        Path(out or OUT[verb]),
+        sources,
+        folder,
         use=use,
         repair=Repair(**masks),
         writing=writing,

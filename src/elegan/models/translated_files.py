@@ -24,11 +24,11 @@ from elegan.data.photo_files import (
     write_photo,
     write_rows,
 )
-from elegan.errors import EleganError, UsageError
+from elegan.errors import EleganError, UsageError, lookup
 from elegan.models.frames import is_animated, translate_frames
 from elegan.models.journal import NAME, Journal
 from elegan.models.outcomes import Outcome, Translated, Watch
-from elegan.models.photo_inputs import Source, find_sources
+from elegan.models.photo_inputs import Source
 from elegan.models.repair import Repair
 from elegan.models.resampling import resampled
 from elegan.models.translation import TranslationModel
@@ -59,6 +59,21 @@ class Writing:
     quality: int = 95
     overwrite: bool = False
 
+    def refuse(self, out: Path) -> None:
+        """Refuses what cannot be, before anything is read.
+
+        Raises:
+            UsageError: `out` looks like a file, a format is unknown, the quality is out of range.
+        """
+        if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+            raise UsageError(
+                f"--out names a folder, in which every image keeps its name; '{out}' looks like a"
+                f" file. Type --out {out.with_suffix('')}."
+            )
+        lookup(dict.fromkeys(("auto", "png", "jpeg", "webp", "tiff")), self.format, "format")
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality goes from 1 to 100, not {self.quality}.")
+
 
 class _Stopped(Exception):
     """The person asked to stop; what is being written is thrown away."""
@@ -66,7 +81,7 @@ class _Stopped(Exception):
 
 def translate_files(
     model: TranslationModel,
-    inputs: Sequence[str],
+    sources: Sequence[Source],
     out: Path,
     *,
     use: Use | None = None,
@@ -80,21 +95,19 @@ def translate_files(
 
     Args:
         model: loaded, at its strength.
-        inputs: files, folders and patterns.
-        out: a folder; each file keeps its name, files of folders also their places.
+        sources: files and the names of their results, see `photo_inputs.find_sources`.
+        out: the folder of the results.
         repair: masks and sky, of a restorer.
         watch: is told of progress and asked whether to stop.
 
     Raises:
-        UsageError: an input is not there, or flags do not fit the model.
+        UsageError: flags do not fit the model, or all sources are results.
         EleganError: `out` cannot be written, or its disk is full.
     """
     use, repair = use or Use(), repair or Repair()
     writing, watch = writing or Writing(), watch or Watch()
-    _refuse(out, writing)
     refuse_use(use, model.task, model.scale)
     repair.refuse(model, use)
-    sources = find_sources(inputs, out)
     work = _Work(model, out, use, repair, writing, watch)
     outcomes: list[Outcome] = []
     stopped = False
@@ -276,16 +289,6 @@ class _Work:
     def _ask_to_stop(self) -> None:
         if self.watch.stops():
             raise _Stopped
-
-
-def _refuse(out: Path, writing: Writing) -> None:
-    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
-        raise UsageError(
-            f"--out names a folder, in which every image keeps its name; '{out}' looks like a file."
-            f" Type --out {out.with_suffix('')}."
-        )
-    if not 1 <= writing.quality <= 100:
-        raise UsageError(f"--quality goes from 1 to 100, not {writing.quality}.")
 
 
 def _format(

@@ -19,7 +19,8 @@ from PIL import Image
 from elegan.cli import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "README.zh-CN.md", "docs/article.md", "docs/article.zh-CN.md")
+ENGLISH = ("README.md", "docs/article.md", "docs/images.md")
+PAGES = tuple(page.replace(".md", end) for page in ENGLISH for end in (".md", ".zh-CN.md"))
 CLOTHES = ("Bag", "Sneaker")
 
 # Known sets that are not on every machine -> files of made-up images, made by `workplace`.
@@ -36,6 +37,11 @@ SMALLER = {
     "project": "--steps 2 --candidates 4 --restarts 1",
     "prune": "--steps 1 --n 20",
 }
+TRANSLATING = ("upscale", "restore", "stylize")
+SMALLER_TRANSLATION = (
+    "--images 8 --batch 4 --ticks 2 --snapshots 1 --precision float32 --network.width 8"
+    " --translate.depth 1 --translate.patch 16"
+)
 MOST_SAMPLES = 40
 # The same in Python: pattern -> replacement.
 PYTHON = {
@@ -71,7 +77,9 @@ def smaller(words: list[str]) -> list[str]:
             found += ["-n", str(min(int(next(rest)), MOST_SAMPLES))]
         else:
             found.append(DATA.get(word, word))
-    return found + SMALLER.get(words[1], "").split()
+    translating = words[1] == "train" and any(one.split("-")[0] in TRANSLATING for one in words[2:])
+    more = SMALLER_TRANSLATION if translating else SMALLER.get(words[1], "")
+    return found + more.split()
 
 
 @pytest.fixture
@@ -88,6 +96,14 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     photos.mkdir()
     for index, image in enumerate(tiny.pixels(12, 80, 3)):
         Image.fromarray(image[: 50 + index]).save(photos / f"{index}.png")
+    for place in ("pairs/A", "pairs/B", "apples", "tomatoes"):
+        (tmp_path / place).mkdir(parents=True)
+        for index, image in enumerate(tiny.pixels(4, 40, 3, seed=len(place))):
+            Image.fromarray(image).save(tmp_path / place / f"{index}.png")
+    photo, drawing = tiny.pixels(2, 48, 3)
+    Image.fromarray(photo).save("photo.jpg")
+    Image.fromarray(drawing).save("drawing.png")
+    Image.fromarray(np.uint8(255) * (photo[..., 0] > 150)).save("holes.png")
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     (photos / "notes.txt").write_text("not an image")
     return tmp_path
@@ -99,6 +115,8 @@ def left_behind(words: list[str]) -> Path | None:
         return None
     if "--out" in words:
         named = Path(words[words.index("--out") + 1])
+        if words[1] in TRANSLATING:
+            return named / "elegan-journal.jsonl"
         return named / "report.html" if words[1] == "train" else named
     if words[1] == "train":
         preset = words[words.index("--preset") + 1] if "--preset" in words else "robust"
@@ -107,7 +125,7 @@ def left_behind(words: list[str]) -> Path | None:
 
 
 @needs_digits
-@pytest.mark.parametrize("page", ["README.md", "docs/article.md"])
+@pytest.mark.parametrize("page", ENGLISH)
 def test_every_command_of_a_page_works(page: str, workplace: Path, capsys) -> None:
     """The other language shows the same commands: see below."""
     followed = [words for words in commands(page) if words[0] == "elegan"]
@@ -154,5 +172,5 @@ def test_commands_of_other_tools_name_what_exists() -> None:
 
 
 def test_both_languages_show_the_same_commands() -> None:
-    assert commands("README.md") == commands("README.zh-CN.md")
-    assert commands("docs/article.md") == commands("docs/article.zh-CN.md")
+    for page in ENGLISH:
+        assert commands(page) == commands(page.replace(".md", ".zh-CN.md"))

@@ -172,7 +172,7 @@ def main() -> None:
         if case.truth:
             rows += against_truth(case, model, pairs)
         else:
-            scored = score_unpaired(model, pairs)["rows"]
+            scored = score_unpaired(model, pairs.sources, pairs.targets)["rows"]
             rows += [{**row, "case": case.what} for row in scored]
         draw(case, model, pairs, options.out)
     publish("stylizing", describe(rows, options.images, runs), {"rows": rows}, options.out)

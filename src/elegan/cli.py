@@ -115,9 +115,11 @@ def _train(words: list[str]) -> Answer:
     task, words = _take_value(words, "--task")
     dry_run, words = _take_flag(words, "--dry-run")
     words = [_SHORT.get(name, name) + rest for name, rest in map(_split_flag, words)]
+    method, _ = _take_value(words, "--translate.method")
     if file and preset:
         raise UsageError("Give --preset or --settings, not both.")
-    default = from_json(Path(file)) if file else preset_settings(preset or preset_for(task), "")
+    preset = preset or preset_for(task, method)
+    default = from_json(Path(file)) if file else preset_settings(preset, "")
     if task:
         default = dataclasses.replace(default, task=task)
     if images or any(word.split("=")[0] in ("--epochs", "--minutes") for word in words):

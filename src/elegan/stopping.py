@@ -16,6 +16,8 @@ from elegan.engine.task import Task
 from elegan.machine.precision import Precision
 from elegan.settings import PRESETS, TrainSettings
 
+_ENDLESS = 1 << 40  # images, of a run that is timed
+
 
 def resolve_stop(
     settings: TrainSettings,
@@ -53,8 +55,12 @@ def measure_speed(
     """Returns images per second of real steps on networks that are then thrown away.
 
     Whole cycles of the lazy penalties are timed, and the median cycle counts, so that neither
-    warm-up nor another process's burst decides.
+    warm-up nor another process's burst decides. Where the discriminator rests at first, both parts
+    of the run are timed.
     """
+    rests = settings.translate.adversarial_from
+    both = ((0, rests), (math.ceil(rests * _ENDLESS), 1 - rests))
+    parts = {first: share for first, share in both if share}
     duel = Duel(
         task=make_task(),
         batches=batches,
@@ -62,16 +68,21 @@ def measure_speed(
         settings=settings,
         precision=precision,
         console=Console(RunFolder(Path()), quiet=True),
-        stop=1 << 40,
+        stop=_ENDLESS,
     )
-    cycle = settings.loss.penalty_every
-    budget = min(15.0, max(2.0, minutes * 60 * 0.05))
-    cycles: list[float] = []
-    position, began = 0, time.perf_counter()
+    budget = min(15.0, max(2.0, minutes * 60 * 0.05)) / len(parts)
+    each = {first: _seconds_an_image(duel, first, budget) for first in parts}
+    return 1 / sum(share * each[first] for first, share in parts.items())
+
+
+def _seconds_an_image(duel: Duel, position: int, budget: float) -> float:
+    """Times steps from `position` on, for about `budget` seconds."""
+    settings, cycles = duel.settings, []
+    cycle, began = settings.loss.penalty_every, time.perf_counter()
     while len(cycles) < 4 or distributed.largest(int(time.perf_counter() - began < budget)):
         start = time.perf_counter()
         for _ in range(cycle):
-            duel.step(batches.at(position))
+            duel.step(duel.batches.at(position))
             position += settings.batch
         cycles.append(time.perf_counter() - start)
-    return cycle * settings.batch / statistics.median(cycles[1:])
+    return statistics.median(cycles[1:]) / (cycle * settings.batch)

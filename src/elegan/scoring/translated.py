@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from elegan.data import has_test_split
+from elegan.data import batch_indices, has_test_split
 from elegan.data.degradations import (
     POINTS,
     UNSEEN,
@@ -18,13 +18,14 @@ from elegan.data.degradations import (
     to_bytes,
     upscale,
 )
-from elegan.data.pairs import open_pairs
+from elegan.data.pairs import PairSet, has_test_pairs, open_pairs
 from elegan.data.photos import PhotoSet, open_photos
 from elegan.engine.patches import held_out
 from elegan.engine.run_folder import RunFolder
-from elegan.errors import EleganError
+from elegan.errors import EleganError, UsageError
 from elegan.machine.randomness import key
 from elegan.measure.fidelity import compare
+from elegan.measure.perceptual import NAME, perceptual_distance
 from elegan.models import TranslationModel
 from elegan.models.use import TRANSLATING
 from elegan.run import Run
@@ -65,6 +66,7 @@ def score(
     limit: int | None = None,
     seed: int = 0,
     side: int | None = None,
+    target: str | None = None,
 ) -> dict[str, Any]:
     """Translates images whose truth is known, and compares.
 
@@ -77,26 +79,48 @@ def score(
         limit: so many photos only, chosen by `seed`.
         seed: of the damage, too.
         side: only the middle of each photo, at most so many pixels a side.
+        target: of a stylizer: where the images to be like are, where `data` does not hold both.
 
     Raises:
+        UsageError: there is no such split, or a target is named and the model is no stylizer.
         EleganError: the data cannot be read or hold no photo.
     """
-    chosen = split or ("test" if has_test_split(data) else "train")
     if model.task == "stylize":
-        pairs = open_pairs(
-            data,
-            split=chosen,
-            paired=None if model.recipe["method"] != "paired" else True,
-            reverse=model.recipe["direction"] == "B to A",
-            limit=limit,
-            seed=seed,
-        )
-        if not pairs.paired:
-            return {**_facts(model, pairs), **score_unpaired(model, pairs)}
-        trials = list(_pair_trials(pairs.sources, pairs.targets, side))
-        return {**_facts(model, pairs), **_compared(model, trials)}
+        chosen = split or ("test" if has_test_pairs(data, target) else "train")
+        paired = True if model.recipe["method"] == "paired" else None
+        pairs = _open_pairs(model, data, target=target, split=chosen, paired=paired)
+        count = len(pairs.sources)
+        kept = batch_indices(seed, 0, count, count)[:limit]
+        return _score_pairs(model, pairs, np.sort(kept).tolist(), side)
+    if target is not None:
+        raise UsageError(f"A model of task '{model.task}' has no --target. Leave that out.")
+    chosen = split or ("test" if has_test_split(data) else "train")
     photos = open_photos(data, split=chosen, limit=limit, seed=seed)
+    return _score_photos(model, photos, seed, side)
+
+
+def _open_pairs(model: TranslationModel, data: str, **options: Any) -> PairSet:
+    return open_pairs(data, reverse=model.recipe["direction"] == "B to A", **options)
+
+
+def _score_photos(
+    model: TranslationModel, photos: PhotoSet, seed: int, side: int | None
+) -> dict[str, Any]:
     return {**_facts(model, photos), **_compared(model, list(trials_of(model, photos, seed, side)))}
+
+
+def _score_pairs(
+    model: TranslationModel, pairs: PairSet, kept: Sequence[int], side: int | None
+) -> dict[str, Any]:
+    """Scores on some of the pairs or, where the sides are not paired, of the sources."""
+    sources = pairs.sources.chosen(kept)
+    if not pairs.paired:
+        return {
+            **_facts(model, pairs),
+            **score_unpaired(model, sources, pairs.targets, whole=side is None),
+        }
+    trials = list(_pair_trials(sources, pairs.targets.chosen(kept), side))
+    return {**_facts(model, pairs), **_compared(model, trials)}
 
 
 def score_run(run: Run) -> str:
@@ -106,21 +130,32 @@ def score_run(run: Run) -> str:
     """
     settings, model = run.settings, run.model
     assert isinstance(model, TranslationModel)
-    if settings.task == "stylize" or has_test_split(settings.data):
-        scores = score(model, settings.data, limit=AT_RUNS_END, seed=settings.seed, side=SIDE)
+    stylizes, data, seed = settings.task == "stylize", settings.data, settings.seed
+    target = settings.translate.target
+    if has_test_pairs(data, target) if stylizes else has_test_split(data):
+        scores = score(model, data, limit=AT_RUNS_END, seed=seed, side=SIDE, target=target)
+    elif stylizes:
+        paired = settings.translate.method == "paired"  # as the run opened them
+        options: Any = {"target": target, "paired": paired, "limit": settings.limit, "seed": seed}
+        pairs = _open_pairs(model, data, **options)
+        kept, notes = _unseen(seed, len(pairs.sources))
+        scores = _score_pairs(model, pairs, kept, SIDE)
+        scores["notes"] += notes
     else:
-        photos = open_photos(settings.data, limit=settings.limit, seed=settings.seed)
-        kept = held_out(settings.seed, len(photos))[0][:AT_RUNS_END]
-        if len(kept):
-            photos = photos.chosen(kept.tolist())
-        else:
-            photos = photos.chosen(range(min(AT_RUNS_END, len(photos))))
-        trials = list(trials_of(model, photos, settings.seed, SIDE))
-        scores = {**_facts(model, photos), **_compared(model, trials)}
-        if not len(kept):
-            scores["notes"].append("No photo was held out: these were trained on.")
+        photos = open_photos(data, limit=settings.limit, seed=seed)
+        kept, notes = _unseen(seed, len(photos))
+        scores = _score_photos(model, photos.chosen(kept), seed, SIDE)
+        scores["notes"] += notes
     RunFolder(run.path).write_json("scores.json", scores)
     return format_rows(scores)
+
+
+def _unseen(seed: int, count: int) -> tuple[list[int], list[str]]:
+    """Returns which of a run's images it is scored on, and what must be said of that."""
+    held = held_out(seed, count)[0][:AT_RUNS_END].tolist()
+    if held:
+        return held, []
+    return list(range(min(AT_RUNS_END, count))), ["No photo was held out: these were trained on."]
 
 
 def trials_of(
@@ -234,14 +269,15 @@ def _compared(model: TranslationModel, trials: Sequence[Trial]) -> dict[str, Any
     return {
         "rows": rows,
         "protocol": "Means over images; PSNR in dB and SSIM of Y (BT.601) and of RGB, in 8 bits,"
-        f" a border of {', '.join(map(str, borders))} pixels left out; PD: perceptual distance,"
-        " lower is better.",
+        f" a border of {', '.join(map(str, borders))} pixels left out; PD: perceptual distance"
+        f" ({NAME}), lower is better.",
     }
 
 
 def measured(made: np.ndarray, trial: Trial) -> dict[str, float]:
     """Returns the figures of one image."""
-    return compare(made, trial.truth, trial.border)
+    distance = perceptual_distance(made, trial.truth, trial.border)
+    return {**compare(made, trial.truth, trial.border), "pd": distance}
 
 
 def format_rows(scores: Mapping[str, Any]) -> str:

@@ -5,39 +5,53 @@ from typing import Any
 import numpy as np
 
 from elegan.data.degradations import resize_bicubic
-from elegan.data.pairs import PairSet
 from elegan.data.photos import PhotoSet
 from elegan.measure.extractors import extractor_for
 from elegan.measure.kernel import kernel_distance
 from elegan.models import TranslationModel
 
 _SIDE = 64  # the extractor reduces larger images to this anyway
+_PIECE, _LEAST, _PIECES = 96, 16, 64  # sides of squares, and how many are compared
+_ENOUGH = 16  # whole images on each side
 
 
-def score_unpaired(model: TranslationModel, pairs: PairSet) -> dict[str, Any]:
+def score_unpaired(
+    model: TranslationModel, sources: PhotoSet, targets: PhotoSet, *, whole: bool = True
+) -> dict[str, Any]:
     """Kernel distances of images to those of the target.
 
     Rows are the sources as they are, the sources with their colours matched to the targets' (mean
     and deviation of each channel), what the model makes of them, and one half of the targets
     against the other: the floor.
+
+    Args:
+        whole: compare whole images, where there are 16 on each side; else squares cut from them.
     """
-    sources, targets = _images(pairs.sources), _images(pairs.targets)
-    made = [model.apply(image) for image in sources]
+    if whole and min(len(sources), len(targets)) >= _ENOUGH:
+        given, wanted = _images(sources), _images(targets)
+        what = "whole images"
+    else:
+        side = min(_PIECE, *(_least(one) // 2 for one in (sources, targets)))
+        given, wanted = pieces(sources, side), pieces(targets, side)
+        what = f"squares of {side} pixels"
     extractor = extractor_for(None, _SIDE, 3)
-    truth = extractor.features(_stack(targets))
-    pixels = np.concatenate([one.reshape(-1, 3) for one in targets]).astype(np.float64)
-    recoloured = [matched(one, pixels.mean(0), pixels.std(0)) for one in sources]
+    truth = extractor.features(_stack(wanted))
+    pixels = np.concatenate([one.reshape(-1, 3) for one in wanted]).astype(np.float64)
+    sets = {
+        "input": given,
+        "colours matched": [matched(one, pixels.mean(0), pixels.std(0)) for one in given],
+        "model": [model.apply(one) for one in given],
+    }
+    rows = [
+        _row(name, len(images), *kernel_distance(extractor.features(_stack(images)), truth))
+        for name, images in sets.items()
+    ]
     halves = truth[::2], truth[1::2]
-    sets = {"input": sources, "colours matched": recoloured, "model": made}
-    rows = []
-    for name, images in sets.items():
-        distance, spread = kernel_distance(extractor.features(_stack(images)), truth)
-        rows.append(_row(name, len(images), distance, spread))
     rows.append(_row("half of the targets", len(halves[0]), *kernel_distance(*halves)))
     return {
         "rows": rows,
-        "protocol": f"Kernel distance (KID-{extractor.name}) to the target's images, lower is"
-        " better; its deviation over random subsets.",
+        "protocol": f"Kernel distance (KID-{extractor.name}) of {what} to those of the"
+        " target, lower is better; its deviation over random subsets.",
     }
 
 
@@ -49,8 +63,36 @@ def _images(photos: PhotoSet) -> list[np.ndarray]:
     return [np.ascontiguousarray(photos.photo(index)) for index in range(len(photos))]
 
 
+def _least(photos: PhotoSet) -> int:
+    return max(2 * _LEAST, min(min(photos.size(index)) for index in range(len(photos))))
+
+
+def pieces(photos: PhotoSet, side: int) -> list[np.ndarray]:
+    """Returns squares uint8 [side, side, 3]: at least one of each photo, 64 where there are.
+
+    Args:
+        side: at most half of the smallest photo's, so that each has four or more.
+    """
+    wanted = -(-_PIECES // len(photos))
+    found = []
+    for index in range(len(photos)):
+        height, width = photos.size(index)
+        places = [
+            (top, left)
+            for top in range(0, height - side + 1, side)
+            for left in range(0, width - side + 1, side)
+        ]
+        step = max(1, len(places) // wanted)
+        photo = photos.photo(index)
+        found += [
+            np.ascontiguousarray(photo[top : top + side, left : left + side])
+            for top, left in places[step // 2 :: step][:wanted]
+        ]
+    return found
+
+
 def _stack(images: list[np.ndarray]) -> np.ndarray:
-    """Images of any sizes, as the extractor wants them: uint8 [N, S, S, 3]."""
+    """Images of any sizes as the extractor wants them: uint8 [N, S, S, 3]."""
     return np.stack([resize_bicubic(one, (_SIDE, _SIDE)) for one in images])
 
 

@@ -36,9 +36,7 @@ def validate(settings: TrainSettings) -> None:
     if settings.resolution is not None and not 16 <= settings.resolution <= 256:
         raise UsageError(f"--resolution must be 16 to 256 pixels, not {settings.resolution}.")
     if settings.translate.patch < 16:
-        raise UsageError(
-            f"--translate.patch must be 16 pixels or more, not {settings.translate.patch}."
-        )
+        raise UsageError(f"--translate.patch must be at least 16, not {settings.translate.patch}.")
     for name in ("beta1", "beta2"):
         if not 0 <= getattr(settings.optimizer, name) < 1:
             raise UsageError(f"--optimizer.{name} must be in [0, 1).")

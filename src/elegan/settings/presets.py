@@ -223,6 +223,16 @@ PRESETS: dict[str, Preset] = {
 _DEFAULT = "robust"
 
 
-def preset_for(task: str | None) -> str:
-    """Returns the preset that a task takes where none is named: its namesake, else `robust`."""
+_OF_METHODS = {"contrastive": "stylize-unpaired", "cycle": "stylize-cycle"}
+
+
+def preset_for(task: str | None, method: str | None = None) -> str:
+    """Returns the preset that a task takes where none is named: its namesake, else `robust`.
+
+    Args:
+        task: its name.
+        method: of task `stylize`, where it is named.
+    """
+    if task == "stylize" and method in _OF_METHODS:
+        return _OF_METHODS[method]
     return task if task in PRESETS else _DEFAULT

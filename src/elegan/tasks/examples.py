@@ -173,7 +173,10 @@ class Paired:
 
 @dataclass(frozen=True, kw_only=True)
 class Unpaired:
-    """Examples without pairs: a crop of a source and one of any target, mirrored in half."""
+    """Examples without pairs: a crop of a source and one of any target, mirrored in half.
+
+    The index is that of the source.
+    """
 
     sources: Photos
     targets: Photos
@@ -182,7 +185,7 @@ class Unpaired:
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         other = int(random.integers(len(self.targets)))
         return Example(
-            inputs=spanned(self._crop(self.sources.photo(index % len(self.sources)), random)),
+            inputs=spanned(self._crop(self.sources.photo(index), random)),
             target=spanned(self._crop(self.targets.photo(other), random)),
         )
 

@@ -16,7 +16,7 @@ from elegan.networks import TranslationShape
 from elegan.settings import TrainSettings
 from elegan.tasks.examples import Damaged, families_of, fitting_patch
 from elegan.tasks.translate import Translate
-from elegan.tasks.translate_checks import check_translation
+from elegan.tasks.translate_checks import FIDELITY, check_translation
 from elegan.tasks.use import Use
 
 _MASK = 3  # the plane of lost pixels
@@ -69,10 +69,10 @@ def parse_degradations(text: str) -> tuple[str, ...]:
 
 
 def _check(settings: TrainSettings) -> None:
-    check_translation(settings)
-    parse_degradations(settings.translate.degradation)
     if settings.translate.scale != 1:
         raise UsageError("--task restore keeps the size of an image. Leave --scale out.")
+    check_translation(settings, ("degradation", "shrink", "holes", *FIDELITY))
+    parse_degradations(settings.translate.degradation)
 
 
 def _open(settings: TrainSettings) -> PhotoSet:

@@ -10,6 +10,7 @@ from elegan.errors import EleganError, UsageError, lookup
 from elegan.losses import ADVERSARIAL
 from elegan.networks import PAIRS
 from elegan.settings import TrainSettings
+from elegan.tasks.translate_checks import refuse_unused
 
 _FEWEST = 4  # images that scores can be taken of
 
@@ -21,6 +22,7 @@ def check(settings: TrainSettings) -> None:
         UsageError: names what is known.
     """
     lookup(PAIRS, settings.network.name, "network")
+    refuse_unused(settings, used=())
     if settings.augment.kinds:
         parse_kinds(settings.augment.kinds)
     loss = lookup(ADVERSARIAL, settings.loss.adversarial, "loss")

@@ -14,19 +14,35 @@ from elegan.tasks import examples
 from elegan.tasks.examples import fitting_patch
 from elegan.tasks.stylize_paired import Paired
 from elegan.tasks.stylize_unpaired import Contrastive, Cycle
-from elegan.tasks.translate_checks import check_translation
+from elegan.tasks.translate_checks import FIDELITY, check_translation
 from elegan.tasks.use import Use
 
 _NETWORKS = ("unet", "translator")
 METHODS = {"paired": Paired, "contrastive": Contrastive, "cycle": Cycle}
 """What `--method` names."""
+_PRESETS = {"contrastive": "stylize-unpaired", "cycle": "stylize-cycle"}
+_USED = {
+    "paired": FIDELITY,
+    "contrastive": ("contrastive", "identity"),
+    "cycle": ("cycle", "identity", "pool"),
+}
 
 
 def _check(settings: TrainSettings) -> None:
-    check_translation(settings)
-    lookup(METHODS, settings.translate.method, "method")
-    if settings.translate.scale != 1:
+    chosen = settings.translate
+    lookup(METHODS, chosen.method, "method")
+    if chosen.scale != 1:
         raise UsageError("--task stylize keeps the size of an image. Leave --scale out.")
+    if chosen.method in _PRESETS:
+        for name in FIDELITY:
+            if getattr(chosen, name):
+                raise UsageError(
+                    f"--method {chosen.method} knows no true image, so --translate."
+                    f"{name.replace('_', '-')} must be 0, not {getattr(chosen, name):g}."
+                    f" --preset {_PRESETS[chosen.method]} has it so."
+                )
+    used = _USED[chosen.method]
+    check_translation(settings, ("target", "method", "reverse", *FIDELITY, *used))
     if settings.network.name not in _NETWORKS:
         raise UsageError(
             f"--task stylize needs --network.name {' or '.join(_NETWORKS)},"
@@ -62,7 +78,7 @@ def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world
     return Patches(
         pairs,
         kind(sources=pairs.sources, targets=pairs.targets, patch=patch),
-        count=len(pairs),
+        count=len(pairs.sources),
         batch=settings.batch,
         seed=settings.seed,
         device=device,

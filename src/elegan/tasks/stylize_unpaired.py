@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from elegan.engine.batches import Batch
 from elegan.engine.task import Losses
+from elegan.errors import UsageError
 from elegan.losses import charbonnier, patch_contrastive
 from elegan.machine.pixels import to_uint8
 from elegan.measure.extractors import extractor_for
@@ -98,6 +99,8 @@ class Cycle(_Unpaired):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
+        if self.batches.world.size > 1:
+            raise UsageError("--method cycle works in one process only. Leave out torchrun.")
         self._pools = [torch.empty(0), torch.empty(0)]
         self._next_pools = self._pools
 

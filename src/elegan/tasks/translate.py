@@ -134,6 +134,7 @@ class Translate:
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses | None:
         """The adversarial loss on patches of true and made images; None while it rests."""
         if self._rests(progress):
+            self.fidelity = None  # a run that is made longer may rest again
             return None
         if self.fidelity is None and self.settings.translate.adversarial_from > 0:
             self.fidelity = self._weights()

@@ -1,45 +1,91 @@
 """What no translating run can use as asked, refused before anything is read or written."""
 
+from collections.abc import Collection
 from dataclasses import fields
+from typing import Any
 
 from elegan.errors import UsageError, lookup
 from elegan.losses import ADVERSARIAL
 from elegan.networks import TRANSLATORS
-from elegan.settings import AugmentSettings, LossSettings, MixingSettings, TrainSettings
+from elegan.settings import (
+    AugmentSettings,
+    LossSettings,
+    MixingSettings,
+    TrainSettings,
+    TranslateSettings,
+    preset_settings,
+)
 
-_USED = ("adversarial", "smoothing")
+_LOSS_USED = ("adversarial", "smoothing")
+FIDELITY = ("fidelity", "gradient", "feature_matching", "adversarial_from")
+"""Settings of a translator that is held to a true image."""
+ALWAYS = ("patch", "depth", "adversarial")
+"""Settings that every translator uses."""
 
 
-def check_translation(settings: TrainSettings) -> None:
+def check_translation(settings: TrainSettings, used: Collection[str]) -> None:
     """Refuses unknown names, and settings that would be asked for in vain.
+
+    Args:
+        used: of `settings.translate`, the fields that the task looks at, beside `ALWAYS`.
 
     Raises:
         UsageError: names the first such setting.
     """
     lookup(TRANSLATORS, settings.network.name, "translator")
     lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
-    usual = LossSettings()
-    loss = {
-        f"loss.{one.name}".replace("_", "-"): getattr(settings.loss, one.name)
-        != getattr(usual, one.name)
-        for one in fields(LossSettings)
-        if one.name not in _USED
-    }
     asked = {
         "simultaneous": settings.simultaneous,
         "conditional": settings.conditional,
         "balance": settings.balance,
         "labelled": settings.labelled is not None,
-        "resolution (crops have --translate.patch)": settings.resolution is not None,
+        "resolution": settings.resolution is not None,
         "channels": settings.channels is not None,
+        "fit": settings.fit != "crop",
         "network.latent": settings.network.latent is not None,
-        "augment.kinds": settings.augment != AugmentSettings(),
-        "mixing": settings.mixing != MixingSettings(),
-        **loss,
+        **_changed("augment", settings.augment, AugmentSettings()),
+        **_changed("mixing", settings.mixing, MixingSettings()),
+        **_changed("loss", settings.loss, LossSettings(), besides=_LOSS_USED),
     }
+    _refuse(settings, asked)
+    refuse_unused(settings, (*ALWAYS, *used))
+
+
+def refuse_unused(settings: TrainSettings, used: Collection[str]) -> None:
+    """Refuses settings of a translator that the task does not look at.
+
+    Those that the preset brings along are passed over.
+
+    Args:
+        used: of `settings.translate`, the fields that the task looks at.
+
+    Raises:
+        UsageError: names the first such setting.
+    """
+    row = preset_settings(settings.preset, settings.data).translate
+    asked = _changed("translate", settings.translate, TranslateSettings(), besides=used)
+    of_preset = _changed("translate", settings.translate, row, besides=used)
+    _refuse(settings, {name: asked[name] and of_preset[name] for name in asked})
+
+
+def _changed(group: str, values: Any, usual: Any, besides: Collection[str] = ()) -> dict[str, bool]:
+    """Which fields of a group of settings are not as usual, as flags."""
+    return {
+        f"{group}.{one.name}".replace("_", "-"): getattr(values, one.name)
+        != getattr(usual, one.name)
+        for one in fields(values)
+        if one.name not in besides
+    }
+
+
+def _refuse(settings: TrainSettings, asked: dict[str, bool]) -> None:
+    kind = f"--task {settings.task}"
+    if settings.task == "stylize":
+        kind += f" with --method {settings.translate.method}"
     for name, is_asked in asked.items():
         if is_asked:
+            instead = " Crops have --translate.patch." if name == "resolution" else ""
             raise UsageError(
-                f"--task {settings.task} does not use --{name}. Leave it out;"
+                f"{kind} does not use --{name}. Leave it out.{instead}"
                 f" `elegan train --preset {settings.preset} --help` lists what can be set."
             )

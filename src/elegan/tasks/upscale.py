@@ -14,9 +14,10 @@ from elegan.networks.upscaler import BicubicUpsampling
 from elegan.settings import TrainSettings
 from elegan.tasks.examples import Smaller, fitting_patch
 from elegan.tasks.translate import Translate
-from elegan.tasks.translate_checks import check_translation
+from elegan.tasks.translate_checks import FIDELITY, check_translation
 from elegan.tasks.use import Use
 
+_USUAL = "bicubic"
 _DEGRADATIONS = {
     "bicubic": "made smaller by antialiased bicubic",
     "blind": "blurred, made smaller, noisy and compressed, in random order",
@@ -32,7 +33,8 @@ class Upscale(Translate):
         return TranslationShape(inputs=3, outputs=3, scale=self.settings.translate.scale)
 
     def recipe(self) -> dict[str, Any]:
-        return {"degradation": self.settings.translate.degradation, "colours": "RGB in [-1, 1]"}
+        degradation = self.settings.translate.degradation or _USUAL
+        return {"degradation": degradation, "colours": "RGB in [-1, 1]"}
 
     def baseline(self, inputs: Tensor) -> Tensor:
         return BicubicUpsampling(self.shape.scale).to(inputs.device)(inputs)
@@ -42,8 +44,8 @@ class Upscale(Translate):
 
 
 def _check(settings: TrainSettings) -> None:
-    check_translation(settings)
-    lookup(_DEGRADATIONS, settings.translate.degradation or "bicubic", "degradation")
+    check_translation(settings, ("scale", "degradation", "shrink", *FIDELITY))
+    lookup(_DEGRADATIONS, settings.translate.degradation or _USUAL, "degradation")
     if settings.translate.scale < 2:
         raise UsageError("--task upscale needs --scale 2, 3 or 4.")
     if settings.network.name != "upscaler":

@@ -46,10 +46,10 @@ def doctor() -> Answer:
 
 
 def list_(what: str) -> Answer:
-    """List what can be named: presets, data, tasks, networks, losses, augmentations, metrics.
+    """List what can be named: presets, data, tasks, networks, losses and more.
 
     Args:
-        what: one of these.
+        what: presets, data, tasks, networks, losses, augmentations, degradations or metrics.
     """
     rows = lookup(_LISTS, what, "list")()
     width = max(len(name) for name in rows)
@@ -59,9 +59,10 @@ def list_(what: str) -> Answer:
 
 
 def _networks() -> dict[str, str]:
-    from elegan.networks import PAIRS
+    from elegan.networks import PAIRS, TRANSLATORS
 
-    return {name: pair.source for name, pair in PAIRS.items()}
+    pairs = {name: pair.source for name, pair in PAIRS.items()}
+    return pairs | {name: f"images to images; {kind.source}" for name, kind in TRANSLATORS.items()}
 
 
 def _augmentations() -> dict[str, str]:
@@ -69,6 +70,13 @@ def _augmentations() -> dict[str, str]:
 
     groups = {name: ", ".join(kinds) or "nothing" for name, kinds in GROUPS.items()}
     return {**{name: kind.about for name, kind in KINDS.items()}, **groups}
+
+
+def _degradations() -> dict[str, str]:
+    from elegan.data.degradations import FAMILIES, KINDS
+
+    families = {name: ", ".join(kinds) for name, kinds in FAMILIES.items()}
+    return {**families, **{name: kind.about for name, kind in KINDS.items()}}
 
 
 def _losses() -> dict[str, str]:
@@ -102,5 +110,6 @@ _LISTS = {
     "networks": _networks,
     "augmentations": _augmentations,
     "losses": _losses,
+    "degradations": _degradations,
     "metrics": _metrics,
 }

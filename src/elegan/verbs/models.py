@@ -265,6 +265,7 @@ def evaluate(
     limit: int | None = None,
     fit: str | None = None,
     split: str | None = None,
+    target: str | None = None,
 ) -> Answer:
     """Score a model: its samples beside real images, or what it makes of images beside the truth.
 
@@ -277,10 +278,12 @@ def evaluate(
         limit: compare with so many real images only (per class where labelled).
         fit: crop (unless said), pad or stretch, as in training.
         split: of a model from images to images: train or test; by default test where there is one.
+        target: of a stylizer: the images to be like, where DATA does not hold both.
     """
     from elegan.scoring import format_any
 
     optional = {"n": n, "extractor": extractor, "fit": fit, "limit": limit, "split": split}
+    optional["target"] = target
     given = {name: value for name, value in optional.items() if value is not None}
     scores = elegan.evaluate(model, data, seed=seed, **given)
     return Answer(format_any(scores), scores)

@@ -141,7 +141,7 @@ PRESETS: dict[str, Preset] = {
             "batch": 16,
             "network": {"name": "upscaler"},
             "loss": {"adversarial": "relativistic-average"},
-            "optimizer": {**_TRANSLATING, "generator_rate": 1e-3, "discriminator_rate": 2e-4},
+            "optimizer": {**_TRANSLATING, "generator_rate": 1e-3, "discriminator_rate": 5e-4},
             "translate": {
                 "scale": 2,
                 "degradation": "bicubic",
@@ -159,7 +159,7 @@ PRESETS: dict[str, Preset] = {
             "batch": 8,
             "network": {"name": "restorer"},
             "loss": {"adversarial": "relativistic-average"},
-            "optimizer": {**_TRANSLATING, "generator_rate": 5e-4, "discriminator_rate": 2e-4},
+            "optimizer": {**_TRANSLATING, "generator_rate": 5e-4, "discriminator_rate": 5e-4},
             "translate": {
                 "degradation": "all",
                 "adversarial_from": 0.8,
@@ -221,8 +221,6 @@ PRESETS: dict[str, Preset] = {
 """Every preset, one row each; measured times and scores stand in docs/figures.md."""
 
 _DEFAULT = "robust"
-
-
 _OF_METHODS = {"contrastive": "stylize-unpaired", "cycle": "stylize-cycle"}
 
 

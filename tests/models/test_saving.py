@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from elegan.errors import EleganError
-from elegan.models import Model, save_model
+from elegan.models import Model, save_model, save_translation
+from elegan.models.saving import read_facts, read_tensors
 from elegan.networks import PAIRS, ImageShape, NetworkPair, build_discriminator, build_generator
+from elegan.networks.translation import TranslationShape
 
 SIZES = {"width": 8, "latent": 6}
 CLASSES = ("cat", "dog", "owl")
@@ -169,3 +171,29 @@ def test_truncated_images_are_of_truncated_styles(styled: Model) -> None:
     assert abs(typical.astype(float) - (0.25 + 1) * 127.5).max() < 1
     assert drawn.images.std() > 0
     assert (styled.generate(5, seed=2, truncation=1.0).images == drawn.images).all()
+
+
+def test_a_model_of_images_keeps_both_weights_and_its_discriminator(tmp_path: Path) -> None:
+    shape = TranslationShape(inputs=3, scale=2)
+    network, faithful = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+    about = {"name": "upscaler", "shape": shape, "sizes": {"width": 8}, "task": "upscale"}
+    save_translation(
+        tmp_path,
+        network,
+        **about,
+        recipe={"degradation": "blind"},
+        training={"images": 5},
+        fidelity=faithful.state_dict(),
+        discriminator=nn.Linear(2, 1),
+        discriminator_sizes={"levels": 3},
+    )
+    facts = read_facts(tmp_path)
+    assert (facts["task"], facts["recipe"]) == ("upscale", {"degradation": "blind"})
+    assert facts["shape"] == {"inputs": 3, "outputs": 3, "scale": 2}
+    assert torch.equal(read_tensors(tmp_path, facts)["weight"], network.weight)
+    assert torch.equal(read_tensors(tmp_path, facts["fidelity"])["weight"], faithful.weight)
+    assert facts["discriminator"]["sizes"] == {"levels": 3}
+    assert len(list(tmp_path.iterdir())) == 4
+    save_translation(tmp_path, faithful, **about, recipe={}, training={})
+    assert len(list(tmp_path.iterdir())) == 2
+    assert "fidelity" not in read_facts(tmp_path)

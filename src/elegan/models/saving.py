@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from elegan.errors import EleganError, did_you_mean
 from elegan.machine.files import save_tensors, sha256, write_durably
-from elegan.networks import ImageShape
+from elegan.networks import ImageShape, TranslationShape
 
 FORMAT, VERSION = "elegan-model", 1
 UNREADABLE = (
@@ -85,7 +85,7 @@ def save_translation(
     *,
     task: str,
     name: str,
-    shape: Any,
+    shape: TranslationShape,
     sizes: Mapping[str, Any],
     recipe: Mapping[str, Any],
     training: Mapping[str, Any],
@@ -99,7 +99,7 @@ def save_translation(
         network: what maps the images, with the weights to use.
         task: `upscale`, `restore` or `stylize`.
         name: of the network in the table of translators.
-        shape: a dataclass of `inputs`, `outputs` (channels) and `scale`.
+        shape: planes in and out, and the scale between them.
         sizes: the keyword arguments that build the network again.
         recipe: what using the model depends on: degradation, colour space, families, direction.
         fidelity: the same network's weights before its adversarial phase, for `--strength`.

@@ -378,6 +378,25 @@ def test_a_clear_sky_and_another_one(folders: dict) -> None:
     assert (made[:40] == (250, 120, 40)).all()
 
 
+def test_a_stylizer_sees_transparent_drawings_on_white(folders: dict) -> None:
+    alpha = np.zeros((40, 50), np.uint8)
+    alpha[10:30, 10:40] = 255
+    hidden = photo()
+    for name, below in (("a", 0), ("b", 77)):  # colours that nobody sees
+        _save(f"in/{name}.png", np.where(alpha[..., None] > 0, hidden, below), alpha=alpha)
+    found = elegan.stylize("in", model=folders["stylize"], out="out")
+    one, other = (read_photo(path) for path in found.files)
+    assert (one.pixels == other.pixels).all()
+    assert one.alpha is not None
+    assert (one.alpha == alpha).all()
+    assert "--flatten" in found.outcomes[0].notes[0]
+    (path, _) = elegan.stylize("in", model=folders["stylize"], out="flat", flatten=True).files
+    assert read_photo(path).alpha is None
+    laid = np.where(alpha[..., None] > 0, hidden, 255).astype(np.uint8)
+    expected = elegan.stylize(laid, model=folders["stylize"])
+    assert (read_photo(path).pixels == expected).all()
+
+
 def test_the_frames_of_a_gif_keep_their_times_and_holes(folders: dict) -> None:
     Path("in").mkdir()
     frames = []

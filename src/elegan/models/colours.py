@@ -48,3 +48,8 @@ def composed(old: np.ndarray, new: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if np.issubdtype(old.dtype, np.integer):
         blended = np.rint(blended)
     return np.where(weight > 0, blended, old).astype(old.dtype)
+
+
+def on_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Lays [h, w, C] on white by its alpha [h, w] of the same type."""
+    return composed(np.full_like(colours, white(colours.dtype)), colours, alpha)

@@ -9,6 +9,7 @@ from PIL import Image, ImageSequence
 from elegan.data.decode import Unusable
 from elegan.data.degradations import resize_bicubic
 from elegan.data.pictures import written_whole
+from elegan.models.colours import on_white
 from elegan.models.translation import TranslationModel, Use
 
 MAX_PIXELS = 200_000_000
@@ -26,9 +27,12 @@ def is_animated(path: Path) -> bool:
 
 
 def translate_frames(
-    model: TranslationModel, path: Path, target: Path, use: Use
+    model: TranslationModel, path: Path, target: Path, use: Use, flatten: bool = False
 ) -> tuple[int, int]:
     """Writes an animated GIF of a model's frames in one step; returns its (width, height).
+
+    Args:
+        flatten: whether the result is opaque, see `Writing`.
 
     Raises:
         Unusable: the file is damaged, or the result would not fit in memory.
@@ -45,8 +49,13 @@ def translate_frames(
             )
         loop = image.info.get("loop")
         for frame, time in _frames(image, path):
-            made = np.concatenate(list(model.strips(frame[..., :3], use=use)))
-            alpha = resize_bicubic(frame[..., 3], (height, width))
+            colours, alpha = frame[..., :3], frame[..., 3]
+            if model.task == "stylize":
+                colours = on_white(colours, alpha)
+            if flatten:
+                alpha = np.full_like(alpha, 255)
+            made = np.concatenate(list(model.strips(colours, use=use)))
+            alpha = resize_bicubic(alpha, (height, width))
             frames.append(_palette(made, alpha))
             times.append(time)
     options = {} if loop is None else {"loop": loop}

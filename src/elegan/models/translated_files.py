@@ -25,6 +25,7 @@ from elegan.data.photo_files import (
     write_rows,
 )
 from elegan.errors import EleganError, UsageError, lookup
+from elegan.models.colours import on_white
 from elegan.models.frames import is_animated, translate_frames
 from elegan.models.journal import NAME, Journal
 from elegan.models.outcomes import Outcome, Translated, Watch
@@ -53,11 +54,13 @@ class Writing:
         format: auto (that of the photo where it can hold the result), png, jpeg, webp or tiff.
         quality: of JPEG and WebP, 1 to 100.
         overwrite: also replaces files in the output folder that elegan did not write.
+        flatten: of a stylizer: the result is opaque, what was transparent lies on white.
     """
 
     format: str = "auto"
     quality: int = 95
     overwrite: bool = False
+    flatten: bool = False
 
     def refuse(self, out: Path) -> None:
         """Refuses what cannot be, before anything is read.
@@ -194,6 +197,7 @@ class _Work:
             "strength": self.model.strength,
             "format": self.writing.format,
             "quality": self.writing.quality,
+            "flatten": self.writing.flatten,
             **self.repair.facts(source.path),
         }
 
@@ -204,10 +208,11 @@ class _Work:
         use = replace(self.use, on_window=self._on_window)
         if is_animated(source.path):
             output = self._claimed(source, ".gif", journal, options, sources)
-            size = translate_frames(self.model, source.path, self.out / output, use)
+            flatten = self.writing.flatten
+            size = translate_frames(self.model, source.path, self.out / output, use, flatten)
             journal.finish(source.path, output, options)
             return output, size, ()
-        photo = read_photo(source.path)
+        photo = self._laid(read_photo(source.path))
         mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
         tall, wide, channels = photo.pixels.shape
         height, width = self.model.output_size(tall, wide, use.scale)
@@ -229,6 +234,16 @@ class _Work:
             notes += ("nothing was found to restore: unchanged",)
         notes += self.model.notes(tall, wide, use)
         return output, (width, height), notes
+
+    def _laid(self, photo: PhotoFile) -> PhotoFile:
+        """Lays a photo with transparency on white for a stylizer, as its training did."""
+        if photo.alpha is None or self.model.task != "stylize":
+            return photo
+        pixels = on_white(photo.pixels, photo.alpha)
+        if self.writing.flatten:
+            return replace(photo, pixels=pixels, alpha=None)
+        note = "transparent parts stay so; --flatten makes all of it opaque"
+        return replace(photo, pixels=pixels, notes=(*photo.notes, note))
 
     def _claimed(
         self,

@@ -118,6 +118,7 @@ def stylize(
     model: str | None = None,
     strength: float = 1.0,
     preserve_colour: bool = False,
+    flatten: bool = False,
     out: str = "stylized",
     format: Format = "auto",
     quality: int = 95,
@@ -132,6 +133,7 @@ def stylize(
         model: a run folder, a model folder or the name of a shipped model.
         strength: 0 (the photo) to 1 (the style).
         preserve_colour: take only lightness from the style, and the colours from the photo.
+        flatten: make the result opaque; what was transparent is shown to the model on white.
         out: a folder; files keep their names.
         format: auto is the photo's own where it can hold the result.
         quality: of JPEG, WebP and AVIF, 1 to 100.
@@ -145,6 +147,7 @@ def stylize(
         model=model,
         strength=strength,
         preserve_colour=preserve_colour,
+        flatten=flatten,
         out=out,
         format=format,
         quality=quality,

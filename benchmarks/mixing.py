@@ -1,7 +1,7 @@
 """Mixed distributions: what generated images in the real stream cost, and what replay does.
 
     python benchmarks/mixing.py
-    python benchmarks/mixing.py --data mnist-5k --images 12000 --weaker 6000 --samples 5000
+    python benchmarks/mixing.py --data mnist-5k --images 8000 --weaker 4000 --samples 5000
 
 A share of the images that the discriminator is shown as real comes from a weaker generator, the
 preset robust after half as many images. Apart from that, runs replay images that the generator drew

@@ -289,12 +289,16 @@ def test_masks_of_every_kind(folders: dict) -> None:
     marks = np.zeros((40, 50, 1), np.uint8)
     marks[30:34, 30:34] = 255
     _save("masks/a.tif", marks)
-    changed = {}
+    changed, alphas = {}, {}
     for mask in ("alpha", "#FF00FF", "masks"):
         (path,) = elegan.restore(
             "in/a.png", model=folders["restore"], mask=mask, out=f"out-{mask}"
         ).files
-        changed[mask] = (read_photo(path).pixels != pixels).any(axis=2)
+        made = read_photo(path)
+        changed[mask] = (made.pixels != pixels).any(axis=2)
+        alphas[mask] = made.alpha
+    assert alphas["alpha"] is None  # what was erased is filled, and to be seen
+    assert (alphas["masks"] == alpha).all()
     assert changed["alpha"][5:9, 5:9].mean() > 0.9
     assert not changed["alpha"][(alpha > 0)].any()
     assert changed["masks"][30:34, 30:34].mean() > 0.9
@@ -468,5 +472,7 @@ def test_arrays_in_arrays_out(folders: dict) -> None:
     assert not changed[:9].any()
     assert not changed[:, 21:].any()
     assert elegan.stylize(photo(channels=1), model=folders["stylize"]).shape == (40, 50, 3)
+    with pytest.raises(UsageError, match="uint8 or uint16"):
+        elegan.restore(photo(dtype=np.float32), model=folders["restore"], mask="auto")
     with pytest.raises(UsageError, match="Did you mean 'scale'"):
         elegan.upscale(photo(), model=folders["upscale"], scal=3)

@@ -13,7 +13,7 @@ from elegan.models.photo_inputs import find_sources
 from elegan.models.repair import Repair
 from elegan.models.translated_files import Writing, translate_files
 from elegan.models.translation import TranslationModel
-from elegan.models.use import Use
+from elegan.models.use import Use, refuse_image
 
 OUT = {"upscale": "upscaled", "restore": "restored", "stylize": "stylized"}
 """The folder of the results where none is named."""
@@ -86,6 +86,9 @@ def _apply(
 ) -> np.ndarray:
     mask = masks.pop("mask", None)
     plain = image[..., None] if image.ndim == 2 else image
+    refuse_image(plain, None, model.scale)
+    if (isinstance(mask, str) or masks.get("sky")) and plain.dtype.kind == "f":
+        raise UsageError("Masks and skies that are found need an image of uint8 or uint16.")
     if isinstance(mask, np.ndarray):
         repair = Repair(**masks)
         weights = repair.grown(mask)

@@ -108,6 +108,9 @@ class Watch:
     def begin(self, total: int) -> None:
         """So many files are to be looked at."""
 
+    def begin_file(self, windows: int) -> None:
+        """A file is worked on in so many parts."""
+
     def window(self) -> None:
         """A part of an image is done."""
 

@@ -228,6 +228,9 @@ class _Work:
             notes += (f"the first of {pages} pages or frames",)
         output = self._claimed(source, _SUFFIX[chosen], journal, options, sources)
         strips = self.repair.strips(self.model, photo.pixels, mask, use)
+        self.watch.begin_file(self.model.windows(tall, wide, use))
+        if self.repair.mask == "alpha":  # what was transparent is filled
+            photo = replace(photo, alpha=None)
         self._write(photo, strips, (height, width), chosen, self.out / output)
         journal.finish(source.path, output, options)
         if mask is not None and not mask.any():
@@ -363,6 +366,8 @@ def _remove_temporaries(folders: set[Path]) -> None:
 
 
 def _lives(process: int) -> bool:
+    if os.name != "posix":  # where asking would end it
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -19,7 +19,7 @@ from elegan.models.resampling import resampled
 from elegan.models.restoring import family_of, restorer_inputs
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, read_tensors
 from elegan.models.shipping import SHIPPED, find_shipped, shipped_folder
-from elegan.models.tiling import Reach, Window, bytes_a_pixel, fitting_tile, strips
+from elegan.models.tiling import Reach, Window, bytes_a_pixel, count_windows, fitting_tile, strips
 from elegan.models.use import Use, refuse_image, refuse_task, refuse_use
 from elegan.networks.translation import TranslationShape, build_translator
 
@@ -245,6 +245,11 @@ class TranslationModel:
         if height * width <= use.memory / self.cost:
             return max(height, width)
         return fitting_tile(self.cost, self.reach, use.memory)
+
+    def windows(self, height: int, width: int, use: Use) -> int:
+        """Returns in how many windows an image is worked on while memory suffices."""
+        tile = self.tile(height, width, use)
+        return count_windows(height, width, reach=self.reach, tile=tile)
 
     def notes(self, height: int, width: int, use: Use) -> tuple[str, ...]:
         """Returns what a person should know of how an image of that size is worked on."""

@@ -18,7 +18,7 @@ class Progress(Watch):
         self._interruption = interruption
         self._console = Console(file=stream, highlight=False)
         self._bar: Bar | None = None
-        self._total, self._count = 0, 0
+        self._total, self._count, self._windows = 0, 0, 1
 
     def __enter__(self) -> "Progress":
         return self
@@ -46,10 +46,17 @@ class Progress(Watch):
             self._bar.start()
             self._bar.add_task("images", total=total)
 
+    def begin_file(self, windows: int) -> None:
+        self._windows = windows
+
+    def window(self) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], 1 / self._windows)
+
     def finished(self, outcome: Outcome) -> None:
         self._count += 1
         if self._bar is not None:
-            self._bar.advance(self._bar.task_ids[0])
+            self._bar.update(self._bar.task_ids[0], completed=self._count)
         if outcome.state != "kept":
             where = f"[{self._count}/{self._total}] "
             self._console.print(where + outcome.line(), markup=False, soft_wrap=True)

@@ -15,7 +15,7 @@ import elegan
 from elegan.data import photo_files
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
 from elegan.errors import EleganError, UsageError
-from elegan.models import translated_files
+from elegan.models import photo_writing
 from elegan.models.journal import NAME
 from elegan.models.outcomes import Outcome, Watch
 
@@ -192,7 +192,7 @@ def test_a_full_disk_ends_the_batch_and_says_how_to_go_on(
 ) -> None:
     for index in range(3):
         _save(f"in/{index}.png", photo())
-    real, calls = translated_files.write_rows, []
+    real, calls = photo_writing.write_rows, []
 
     def full(*arguments, **options):
         calls.append(1)
@@ -200,7 +200,7 @@ def test_a_full_disk_ends_the_batch_and_says_how_to_go_on(
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(translated_files, "write_rows", full)
+    monkeypatch.setattr(photo_writing, "write_rows", full)
     with pytest.raises(EleganError, match=r"No space left.*1 of 3 files are whole.*same command"):
         elegan.upscale("in", model=folders["upscale"], out="out")
     assert _left() == ["0.png"]
@@ -430,7 +430,7 @@ def test_the_frames_of_a_gif_keep_their_times_and_holes(folders: dict) -> None:
 def test_a_very_large_result_is_written_row_by_row(
     folders: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(translated_files, "STREAMED", 5000)
+    monkeypatch.setattr(photo_writing, "STREAMED", 5000)
     monkeypatch.setattr(photo_files, "ROWS", 8)
     Path("in").mkdir()
     Image.fromarray(photo()).save("in/a.jpg")

@@ -10,8 +10,9 @@ import numpy as np
 from elegan.errors import UsageError, did_you_mean
 from elegan.models.outcomes import Translated, Watch
 from elegan.models.photo_inputs import find_sources
+from elegan.models.photo_writing import Writing
 from elegan.models.repair import Repair
-from elegan.models.translated_files import Writing, translate_files
+from elegan.models.translated_files import translate_files
 from elegan.models.translation import TranslationModel
 from elegan.models.use import Use, refuse_image
 

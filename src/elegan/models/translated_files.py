@@ -5,77 +5,27 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from elegan.data.decode import Unusable
-from elegan.data.listing import IMAGE_SUFFIXES
-from elegan.data.metadata import resized
-from elegan.data.photo_files import (
-    FORMATS,
-    PhotoFile,
-    cannot_hold,
-    page_count,
-    read_photo,
-    write_photo,
-    write_rows,
-)
-from elegan.errors import EleganError, UsageError, lookup
+from elegan.data.photo_files import PhotoFile, page_count, read_photo
+from elegan.errors import EleganError, UsageError
 from elegan.models.colours import on_white
 from elegan.models.frames import is_animated, translate_frames
 from elegan.models.journal import NAME, Journal
 from elegan.models.outcomes import Outcome, Translated, Watch
 from elegan.models.photo_inputs import Source
+from elegan.models.photo_writing import SUFFIX, Writing, format_of, write_result
 from elegan.models.repair import Repair
-from elegan.models.resampling import resampled
 from elegan.models.translation import TranslationModel
 from elegan.models.use import Use, refuse_use
 
-STREAMED = 50_000_000
-"""Output pixels beyond which a file is written row by row, which only PNG allows."""
-_LOSSY = ("JPEG", "WEBP", "AVIF")
-_SUFFIX = {one.name: suffix for suffix, one in reversed(FORMATS.items())}
 _PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
-_SAME = {"MPO": "JPEG"}  # cameras put a preview behind the photo
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # all further files would fail alike
-_BLOCK = 256  # rows of an alpha channel that are resized at once
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}")  # see data.cache.temporary_beside
-
-
-@dataclass(frozen=True, kw_only=True)
-class Writing:
-    """How results are written.
-
-    Attributes:
-        format: auto (that of the photo where it can hold the result), png, jpeg, webp or tiff.
-        quality: of JPEG and WebP, 1 to 100.
-        overwrite: also replaces files in the output folder that elegan did not write.
-        flatten: of a stylizer: the result is opaque, what was transparent lies on white.
-    """
-
-    format: str = "auto"
-    quality: int = 95
-    overwrite: bool = False
-    flatten: bool = False
-
-    def refuse(self, out: Path) -> None:
-        """Refuses what cannot be, before anything is read.
-
-        Raises:
-            UsageError: `out` looks like a file, a format is unknown, the quality is out of range.
-        """
-        if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
-            raise UsageError(
-                f"--out names a folder, in which every image keeps its name; '{out}' looks like a"
-                f" file. Type --out {out.with_suffix('')}."
-            )
-        lookup(dict.fromkeys(("auto", "png", "jpeg", "webp", "tiff")), self.format, "format")
-        if not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality goes from 1 to 100, not {self.quality}.")
 
 
 class _Stopped(Exception):
@@ -216,7 +166,7 @@ class _Work:
         mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
         tall, wide, channels = photo.pixels.shape
         height, width = self.model.output_size(tall, wide, use.scale)
-        chosen, notes = _format(
+        chosen, notes = format_of(
             photo,
             self.writing.format,
             (height, width),
@@ -226,12 +176,20 @@ class _Work:
         notes = (*photo.notes, *notes)
         if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
             notes += (f"the first of {pages} pages or frames",)
-        output = self._claimed(source, _SUFFIX[chosen], journal, options, sources)
+        output = self._claimed(source, SUFFIX[chosen], journal, options, sources)
         strips = self.repair.strips(self.model, photo.pixels, mask, use)
         self.watch.begin_file(self.model.windows(tall, wide, use))
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)
-        self._write(photo, strips, (height, width), chosen, self.out / output)
+        write_result(
+            photo,
+            strips,
+            self.out / output,
+            size=(height, width),
+            channels=self.model.output_channels(channels),
+            chosen=chosen,
+            quality=self.writing.quality,
+        )
         journal.finish(source.path, output, options)
         if mask is not None and not mask.any():
             notes += ("nothing was found to restore: unchanged",)
@@ -270,36 +228,6 @@ class _Work:
         journal.begin(source.path, output.as_posix(), options)
         return output.as_posix()
 
-    def _write(
-        self,
-        photo: PhotoFile,
-        strips: Iterator[np.ndarray],
-        size: tuple[int, int],
-        chosen: str,
-        target: Path,
-    ) -> None:
-        alpha = None if photo.alpha is None else _alpha_strips(photo.alpha, size)
-        channels = self.model.output_channels(photo.pixels.shape[2])
-        # A profile of grays says nothing of the colours that a stylizer gave them.
-        icc = photo.icc if channels == photo.pixels.shape[2] else None
-        if chosen == "PNG":
-            rows = strips if alpha is None else _joined(strips, alpha)
-            write_rows(
-                target,
-                rows,
-                width=size[1],
-                height=size[0],
-                channels=channels + (alpha is not None),
-                depth=photo.depth,
-                icc=icc,
-                exif=resized(photo.exif, (size[1], size[0])),
-            )
-            return
-        pixels = np.concatenate(list(strips))
-        whole_alpha = None if alpha is None else np.concatenate(list(alpha))[..., 0]
-        result = replace(photo, pixels=pixels, alpha=whole_alpha, icc=icc, format=chosen)
-        write_photo(result, target, quality=self.writing.quality)
-
     def _on_window(self) -> None:
         self.watch.window()
         self._ask_to_stop()
@@ -307,52 +235,6 @@ class _Work:
     def _ask_to_stop(self) -> None:
         if self.watch.stops():
             raise _Stopped
-
-
-def _format(
-    photo: PhotoFile, asked: str, size: tuple[int, int], channels: int, masked: bool
-) -> tuple[str, tuple[str, ...]]:
-    """Returns the format of a result, and why it is another than the photo's.
-
-    Args:
-        channels: of the result, without alpha.
-        masked: whether part of the photo must stay bit for bit.
-
-    Raises:
-        EleganError: the format that was asked for cannot hold the result.
-    """
-    channels += photo.alpha is not None
-    own = _SAME.get(photo.format, photo.format) if asked == "auto" else asked.upper()
-    why = cannot_hold(own, size=size, depth=photo.depth, channels=channels)
-    if asked != "auto":
-        if why:
-            raise EleganError(f"--format {asked}: {why}")
-        return own, ()
-    if not why and masked and own in _LOSSY:
-        why = f"{own} would change pixels outside the mask"
-    if not why and own != "PNG" and size[0] * size[1] > STREAMED:
-        why = f"over {STREAMED // 1_000_000} megapixels only PNG is written row by row"
-    if own == "PNG" or not why:
-        return own, ()
-    return "PNG", (f"written as PNG: {why.partition(';')[0]}",)
-
-
-def _alpha_strips(alpha: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yields the alpha channel [H, W] at the size of the result, as [h, W, 1]."""
-    blocks = (alpha[top : top + _BLOCK, :, None] for top in range(0, len(alpha), _BLOCK))
-    yield from resampled(blocks, (alpha.shape[0], alpha.shape[1]), size)
-
-
-def _joined(strips: Iterator[np.ndarray], alpha: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Puts alpha behind colours, both from top to bottom in strips of any heights."""
-    held = np.empty((0, 0, 1), np.uint8)
-    for strip in strips:
-        parts = [held] if len(held) else []
-        while sum(map(len, parts)) < len(strip):
-            parts.append(next(alpha))
-        held = np.concatenate(parts)
-        yield np.concatenate([strip, held[: len(strip)]], axis=2)
-        held = held[len(strip) :]
 
 
 def _remove_temporaries(folders: set[Path]) -> None:

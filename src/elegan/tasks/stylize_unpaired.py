@@ -44,8 +44,10 @@ class _Unpaired(Paired):
         batch = self._measured
         assert batch.inputs is not None
         made = self._made(batch.inputs)
+        self.discriminator.network.eval()  # or to measure would refine its spectral norms
         with torch.no_grad():
             fake, real = (self._judge(one)[0] for one in (made, batch.images))
+        self.discriminator.network.train()
         return {
             "luminance_agreement": _correlation(_luminance(batch.inputs), _luminance(made)),
             "fooling_rate": (fake > real).float().mean().item(),

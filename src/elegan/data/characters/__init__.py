@@ -1,0 +1,1 @@
+"""Characters: a parametric renderer, folders of drawn ones, outlines, and files of points."""

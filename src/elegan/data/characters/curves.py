@@ -1,0 +1,223 @@
+"""Curves through points: centripetal Catmull-Rom splines as cubic Bezier pieces, and brush strokes.
+
+The parameterisation by the square root of the distance is the one that never loops or forms cusps
+within a piece: Yuksel, Schaefer and Keyser 2011, "Parameterization and applications of Catmull-Rom
+curves". The pieces are those of the pyramid of Barry and Goldman 1988, written as Bezier curves:
+both are cubic polynomials, so the conversion is exact.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+Point = tuple[float, float]
+Knot = tuple[float, ...]
+"""(x, y), or (x, y, 1) for a corner, at which the curve may turn at once."""
+
+SAMPLES = 8  # points on each piece of a drawn curve
+
+
+def mirrored(knots: Sequence[Knot]) -> list[Knot]:
+    """Returns the knots of the other side, in the order that goes on from these."""
+    return [(-knot[0], *knot[1:]) for knot in reversed(knots)]
+
+
+def whole(half: Sequence[Knot]) -> list[Knot]:
+    """Completes the right half, from the top down: what lies on the axis is not doubled."""
+    left = [knot for knot in mirrored(half) if abs(knot[0]) > 1e-9]
+    return [*half, *left]
+
+
+def beziers_between(
+    before: np.ndarray, start: np.ndarray, end: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Converts pieces of a centripetal Catmull-Rom spline to Bezier control points.
+
+    A piece from `start` to `end` that has no length is a point; a neighbour that coincides with its
+    end is replaced by the mirror image of the other, so that the curve leaves straight.
+
+    Args:
+        before, start, end, after: float [S, 2], four consecutive points for each piece.
+
+    Returns:
+        float64 [S, 4, 2].
+    """
+    middle = np.sqrt(np.linalg.norm(end - start, axis=1, keepdims=True))
+    first = np.sqrt(np.linalg.norm(start - before, axis=1, keepdims=True))
+    last = np.sqrt(np.linalg.norm(after - end, axis=1, keepdims=True))
+    tiny = 1e-12
+    before = np.where(first < tiny, 2 * start - end, before)
+    after = np.where(last < tiny, 2 * end - start, after)
+    first = np.maximum(np.where(first < tiny, middle, first), tiny)
+    last = np.maximum(np.where(last < tiny, middle, last), tiny)
+    leaving = _handle(before, start, end, first, middle)
+    arriving = _handle(after, end, start, last, middle)
+    pieces = np.stack([start, leaving, arriving, end], axis=1)
+    return np.where(middle[:, None] < tiny, start[:, None], pieces)
+
+
+def _handle(
+    other: np.ndarray, here: np.ndarray, there: np.ndarray, outer: np.ndarray, inner: np.ndarray
+) -> np.ndarray:
+    """The Bezier control point beside `here`; outer and inner are roots of distances, [S, 1]."""
+    near = (2 * outer**2 + 3 * outer * inner + inner**2) * here
+    return (outer**2 * there - inner**2 * other + near) / (3 * outer * (outer + inner))
+
+
+def closed_beziers(points: np.ndarray) -> np.ndarray:
+    """Returns the pieces float64 [N, 4, 2] of the closed curve through points [N, 2]."""
+    points = np.asarray(points, np.float64)
+    return beziers_between(
+        np.roll(points, 1, axis=0), points, np.roll(points, -1, axis=0), np.roll(points, -2, axis=0)
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _basis(samples: int) -> np.ndarray:
+    """The Bernstein polynomials at `samples` equal steps from 0, without 1: [samples, 4]."""
+    t = np.arange(samples) / samples
+    return np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
+
+
+def evaluate(pieces: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
+    """Returns points on Bezier pieces [S, 4, 2]: [S, samples, 2], each from its start on."""
+    return np.matmul(_basis(samples), pieces)
+
+
+def closed_curve(points: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
+    """Returns the polygon [N * samples, 2] of the closed curve through points [N, 2]."""
+    return evaluate(closed_beziers(points), samples).reshape(-1, 2)
+
+
+class Polylines(NamedTuple):
+    """Many polylines in one array.
+
+    Attributes:
+        points: float64 [M, 2], one polyline after another.
+        counts: int64 [C], points of each.
+        closed: bool [C], whether the last point leads to the first.
+    """
+
+    points: np.ndarray
+    counts: np.ndarray
+    closed: np.ndarray
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Where each one ends in `points`: int64 [C]."""
+        return np.cumsum(self.counts)
+
+    def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices [M] of the points before and after each; an open end is its own neighbour."""
+        ends = self.ends
+        starts = ends - self.counts
+        before = np.arange(-1, len(self.points) - 1)
+        after = np.arange(1, len(self.points) + 1)
+        before[starts] = np.where(self.closed, ends - 1, starts)
+        after[ends - 1] = np.where(self.closed, starts, ends - 1)
+        return before, after
+
+    def normals(self) -> np.ndarray:
+        """Unit normals [M, 2], to the right of the direction of travel as the eye sees it."""
+        before, after = self.neighbours()
+        ahead = self.points[after] - self.points[before]
+        ahead /= np.maximum(np.sqrt((ahead * ahead).sum(axis=1, keepdims=True)), 1e-12)
+        return np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
+
+    def turns(self) -> np.ndarray:
+        """1 for each that runs clockwise to the eye, -1 for the others: float64 [C]."""
+        _, after = self.neighbours()
+        x, y = self.points.T
+        twice = np.add.reduceat(x * y[after] - y * x[after], self.ends - self.counts)
+        return np.where(twice >= 0, 1.0, -1.0)
+
+
+def polylines(
+    curves: Sequence[Sequence[Knot]], closed: Sequence[bool], samples: int = SAMPLES
+) -> Polylines:
+    """Evaluates many curves at once.
+
+    Args:
+        curves: knots of each, three or more where it is closed, else two or more.
+        closed: whether the last knot leads to the first.
+        samples: points for each knot; an open curve ends at its last knot.
+    """
+    flat = np.array(
+        [(knot[0], knot[1], 1.0 if len(knot) > 2 else 0.0) for curve in curves for knot in curve]
+    )
+    counts = np.array([len(curve) for curve in curves])
+    is_closed = np.asarray(closed, bool)
+    owner = np.repeat(np.arange(len(curves)), counts)
+    first = (np.cumsum(counts) - counts)[owner]
+    place = np.arange(len(flat)) - first
+    size = counts[owner]
+    before, end, after = (first + (place + step) % size for step in (-1, 1, 2))
+    points, sharp = flat[:, :2], flat[:, 2] > 0
+    open_ = ~is_closed[owner]
+    last = open_ & (place == size - 1)
+    # Beyond a corner, and beyond the ends of an open curve, there is nothing to look at.
+    starts_anew = sharp | (open_ & (place == 0))
+    ends_here = sharp[end] | (open_ & (place == size - 2))
+    pieces = beziers_between(
+        np.where(starts_anew[:, None], points, points[before]),
+        points,
+        np.where(last[:, None], points, points[end]),
+        np.where(ends_here[:, None], points[end], points[after]),
+    )
+    dense = evaluate(pieces, samples)
+    if last.any():
+        kept = np.ones((len(flat), samples), bool)
+        kept[last, 1:] = False
+        dense = dense[kept]
+    counts = np.where(is_closed, counts * samples, (counts - 1) * samples + 1)
+    return Polylines(dense.reshape(-1, 2), counts, is_closed)
+
+
+def signed_area(points: np.ndarray) -> float:
+    """Returns the area of a polygon [N, 2]: positive where it runs clockwise to the eye."""
+    x, y = points[:, 0], points[:, 1]
+    return 0.5 * float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
+
+
+def clockwise(points: np.ndarray) -> np.ndarray:
+    """Returns the polygon [N, 2], turned round where it runs anticlockwise to the eye."""
+    return points if signed_area(points) >= 0 else points[::-1]
+
+
+def insets(lines: Polylines, normals: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Moves closed polylines inwards, more on their lower sides, as ink lies: float64 [M, 2].
+
+    Where a shape is thinner than twice that, the result runs backwards: not filled by a rule that
+    wants a positive winding number.
+
+    Args:
+        lines: what to move.
+        normals: of `lines`.
+        widths: float [C], of each line.
+    """
+    inward = normals * np.repeat(lines.turns(), lines.counts)[:, None]
+    weight = np.repeat(widths, lines.counts)[:, None] * (0.85 - 0.3 * inward[:, 1:])
+    return lines.points + inward * weight
+
+
+def brush_sides(
+    lines: Polylines, normals: np.ndarray, widths: np.ndarray, tapers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both sides [M, 2] of a brush drawn along polylines, the left one first.
+
+    Args:
+        lines: the middle of the brush.
+        normals: of `lines`.
+        widths: float [C], at the widest place, in the middle.
+        tapers: float [C, 2], widths at both ends as shares of that.
+    """
+    counts, ends = lines.counts, lines.ends
+    place = np.arange(len(normals)) - np.repeat(ends - counts, counts)
+    t = place / np.repeat(np.maximum(counts - 1, 1), counts)
+    bulge = 4 * t * (1 - t)
+    taper = np.where(t < 0.5, *np.repeat(tapers, counts, axis=0).T)
+    profile = np.repeat(widths, counts) * (bulge + (1 - bulge) * taper)
+    side = normals * (0.5 * profile)[:, None]
+    return lines.points - side, lines.points + side

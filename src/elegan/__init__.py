@@ -17,6 +17,7 @@ from elegan.errors import EleganError, UsageError
 from elegan.run import Run
 
 if TYPE_CHECKING:
+    from elegan.augmenting import Augmented
     from elegan.models import Model
     from elegan.models.classification import Classified
     from elegan.models.projection import Projected
@@ -28,6 +29,7 @@ __all__ = [
     "EleganError",
     "Run",
     "UsageError",
+    "augment_data",
     "classify",
     "evaluate",
     "inspect",
@@ -173,6 +175,25 @@ def prune(
     from elegan.pruning import prune as prune_model
 
     return prune_model(model, None if data is None else str(data), **options)
+
+
+def augment_data(data: str | Path, *, out: str | Path, **options: Any) -> "Augmented":
+    """Makes further images of each class, and says whether they help; see `elegan.augmenting`.
+
+        elegan.augment_data("birds/", per_class=200, out="more-birds").use
+
+    It is not called `augment`, since `elegan.augment` is the package with which a discriminator's
+    images are augmented.
+
+    Args:
+        data: a folder with one subfolder a class, or any labelled data.
+        out: the folder for images/, report.json and report.html.
+        options: per_class, balance, limit, unlabelled, share, seed, and further fields of
+            `elegan.augmenting.options.Options`.
+    """
+    from elegan.augmenting import augment_data as augment
+
+    return augment(data, out=out, **options)
 
 
 def inspect(data: str | Path, **options: Any) -> dict[str, Any]:

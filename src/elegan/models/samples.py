@@ -87,11 +87,11 @@ class Samples:
             folder = out
             if self.labels is not None:
                 label = int(self.labels[index])
-                folder = out / _folder_name(self.classes[label], label)
+                folder = out / folder_name(self.classes[label], label)
             save_png(image, folder / f"{index:0{digits}d}.png")
 
 
-def _folder_name(name: str, label: int) -> str:
+def folder_name(name: str, label: int) -> str:
     """Returns a class name as a folder name that stays where it is put, on every system."""
     safe = "".join("_" if one in '/\\:*?"<>|' or not one.isprintable() else one for one in name)
     if safe == name and not name.startswith(".") and name.strip() and len(name.encode()) < 200:

@@ -4,6 +4,8 @@ All arithmetic is in OKLCH, lightness, chroma and hue of OKLab, in which equal s
 B. Ottosson 2020, "A perceptual color space for image processing".
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from elegan.data.characters.parts import EYE_COLOURS, HAIR_COLOURS, SKINS
@@ -81,14 +83,14 @@ def from_oklch(lch: np.ndarray) -> np.ndarray:
     return np.rint(unit * 255).astype(np.uint8)
 
 
-def nearest_name(rgb: np.ndarray, table: dict[str, tuple[float, float, float]]) -> str:
+def nearest_name(rgb: np.ndarray, table: Mapping[str, tuple[float, float, float]]) -> str:
     """Returns the name in `HAIR`, `EYE` or `SKIN` whose colour is nearest to sRGB uint8 [3]."""
     lightness, chroma, hue = to_oklch(rgb)
     here = np.array([lightness, *_plane(chroma, hue)])
     names = list(table)
     there = np.array([[value[0], *_plane(value[1], value[2])] for value in table.values()])
     # Hue tells hair apart more than lightness does.
-    return names[int((((here - there) * (1, 2, 2)) ** 2).sum(axis=1).argmin())]
+    return names[int((((here - there) * (1, 3, 3)) ** 2).sum(axis=1).argmin())]
 
 
 def _plane(chroma: float, hue: float) -> tuple[float, float]:

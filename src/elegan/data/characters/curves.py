@@ -186,6 +186,27 @@ def clockwise(points: np.ndarray) -> np.ndarray:
     return points if signed_area(points) >= 0 else points[::-1]
 
 
+def cut_off(points: np.ndarray) -> np.ndarray:
+    """Cuts a polygon [N, 2] off at the rim of the canvas, from 0 to 1 (Sutherland, Hodgman 1974).
+
+    A polygon that lies wholly outside comes back empty.
+    """
+    for axis in (0, 1):
+        for sign, limit in ((1, 0.0), (-1, -1.0)):
+            within = sign * points[:, axis] >= limit
+            if within.all():
+                continue
+            after = np.roll(points, -1, axis=0)
+            leads_over = within != np.roll(within, -1)
+            step = after[:, axis] - points[:, axis]
+            share = (sign * limit - points[:, axis]) / np.where(leads_over, step, 1.0)
+            rim = points + share[:, None] * (after - points)
+            rim[:, axis] = sign * limit
+            both = np.stack([points, rim], axis=1).reshape(-1, 2)
+            points = both[np.stack([within, leads_over], axis=1).ravel()]
+    return points
+
+
 def insets(lines: Polylines, normals: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """Moves closed polylines inwards, more on their lower sides, as ink lies: float64 [M, 2].
 

@@ -11,6 +11,7 @@ from elegan.data.characters.curves import (
     Polylines,
     brush_sides,
     clockwise,
+    cut_off,
     insets,
     polylines,
 )
@@ -77,7 +78,7 @@ def render(plan: Plan, size: int, samples: int = SAMPLES) -> Character:
     for layer, end in zip(sketch.layers, ends, strict=True):
         if layer.part >= 0:
             amodal[layer.part] = _share(regions[number], size, samples)
-            outlines[layer.part] = clockwise(lines.points[start:end].clip(0, 1))
+            outlines[layer.part] = clockwise(cut_off(lines.points[start:end]))
         number, start = number + (1 if layer.inner is None else 2), end
     key_points = _key_points(sketch)
     return Character(

@@ -271,9 +271,9 @@ class _Augmentation:
             generated=whole.facts,
             pool=None if pool is None else len(pool),
         )
-        report = report_facts(experiment, notes)
-        page = render(report, self.given, made)
-        self.folder.write(PAGE, page)
+        text = json.dumps(report_facts(experiment, notes), ensure_ascii=False)
+        report = json.loads(text, parse_constant=lambda name: None)  # JSON has no NaN
+        self.folder.write(PAGE, render(report, self.given, made))
         self.folder.write(REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         return report
 

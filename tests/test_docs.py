@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
+import tiny_photos
 
 import elegan
 from elegan.data.label_files import NAMES
@@ -20,6 +21,7 @@ from elegan.engine import alarms
 from elegan.measure.extractors import EXTRACTORS
 from elegan.measure.score_table import METRICS
 from elegan.settings import PRESETS, TrainSettings
+from elegan.training import train
 from elegan.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
@@ -151,6 +153,8 @@ ONE_FOR_MANY = {
     r"(augment|average)\..+": r"\1.*",
     r"(generator|discriminator)-[0-9a-f]{8}": r"\1-CHECKSUM",
     r"\d{7}\.png": "NNNNNNN.png",
+    r"(translator|fidelity|discriminator)-[0-9a-f]{8}": r"\1-CHECKSUM",
+    r"(fidelity)\..+": r"\1.*",
 }
 
 
@@ -185,8 +189,14 @@ def _keys(values: Mapping[str, Any], ending_at: tuple[str, ...] = ()) -> set[str
 def test_formats_name_all_that_a_run_writes(run: elegan.Run, formats: str) -> None:
     scores = dict(run.scores)
     scores["per_class"] = next(iter(scores["per_class"].values()))
+    _assert_named(_written_by(run, scores), formats)
+
+
+def _written_by(run: elegan.Run, scores: Mapping[str, Any] | None = None) -> set[str]:
+    """Names of files, and of all that is in them."""
+    scores = run.scores if scores is None else scores
     data = {"class_frequencies", "hard_classes", "copied", "accuracy_per_class", "counts", "floor"}
-    found = _keys(scores, ending_at=(*data,)) | set(scores["floor"])
+    found = _keys(scores, ending_at=(*data,)) | set(scores.get("floor", ()))
     for event in run.events:
         found |= _keys(event)
     found |= _keys(json.loads((run.path / "model" / "model.json").read_text()))
@@ -195,6 +205,10 @@ def test_formats_name_all_that_a_run_writes(run: elegan.Run, formats: str) -> No
     manifest = json.loads(next(run.path.glob("checkpoints/*/manifest.json")).read_text())
     found |= _keys(manifest, ending_at=("files",))
     found |= {path.name for path in run.path.rglob("*") if path.is_file()} - {"lock"}
+    return found
+
+
+def _assert_named(found: set[str], formats: str) -> None:
     named = set()
     for name in found:
         for pattern, instead in ONE_FOR_MANY.items():
@@ -202,6 +216,18 @@ def test_formats_name_all_that_a_run_writes(run: elegan.Run, formats: str) -> No
         named.add(name)
     pages = {part for code in _code(formats) for part in (code, code.rsplit("/", 1)[-1])}
     assert named - pages == set()
+
+
+@pytest.mark.parametrize("preset", ["upscale", "stylize-cycle"])
+def test_formats_name_all_that_a_translating_run_writes(
+    preset: str, formats: str, tmp_path: Path
+) -> None:
+    if preset == "upscale":
+        data = tiny_photos.write_photos(tmp_path)
+    else:
+        data = tiny_photos.write_pairs(tmp_path)
+    chosen = tiny_photos.settings(preset, data, out=str(tmp_path / "run"), images=16)
+    _assert_named(_written_by(train(chosen)), formats)
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

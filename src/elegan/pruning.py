@@ -134,7 +134,7 @@ def prune(
 
 def _opened(model: Model | Run | str | Path) -> Model:
     if isinstance(model, Run):
-        return model.model
+        model = model.path
     return model if isinstance(model, Model) else Model.load(model)
 
 

@@ -38,6 +38,8 @@ def test_figures_of_one_image_are_those_of_the_measures() -> None:
     expected = {**compare(made, truth, 2), "pd": perceptual_distance(made, truth, 2)}
     assert found == expected
     assert set(found) == FIGURES
+    equal = measured(truth, trial)
+    assert (equal["psnr"], equal["ssim"], equal["pd"]) == (100, 1, pytest.approx(0, abs=1e-6))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

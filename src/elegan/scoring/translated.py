@@ -35,6 +35,7 @@ __all__ = ["TRANSLATING", "format_rows", "score", "score_run"]
 
 AT_RUNS_END, SIDE = 8, 384
 """Photos that a run is scored on when it ends, and the side of the middle that is taken of each."""
+_HIGHEST = 100.0  # dB, so that a mean over images stays finite
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -275,9 +276,10 @@ def _compared(model: TranslationModel, trials: Sequence[Trial]) -> dict[str, Any
 
 
 def measured(made: np.ndarray, trial: Trial) -> dict[str, float]:
-    """Returns the figures of one image."""
-    distance = perceptual_distance(made, trial.truth, trial.border)
-    return {**compare(made, trial.truth, trial.border), "pd": distance}
+    """Returns the figures of one image; of equal images the PSNR counts as 100 dB."""
+    found = compare(made, trial.truth, trial.border)
+    finite = {name: min(value, _HIGHEST) for name, value in found.items()}
+    return {**finite, "pd": perceptual_distance(made, trial.truth, trial.border)}
 
 
 def format_rows(scores: Mapping[str, Any]) -> str:
@@ -286,8 +288,8 @@ def format_rows(scores: Mapping[str, Any]) -> str:
     names = [name for name in rows[0] if name not in ("on", "row", "images")]
     wide = max(len(f"{row['on']}  {row['row']}") for row in rows)
     lines = [f"{scores['data']}: {scores.get('protocol', '')}"]
-    lines.append(" " * wide + "".join(f"{name:>10}" for name in names))
+    lines.append(" " * wide + "".join(f"{name:>12}" for name in names))
     for row in rows:
-        cells = "".join(f"{row[name]:>10.4g}" for name in names)
+        cells = "".join(f"{row[name]:>12.4g}" for name in names)
         lines.append(f"{row['on'] + '  ' + row['row']:<{wide}}{cells}")
     return "\n".join([*lines, *scores.get("notes", [])])

@@ -1,11 +1,15 @@
 """Verbs on trained models: draw, walk, find, classify, prune, score."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import elegan
 from elegan.errors import UsageError
 from elegan.settings import parse_count
 from elegan.verbs.answer import Answer
+
+if TYPE_CHECKING:
+    from elegan.models import Model
 
 
 def generate(
@@ -34,7 +38,7 @@ def generate(
     """
     import time
 
-    loaded = elegan.load(model, device=device)
+    loaded = _generator(model, device)
     began = time.perf_counter()
     if latents is None:
         samples = loaded.generate(n, seed=seed, label=label, truncation=truncation)
@@ -83,7 +87,7 @@ def interpolate(
     from elegan.models.interpolation import save_walk
 
     path, count = save_walk(
-        elegan.load(model),
+        _generator(model),
         Path(out),
         points=n,
         frames=frames,
@@ -119,7 +123,7 @@ def project(
         seed: of those images.
         fit: crop, pad or stretch.
     """
-    loaded = elegan.load(model)
+    loaded = _generator(model)
     found = elegan.project(
         loaded,
         *images,
@@ -174,7 +178,7 @@ def directions(
         slider_sheet,
     )
 
-    loaded = elegan.load(model)
+    loaded = _generator(model)
     found = find_directions(loaded, n)
     sheet = slider_sheet(loaded, found, strength=strength, samples=samples, seed=seed, label=label)
     path = save_sheet(Path(out), sheet)
@@ -287,3 +291,10 @@ def evaluate(
     given = {name: value for name, value in optional.items() if value is not None}
     scores = elegan.evaluate(model, data, seed=seed, **given)
     return Answer(format_any(scores), scores)
+
+
+def _generator(path: str, device: str = "auto") -> "Model":
+    """Loads a model that draws; one that takes images is refused, with the verb to use."""
+    from elegan.models import Model
+
+    return Model.load(path, device=device)

@@ -101,12 +101,12 @@ def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) ->
             "",
             f"A network that {recipe.about}, shipped with elegan.",
             "",
-            f"- Trained with `{run.facts['command']}`, commit {run.facts['commit']}, on"
+            f"- Trained with `{_command(run, photos)}`, commit {run.facts['commit']}, on"
             f" {_device(run)}: {run.images:,} crops in {run.seconds / 60:.0f} minutes.",
             f"- Data: photos-cc0, 30 photos, {LICENCE}. Nothing else.",
             "- Weights: the same licence as elegan (MIT), half precision.",
-            f"- It learnt from {recipe.images:,} crops or fewer of 30 photos: landscapes, cities"
-            " and animals. Faces, text and drawings are rare among them.",
+            "- It has seen thirty photos: landscapes, cities and animals. Faces, text and drawings are"
+            " rare among them.",
             "",
             f"Scores on the 8 test photos of the collection. {scores['protocol']}",
             "",
@@ -114,6 +114,11 @@ def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) ->
             "",
         ]
     )
+
+
+def _command(run: Trained, photos: Path) -> str:
+    """The command without the folder that the photos lie in on this machine."""
+    return run.facts["command"].replace(str(photos), photos.name)
 
 
 def main() -> None:

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 from figures import publish, table
+from runs import Trained, parser, short, train, trained_with
 
 import elegan
 from elegan.data import open_data
 from elegan.engine.health import judge_again
 from elegan.engine.history import Span, alarm_spans
-from runs import Trained, parser, short, train, trained_with
 
 IMAGES = 24_000
 TICKS = 20

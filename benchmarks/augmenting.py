@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from figures import publish, table
+from runs import parser
 
 from elegan.augmenting.augmented import SEMI, wanted
 from elegan.augmenting.choosing import best_share
@@ -44,7 +45,6 @@ from elegan.augmenting.protocol import (
 from elegan.augmenting.results import Results
 from elegan.augmenting.statistics import Interval, interval
 from elegan.data import open_data
-from runs import parser
 
 SETS, LABELS = ("mnist", "fashion-mnist"), (10, 20, 50, 100)
 DRAWS, SEEDS, FOLDS = 5, 3, 3

@@ -11,7 +11,6 @@ with the 60,000 training images; the floor is what the 10,000 test images score.
 from typing import Any
 
 from figures import publish, table
-
 from runs import Trained, parser, picture, short, train, trained_with
 
 IMAGES = 200_000

@@ -11,9 +11,9 @@ which a run has seen 500; copies are looked for among those 500.
 from typing import Any
 
 from figures import publish, table
+from runs import Trained, parser, picture, short, train, trained_with
 
 import elegan
-from runs import Trained, parser, picture, short, train, trained_with
 
 IMAGES = 200_000
 LIMIT = 50  # a class

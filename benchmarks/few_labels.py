@@ -10,7 +10,6 @@ import statistics
 from typing import Any
 
 from figures import last_json, publish, table
-
 from runs import ELEGAN, Trained, parser, train, trained_with
 
 IMAGES = 200_000

@@ -6,7 +6,6 @@ The preset article on full MNIST, at equal images, with one thing changed at a t
 """
 
 from figures import publish, table
-
 from runs import parser, short, train, trained_with
 
 IMAGES = 60_000

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from figures import publish, table
+from runs import Trained, parser, short, train, trained_with
 
 from elegan.report.curves import Series, line_chart
-from runs import Trained, parser, short, train, trained_with
 
 IMAGES, WEAKER = 60_000, 30_000
 SHARES = (0.0, 0.25, 0.5, 0.75)

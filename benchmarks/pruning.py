@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from figures import publish, table
+from runs import ELEGAN, Trained, parser, picture, short, train, trained_with
 
 import elegan
 from elegan.measure.capacity import cost
 from elegan.models import Model
-from runs import ELEGAN, Trained, parser, picture, short, train, trained_with
 
 IMAGES = 200_000
 FINETUNE = 50_000

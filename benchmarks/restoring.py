@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from figures import publish, table
 from photo_sheets import busiest, cut, sheet
+from runs import parser
 
 from elegan.data.degradations import POINTS
 from elegan.data.degradations.blurs import gaussian_blur
@@ -28,7 +29,6 @@ from elegan.measure.fidelity import psnr, ssim
 from elegan.measure.perceptual import perceptual_distance
 from elegan.models import TranslationModel
 from elegan.scoring.translated import Trial, arms, damaged
-from runs import parser
 
 _WIDTHS = (0.5, 0.7, 0.9, 1.1, 1.4)  # Gaussian filters against noise
 _SHIFT = 4  # pixels: a blurred photo lies anywhere near the sharp one

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from figures import publish, table
-
 from runs import Trained, parser, picture, short, train, trained_with
 
 SAMPLES = 25_600

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from figures import publish, table
 from photo_sheets import sheet
+from runs import Trained, parser, train, trained_with
 
 import elegan
 from elegan.data.pairs import PairSet, open_pairs
@@ -24,7 +25,6 @@ from elegan.measure.fidelity import compare
 from elegan.measure.perceptual import perceptual_distance
 from elegan.models import TranslationModel
 from elegan.scoring.unpaired import score_unpaired
-from runs import Trained, parser, train, trained_with
 
 IMAGES = 40_000
 _SHOWN = 6

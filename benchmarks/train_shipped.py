@@ -18,12 +18,12 @@ from typing import Any
 
 import torch
 from figures import commit, provenance, table
+from runs import Trained, parser, train
 from safetensors.torch import load_file
 
 from elegan.machine.files import save_tensors, sha256, write_durably
 from elegan.models.shipping import SHIPPED
 from elegan.scoring import evaluate_model
-from runs import Trained, parser, train
 
 LICENCE = "CC0-1.0 or public domain, as the photos' collections state"
 
@@ -105,8 +105,8 @@ def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) ->
             f" {_device(run)}: {run.images:,} crops in {run.seconds / 60:.0f} minutes.",
             f"- Data: photos-cc0, 30 photos, {LICENCE}. Nothing else.",
             "- Weights: the same licence as elegan (MIT), half precision.",
-            "- It has seen thirty photos: landscapes, cities and animals. Faces, text and drawings are"
-            " rare among them.",
+            "- It has seen thirty photos: landscapes, cities and animals. Faces, text and drawings"
+            " are rare among them.",
             "",
             f"Scores on the 8 test photos of the collection. {scores['protocol']}",
             "",

@@ -10,7 +10,6 @@ beside one from scratch, at equal images. Distances are taken to all 60,000 trai
 from typing import Any
 
 from figures import publish, table
-
 from runs import Trained, parser, picture, short, train, trained_with
 
 IMAGES, BASE = 100_000, 200_000

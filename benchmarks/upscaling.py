@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from figures import publish, table
 from photo_sheets import busiest, cut, sheet
+from runs import parser
 
 from elegan.data.photos import open_photos
 from elegan.models import TranslationModel
 from elegan.models.shipping import SHIPPED
 from elegan.scoring.translated import arms, format_rows, score, smaller, translate
-from runs import parser
 
 SETS = {
     "Set5": "sr-test-classic.zip/Set5",

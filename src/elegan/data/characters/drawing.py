@@ -100,7 +100,7 @@ def _tie(sketch: Sketch, x: float, y: float, slant: float) -> None:
         (-0.19, 0.0),
     )
     knots = [(x + cosine * u - sine * v, y + sine * u + cosine * v) for u, v in corners]
-    sketch.shape(knots, "tie", HEAD, line_ink="tie-line", line=LINE)
+    sketch.clipped(knots, "tie", HEAD, line_ink="tie-line", line=LINE)
 
 
 def _neck_and_clothes(sketch: Sketch, plan: Plan) -> None:

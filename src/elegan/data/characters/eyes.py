@@ -63,7 +63,8 @@ def draw_eye(sketch: Sketch, kind: str, pose: EyePose, frame: int, line: float) 
     sketch.shape(
         pose.put_all(_outer(shape, upper, lower)), f"lash-{side}", frame, part=INDEX[f"eye-{side}"]
     )
-    sketch.shape(pose.put_all(_white(shape, upper, lower)), f"white-{side}", frame)
+    inside = where(**{f"lash_{side}": f"white-{side}"})
+    sketch.within(pose.put_all(_white(shape, upper, lower)), frame, inside)
     _iris(sketch, shape, pose, frame)
     under = where(
         **{

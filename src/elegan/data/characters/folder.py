@@ -192,11 +192,9 @@ def _method(side: int, resolution: int) -> Image.Resampling:
 def _resized(image: Image.Image, resolution: int) -> np.ndarray:
     if image.size == (resolution, resolution):
         return np.asarray(image)
-    method = _method(max(image.size), resolution)
+    method, size = _method(max(image.size), resolution), (resolution, resolution)
     # Premultiplied, so that what is transparent lends no colour to its neighbours.
-    return np.asarray(
-        image.convert("RGBa").resize((resolution, resolution), method).convert("RGBA")
-    )
+    return np.asarray(image.convert("RGBa").resize(size, method).convert("RGBA"))
 
 
 def _palette(

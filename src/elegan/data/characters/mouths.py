@@ -25,7 +25,7 @@ class MouthShape:
     teeth: tuple[Knot, ...] = ()
 
 
-def _line_mouth(points: Sequence[Point], thick: float = 0.042) -> MouthShape:
+def _line_mouth(points: Sequence[Point], thick: float = 0.048) -> MouthShape:
     """A closed mouth: a line with some thickness in its middle."""
     count = len(points) - 1
     upper: list[Knot] = [(points[0][0], points[0][1], 1)]
@@ -48,7 +48,7 @@ _TEETH: tuple[Knot, ...] = (
 )
 MOUTHS: dict[str, MouthShape] = {
     "line": _line_mouth(((-0.13, 0.0), (-0.05, 0.01), (0.05, 0.01), (0.13, 0.0))),
-    "small": _line_mouth(((-0.08, 0.0), (-0.03, 0.015), (0.03, 0.015), (0.08, 0.0)), 0.046),
+    "small": _line_mouth(((-0.08, 0.0), (-0.03, 0.015), (0.03, 0.015), (0.08, 0.0)), 0.06),
     "smile": _line_mouth(((-0.2, -0.04), (-0.09, 0.035), (0.09, 0.035), (0.2, -0.04))),
     "soft-smile": _line_mouth(((-0.15, -0.02), (-0.06, 0.025), (0.06, 0.025), (0.15, -0.02))),
     "smirk": _line_mouth(((-0.15, 0.02), (-0.03, 0.03), (0.09, 0.0), (0.2, -0.08))),
@@ -135,9 +135,11 @@ EXPRESSIONS: dict[str, Expression] = {
     "sad": Expression(mouths=("frown", "sob", "wavy"), open=0.86, slant=-0.45),
     "angry": Expression(mouths=("frown", "shout", "grin"), open=0.82, lift=-0.07, slant=0.5),
     "surprised": Expression(mouths=("o", "gasp"), open=1.1, lift=0.1, iris=0.84),
-    "sleepy": Expression(mouths=("small", "o", "line"), open=0.48, lift=0.02, slant=-0.1),
+    "sleepy": Expression(mouths=("small", "o", "line", "pout"), open=0.48, lift=0.02, slant=-0.1),
     "calm": Expression(mouths=("soft-smile", "smile", "line"), open=0, closed="down", lift=0.03),
     "smug": Expression(mouths=("smirk", "cat", "half-smile"), open=0.64, lift=0.02, slant=0.12),
-    "wink": Expression(mouths=("smile", "open-smile", "grin"), wink=True, lift=0.04, blush=1),
+    "wink": Expression(
+        mouths=("smile", "open-smile", "grin", "cat"), wink=True, lift=0.04, blush=1
+    ),
     "shy": Expression(mouths=("wavy", "small", "pout"), open=0.92, slant=-0.3, blush=2),
 }

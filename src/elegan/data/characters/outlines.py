@@ -119,7 +119,7 @@ def first_crossing(
     between = line[None] - line[:, None]
     side = step[:, None, 0] * between[..., 1] - step[:, None, 1] * between[..., 0]
     next_side = np.roll(side, -1, axis=1)
-    apart = side * next_side < 0
+    apart = (side > 0) != (next_side > 0)
     meets = np.triu(apart & apart.T, 2)
     meets[0, count - 1] = False  # neighbours share an end
     found = np.argwhere(meets)

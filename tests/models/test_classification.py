@@ -85,25 +85,6 @@ def test_probabilities_are_the_softmax_of_the_class_logits(model: Model) -> None
     assert class_probabilities(model, _images([])).shape == (0, 2)
 
 
-@pytest.mark.parametrize("views", [5, 9])
-def test_views_are_averaged_over_shifted_copies(model: Model, views: int) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 1), dtype=np.uint8)
-    wide = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    near = [(y, x) for y in range(3) for x in range(3) if views == 9 or 1 in (y, x)]
-    copies = [wide[:, y : y + SIDE, x : x + SIDE] for y, x in near]
-    assert len(copies) == views
-    expected = np.mean([class_probabilities(model, one) for one in copies], axis=0)
-    found = class_probabilities(model, images, batch=10, views=views)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert not np.allclose(found, class_probabilities(model, images), atol=1e-6)
-    assert class_probabilities(model, _images([]), views=views).shape == (0, 2)
-
-
-def test_views_are_asked_for_in_fixed_counts(model: Model) -> None:
-    with pytest.raises(UsageError, match="1, 5 or 9 views, not 2"):
-        class_probabilities(model, _images([0]), views=2)
-
-
 def test_image_files_and_folders_together(model: Model, tmp_path: Path) -> None:
     big = np.kron(_images([1])[0, :, :, 0], np.ones((3, 3), dtype=np.uint8))
     Image.fromarray(big).convert("RGB").save(tmp_path / "one.png")

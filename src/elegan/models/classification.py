@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import pad
 
-from elegan.errors import EleganError, UsageError
+from elegan.errors import EleganError
 from elegan.machine.files import write_durably
 from elegan.machine.pixels import to_tensor
 from elegan.models.inputs import Input, read_inputs
@@ -20,10 +18,6 @@ from elegan.models.model import Model
 
 CLASSIFIERS = ("classifier", "joint")
 """Conditions under which a discriminator has class logits."""
-VIEWS = (1, 5, 9)
-"""How many views of an image may be judged: itself, with its four or its eight shifted copies."""
-_SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
-_SHIFT = 28  # a shift is this part of the side
 _MOST_LISTED = 50
 _MOST_IN_FACTS = 1000
 _MOST_CONFUSIONS = 5
@@ -151,30 +145,22 @@ class Classified:
 
 
 def classify(
-    model: Model,
-    inputs: Sequence[str],
-    *,
-    split: str | None = None,
-    fit: str = "crop",
-    views: int = 1,
+    model: Model, inputs: Sequence[str], *, split: str | None = None, fit: str = "crop"
 ) -> Classified:
     """Takes every image of the inputs for one of the classes the discriminator knows.
 
     Labels of the inputs are matched to the model's classes by name; images of other classes are
     classified too, but not counted in the accuracy.
 
-    Args:
-        views: see `class_probabilities`.
-
     Raises:
         EleganError: the model has no classifier, or no image can be used.
-        UsageError: an input is not there, or the count of views is none of `VIEWS`.
+        UsageError: an input is not there.
     """
     classes = classifier_classes(model)
     names, probabilities, truths, notes = [], [], [], []
     for one in read_inputs(inputs, model.shape, split=split, fit=fit):
         names += one.names
-        probabilities.append(class_probabilities(model, one.images, views=views))
+        probabilities.append(class_probabilities(model, one.images))
         truths.append(_truths(one, classes))
         strangers = [name for name in one.classes if name not in classes]
         if strangers:
@@ -207,43 +193,21 @@ def classifier_classes(model: Model) -> tuple[str, ...]:
 
 
 @torch.inference_mode()
-def class_probabilities(
-    model: Model, images: np.ndarray, *, batch: int = 500, views: int = 1
-) -> np.ndarray:
+def class_probabilities(model: Model, images: np.ndarray, batch: int = 500) -> np.ndarray:
     """Images uint8 [N, R, R, C] -> class probabilities float32 [N, K] (softmax).
-
-    Args:
-        batch: views judged at once.
-        views: 1, or 5 or 9 for the mean over the image and its copies shifted by 1/28 of the side
-            (at least a pixel) to four or eight sides, which takes as many times as long. Edges are
-            continued by their own pixels.
 
     Raises:
         EleganError: the model has no classifier.
-        UsageError: the count of views is none of `VIEWS`.
     """
-    if views not in VIEWS:
-        raise UsageError(f"An image is judged in 1, 5 or 9 views, not {views}.")
     count = len(classifier_classes(model))
     network: Any = model.discriminator
     found = [np.empty((0, count), dtype=np.float32)]
-    whole = max(1, batch // views)
-    for start in range(0, len(images), whole):
-        part = to_tensor(np.array(images[start : start + whole]), model.precision.device)
+    for start in range(0, len(images), batch):
+        part = to_tensor(np.array(images[start : start + batch]), model.precision.device)
         with model.precision.autocast():
-            logits = network.head.classify(network.features(_shifted(part, views)))
-        shares = logits.float().softmax(dim=1).unflatten(0, (views, len(part)))
-        found.append(shares.mean(dim=0).cpu().numpy())
+            logits = network.head.classify(network.features(part))
+        found.append(logits.float().softmax(dim=1).cpu().numpy())
     return np.concatenate(found)
-
-
-def _shifted(images: Tensor, views: int) -> Tensor:
-    """Returns float [N, C, R, R] as [views * N, C, R, R]: first themselves, then shifted copies."""
-    side = images.shape[-1]
-    step = max(1, round(side / _SHIFT))
-    wide = pad(images, (step,) * 4, mode="replicate")
-    places = [(step * (1 + down), step * (1 + right)) for down, right in _SHIFTS[:views]]
-    return torch.cat([wide[..., y : y + side, x : x + side] for y, x in places])
 
 
 def _truths(given: Input, classes: tuple[str, ...]) -> np.ndarray:

@@ -197,7 +197,6 @@ def classify(
     *,
     split: str | None = None,
     fit: str = "crop",
-    views: int = 1,
     out: str | None = None,
 ) -> Answer:
     """Say which class each image shows, by a discriminator that was trained to tell.
@@ -207,10 +206,9 @@ def classify(
         inputs: image files, folders, zips, .npz, .npy or known names.
         split: train or test; by default the test split where there is one.
         fit: crop, pad or stretch, as in training.
-        views: 5 or 9 judge each image together with slightly shifted copies; as many times as slow.
         out: FILE.csv for a line an image.
     """
-    found = elegan.classify(model, *inputs, split=split, fit=fit, views=views)
+    found = elegan.classify(model, *inputs, split=split, fit=fit)
     text, facts = found.text(), found.facts()
     if out:
         facts["out"] = str(found.save(Path(out)))

@@ -20,6 +20,7 @@ IMAGES, WEAKER = 60_000, 30_000
 SHARES = (0.0, 0.25, 0.5, 0.75)
 REPLAYS = (0.5,)
 SCORES = ("FD-digits", "precision", "coverage")
+TITLE = "FD-digits against the share of generated images"
 # What the chart's classes mean, for a picture that stands alone.
 STYLE = """
 .chart { background: #fff; font: 12px system-ui, sans-serif; }
@@ -48,7 +49,7 @@ def draw_curve(rows: list[dict[str, Any]], weaker: dict[str, Any], path: Path) -
     )
     chart = line_chart(
         [curve],
-        title="FD-digits against the share of generated images",
+        title=TITLE,
         x_label="% of the real stream that is generated",
         y_label="FD-digits; dashed: the generator that they come from",
         floor=weaker["FD-digits"],
@@ -103,6 +104,7 @@ def describe(
     ]
     lines = [[label, *(short(row[name]) for name in SCORES)] for label, row in named]
     return (
+        f"![{TITLE}](figures/mixing.svg)\n\n"
         f"{table(['run', *SCORES], lines)}\n\nPreset robust, {data},"
         f" {trained[1].images:,} images each, the weaker generator {trained[0].images:,}, seed 0;"
         f" {weaker['counts']['generated']:,} samples against {weaker['counts']['reference']:,}"

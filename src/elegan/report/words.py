@@ -143,11 +143,15 @@ def commands(facts: RunFacts) -> list[Command]:
     run = shlex.quote(str(facts.run))
     data = shlex.quote(data_name(facts) or "DATA")
     found = []
-    task = find(facts.settings, "task")
+    task, target = (
+        find(facts.settings, "task"),
+        find(facts.settings.get("translate") or {}, "target"),
+    )
+    beside = f" --target {shlex.quote(str(target))}" if target else ""
     if facts.has_model and translates(facts):
         found += [
             Command(text=f"elegan {task} photo.jpg --model {run} --out made", purpose="Use it"),
-            Command(text=f"elegan evaluate {run} {data}", purpose="Scores on photos with a truth"),
+            Command(text=f"elegan evaluate {run} {data}{beside}", purpose="Scores on other photos"),
         ]
     elif facts.has_model:
         found += [

@@ -209,10 +209,11 @@ class Translate:
         return {f"{_PREFIX}{name}": one for name, one in (self.fidelity or {}).items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        # In the order of the network, since the name of a model's file is made of it.
         kept = {
-            name.removeprefix(_PREFIX): one.to(self.precision.device)
-            for name, one in tensors.items()
-            if name.startswith(_PREFIX)
+            name: tensors[_PREFIX + name].to(self.precision.device)
+            for name in self.translator(self.ema.network).state_dict()
+            if _PREFIX + name in tensors
         }
         self.fidelity = kept or None
 

@@ -3,7 +3,7 @@ import pytest
 
 from elegan.data.characters.curves import closed_curve, signed_area
 from elegan.data.characters.rasters import coverage
-from elegan.data.characters.tracing import from_start, outline, resample, trace
+from elegan.data.characters.tracing import fitted, from_start, outline, resample, trace
 
 
 def circle(radius: float, count: int = 400, middle: tuple[float, float] = (0.5, 0.5)) -> np.ndarray:
@@ -34,6 +34,14 @@ def test_a_mask_that_fills_the_canvas_is_outlined_at_its_rim() -> None:
     assert loop.max() == 1
     assert trace(np.zeros((8, 8))) == []
     assert outline(np.zeros((8, 8))) is None
+
+
+def test_thin_soft_things_keep_their_area() -> None:
+    thin = circle(0.3) * (1, 0.03) + np.array([0, 0.4])
+    mask = coverage(thin, 64)
+    assert signed_area(trace(mask)[0]) < 0.9 * signed_area(thin)
+    np.testing.assert_allclose(signed_area(fitted(mask)[0]), signed_area(thin), rtol=0.05)
+    assert len(fitted(mask)) == 1
 
 
 def test_random_masks_give_closed_loops_that_enclose_the_mask() -> None:

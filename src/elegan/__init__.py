@@ -63,7 +63,8 @@ def train(data: str | Path, *, preset: str | None = None, **settings: Any) -> Ru
     out = settings.get("out")
     if out is not None:
         settings["out"] = str(out)
-    preset = preset or preset_for(settings.get("task"))
+    method = dict(settings.get("translate", {})).get("method")
+    preset = preset or preset_for(settings.get("task"), method)
     return train_settings(preset_settings(preset, str(data), settings))
 
 
@@ -141,7 +142,7 @@ def stylize(*images: Any, **options: Any) -> Any:
     """Gives images another style, as `upscale` makes them larger.
 
     Args:
-        options: those of `upscale` but `scale`, and `preserve_colour`.
+        options: those of `upscale` but `scale`, `preserve_colour` and, for files, `flatten`.
     """
     from elegan.models.applying import translate
 
@@ -218,6 +219,8 @@ def write_report(run: str | Path) -> Path:
 
 
 def _opened(model: "Model | Run | str | Path") -> "Model":
+    from elegan.models import Model
+
     if isinstance(model, Run):
-        return model.model
-    return load(model) if isinstance(model, str | Path) else model
+        model = model.path
+    return Model.load(model) if isinstance(model, str | Path) else model

@@ -118,7 +118,13 @@ def test_the_other_verbs_answer(run: str, data: str, tmp_path: Path, capsys) -> 
     assert _facts(capsys, "doctor")["ok"] is True
 
 
-@pytest.mark.parametrize("what", ["presets", "data", "tasks", "networks", "losses", "metrics"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("presets", "data", "tasks", "networks", "losses", "metrics"),
+        *("augmentations", "degradations"),
+    ],
+)
 def test_list(what: str, capsys) -> None:
     rows = _facts(capsys, "list", what)[what]
     assert len(rows) > 0

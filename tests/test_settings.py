@@ -11,6 +11,7 @@ from elegan.settings import (
     from_json,
     override,
     parse_count,
+    preset_for,
     preset_settings,
     validate,
 )
@@ -32,6 +33,14 @@ def test_settings_survive_json(preset: str, tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(dataclasses.asdict(settings), ensure_ascii=False), "utf-8")
     assert from_json(path) == settings
+
+
+def test_a_task_takes_its_preset_and_a_method_its_own() -> None:
+    assert preset_for("upscale") == "upscale"
+    assert preset_for("stylize", "paired") == "stylize"
+    assert preset_for("stylize", "contrastive") == "stylize-unpaired"
+    assert preset_for("stylize", "cycle") == "stylize-cycle"
+    assert preset_for("generate") == preset_for(None) == preset_for("upscal") == "robust"
 
 
 def test_overrides_go_over_the_preset_and_leave_the_rest() -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "Run",
     "UsageError",
     "augment_data",
+    "characters",
     "classify",
     "evaluate",
     "inspect",
@@ -147,6 +148,26 @@ def stylize(*images: Any, **options: Any) -> Any:
     from elegan.models.applying import translate
 
     return translate("stylize", images, **options)
+
+
+def characters(model: "Run | str | Path | None" = None, *, out: str | Path, **options: Any) -> Any:
+    """Makes characters and writes them into a folder.
+
+        elegan.characters("runs/faces", out="made", n=8, attributes={"hair": "pink"}, stages=True)
+
+    Args:
+        model: a run of task `characters` or its model; None for the shipped one.
+        options: n, seed, attributes, palette, points, stages, transparent, svg, sprite_sheet, gif;
+            see `elegan.models.character_files.make_characters`.
+
+    Returns:
+        `elegan.models.character_files.MadeCharacters`.
+    """
+    from elegan.models.character_files import make_characters
+    from elegan.models.characters import CharacterModel
+
+    path = model.path if isinstance(model, Run) else model
+    return make_characters(CharacterModel.load(path), out, **options)
 
 
 def project(

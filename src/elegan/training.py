@@ -38,6 +38,8 @@ def train(settings: TrainSettings) -> Run:
         InterruptedRun: Ctrl-C or SIGTERM, after saving.
     """
     check_names(settings)
+    if TASKS[settings.task].stages is not None:
+        return _train_stages(settings)
     world = distributed.join()
     if settings.batch % world.size:
         raise UsageError(f"--batch {settings.batch} must be a multiple of {world.size} processes.")
@@ -57,7 +59,8 @@ def resume(path: Path | str) -> Run:
         EleganError: there is no run, or nothing to resume.
     """
     run = Run(path)
-    if not any((run.path / "checkpoints").glob("[0-9]*")):
+    staged = TASKS[run.settings.task].stages is not None
+    if not staged and not any((run.path / "checkpoints").glob("[0-9]*")):
         raise EleganError(
             f"{run.path} has no checkpoint, so there is nothing to resume."
             " Begin anew with `elegan train` and another --out."
@@ -68,6 +71,9 @@ def resume(path: Path | str) -> Run:
 def plan(settings: TrainSettings) -> dict[str, Any]:
     """Returns what `train` would do, without writing anything but the data cache (--dry-run)."""
     check_names(settings)
+    stages = TASKS[settings.task].stages
+    if stages is not None:  # the first tells what can be told before anything is trained
+        return plan(next(iter(stages(settings, Path(settings.out or _default(settings))).values())))
     data = load_data(settings)
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, distributed.World())
@@ -82,6 +88,29 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
         "images": stop or (None if settings.minutes else PRESETS[settings.preset].images),
         "capacity": task.capacity(),
     }
+
+
+def _train_stages(settings: TrainSettings) -> Run:
+    """Trains the stages of a use in turn, each in a run folder within, and joins their models."""
+    use = TASKS[settings.task]
+    assert use.stages is not None
+    assert use.join is not None
+    world = distributed.join()
+    folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
+    if world.leads:
+        folder.refuse_strangers()
+    with folder.lock() if world.leads else contextlib.nullcontext():
+        if folder.settings.exists():
+            _refuse_changes(folder, from_json(folder.settings), settings)
+        if world.leads:
+            folder.write_json("settings.json", dataclasses.asdict(settings))
+        distributed.barrier()
+        for stage in use.stages(settings, folder.path).values():
+            train(stage)
+        if world.leads:
+            with folder.explained("model"):
+                use.join(folder.path)
+    return Run(folder.path)
 
 
 def check_names(settings: TrainSettings) -> None:
@@ -169,14 +198,7 @@ def _agree(
         UsageError: the folder belongs to a run with other settings, or on other images.
     """
     before = from_json(folder.settings)
-    old, new = dataclasses.asdict(before), dataclasses.asdict(settings)
-    different = [key for key in old if key not in _MAY_CHANGE and old[key] != new[key]]
-    if different:
-        changes = "; ".join(f"{key}: {old[key]} there, {new[key]} asked" for key in different)
-        raise UsageError(
-            f"{folder.path} holds a run with other settings ({changes})."
-            " Ask for the same, or name another folder with --out."
-        )
+    _refuse_changes(folder, before, settings)
     facts = folder.path / "data.json"
     if facts.exists() and json.loads(facts.read_text(encoding="utf-8"))["hash"] != data.hash:
         raise UsageError(
@@ -190,6 +212,22 @@ def _agree(
         if batches.world.leads:
             folder.write_json("settings.json", dataclasses.asdict(before))
     return before
+
+
+def _refuse_changes(folder: RunFolder, before: TrainSettings, settings: TrainSettings) -> None:
+    """Refuses settings that differ from those that the run in the folder began with.
+
+    Raises:
+        UsageError: names them.
+    """
+    old, new = dataclasses.asdict(before), dataclasses.asdict(settings)
+    different = [key for key in old if key not in _MAY_CHANGE and old[key] != new[key]]
+    if different:
+        changes = "; ".join(f"{key}: {old[key]} there, {new[key]} asked" for key in different)
+        raise UsageError(
+            f"{folder.path} holds a run with other settings ({changes})."
+            " Ask for the same, or name another folder with --out."
+        )
 
 
 def _is_finished(folder: RunFolder, images: int) -> bool:
@@ -274,6 +312,8 @@ def _finish(folder: RunFolder, duel: Duel, console: Console) -> None:
 def _next(task: str, path: Path) -> str:
     if task in TRANSLATING:
         return f"elegan {task} photo.jpg --model {path} --out made"
+    if task.startswith("characters"):
+        return f"elegan character --model {path.parent} --stages --out made, once all stages are"
     return f"elegan generate {path} -n 100 --out samples.png"
 
 

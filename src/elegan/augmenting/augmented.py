@@ -270,12 +270,20 @@ class _Augmentation:
             words=self.words,
             generated=whole.facts,
             pool=None if pool is None else len(pool),
+            lacking=tuple(self._lacking(trial.made) for trial in trials),
         )
         text = json.dumps(report_facts(experiment, notes), ensure_ascii=False)
         report = json.loads(text, parse_constant=lambda name: None)  # JSON has no NaN
         self.folder.write(PAGE, render(report, self.given, made))
         self.folder.write(REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         return report
+
+    def _lacking(self, made: Given) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, count, due in zip(made.classes, made.counts, self.counts, strict=True)
+            if due and not count
+        )
 
     @staticmethod
     def _say(text: str) -> None:

@@ -37,6 +37,7 @@ class Experiment:
         words: for the metric.
         generated: facts of the generation that is delivered.
         pool: images of the pool, None without one.
+        lacking: of each draw, the classes of which images were wanted and none passed the filter.
     """
 
     options: Options
@@ -50,6 +51,7 @@ class Experiment:
     words: str
     generated: Mapping[str, Any]
     pool: int | None
+    lacking: tuple[tuple[str, ...], ...]
 
     @property
     def draws(self) -> int:
@@ -235,6 +237,12 @@ def _notes(one: Experiment) -> list[str]:
             f"Too few images passed the filter: {', '.join(missing)}. Train longer with --images,"
             " or widen --band."
         )
+    for draw, names in enumerate(one.lacking):
+        if names:
+            notes.append(
+                f"Draw {draw + 1}: no image passed the filter of {', '.join(names)}, so there real"
+                " ones stand in the place of generated ones in every arm."
+            )
     counts = one.given.counts
     if int(counts.min()) < one.draws:
         notes.append(f"A class has {counts.min()} images: it is judged in as many folds only.")

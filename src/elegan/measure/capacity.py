@@ -93,6 +93,12 @@ def cost(network: nn.Module, shape: ImageShape) -> dict[str, int]:
     return _cost(still, lambda: still(torch.zeros(1, latent, device=device), labels))
 
 
+def cost_of(network: nn.Module, inputs: Tensor) -> dict[str, int]:
+    """Returns parameters, macs and activations of a network on the first of some inputs."""
+    still = _still(network)
+    return _cost(still, lambda: still(inputs[:1]))
+
+
 def _still(network: nn.Module) -> nn.Module:
     """Returns a frozen copy; the counter of multiplications stumbles over trained parameters."""
     return copy.deepcopy(network).eval().requires_grad_(False)

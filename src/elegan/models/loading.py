@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from elegan.errors import EleganError
+from elegan.errors import EleganError, UsageError
+from elegan.models.character_saving import TASK as CHARACTERS
+from elegan.models.characters import CharacterModel
 from elegan.models.model import Model
 from elegan.models.saving import UNREADABLE, find_model, read_facts
 from elegan.models.translation import TranslationModel
@@ -11,7 +13,7 @@ from elegan.models.use import TRANSLATING
 
 def load_model(
     path: Path | str, *, device: str = "auto", precision: str = "auto"
-) -> Model | TranslationModel:
+) -> Model | TranslationModel | CharacterModel:
     """Loads a run folder, a model folder or a file within either.
 
     Raises:
@@ -25,6 +27,13 @@ def load_model(
             f"The model in {folder} cannot be read: {error}."
             " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
         ) from error
+    if task == CHARACTERS:
+        return CharacterModel.load(path)
+    if str(task).startswith(CHARACTERS):
+        raise UsageError(
+            f"{folder} holds one stage of characters. Name the run of all three, as `elegan train"
+            " DATA --task characters --out RUN` writes it."
+        )
     if task in TRANSLATING:
         return TranslationModel.load(path, device=device, precision=precision)
     return Model.load(path, device=device, precision=precision)

@@ -27,7 +27,8 @@ UNREADABLE = (
 )
 """What damaged files, or files somebody else made, raise while a model is read."""
 _RENAMED = (("stages.", "levels."),)  # the levels of the pair dcgan
-_PARTS = ("generator", "translator", "fidelity", "discriminator")  # one file of weights each
+_PARTS = ("generator", "translator", "fidelity", "discriminator", "maps", "points", "render")
+"""Each has one file of weights."""
 _NAMED = 4  # tensors that a message names before it counts
 
 
@@ -127,11 +128,30 @@ def save_translation(
     _write_facts(folder, facts)
 
 
+def save_parts(
+    folder: Path,
+    facts: Mapping[str, Any],
+    parts: Mapping[str, tuple[Mapping[str, Tensor], Mapping[str, Any]]],
+) -> None:
+    """Writes a model of several parts, in the manner of `save_model`.
+
+    Args:
+        facts: what model.json holds beside the parts.
+        parts: tensors of each part, and what its entry in model.json holds beside their file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = {
+        kind: {**entry, **_write_part(folder, kind, tensors)}
+        for kind, (tensors, entry) in parts.items()
+    }
+    _write_facts(folder, {**facts, **entries})
+
+
 def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     """Writes model.json, then removes the weights that it does not name."""
     write_durably(folder / "model.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     parts = (facts, *(facts[kind] for kind in _PARTS if kind in facts))
-    named = {part["tensors"] for part in parts}
+    named = {part.get("tensors") for part in parts}
     for kind in _PARTS:
         for old in folder.glob(f"{kind}-*.safetensors"):
             if old.name not in named:

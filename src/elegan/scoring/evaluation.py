@@ -8,7 +8,7 @@ from elegan.errors import UsageError
 from elegan.measure.scores import format_scores
 from elegan.models import Model, TranslationModel, load_model
 from elegan.run import Run
-from elegan.scoring import generated, translated
+from elegan.scoring import characters, generated, translated
 
 
 def evaluate_model(
@@ -42,6 +42,8 @@ def evaluate_run(run: Run) -> str:
     run.__dict__.pop("model", None)
     if run.settings.task in translated.TRANSLATING:
         return translated.score_run(run)
+    if run.settings.task in characters.TASKS:
+        return characters.score_run(run)
     return generated.score_run(run)
 
 

@@ -7,6 +7,7 @@ The resolved form is written to `settings.json` in the run folder and is a valid
 from elegan.settings.checks import validate
 from elegan.settings.groups import (
     AugmentSettings,
+    CharacterSettings,
     EmaSettings,
     LossSettings,
     MixingSettings,
@@ -22,6 +23,7 @@ from elegan.settings.reading import from_json, override, parse_count, preset_set
 __all__ = [
     "PRESETS",
     "AugmentSettings",
+    "CharacterSettings",
     "EmaSettings",
     "LossSettings",
     "MixingSettings",

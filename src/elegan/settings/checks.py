@@ -79,6 +79,7 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
         "network.generator-width": network.generator_width,
         "network.latent": network.latent,
         "translate.depth": settings.translate.depth,
+        "characters.maps": settings.characters.maps,
     }
     return {
         **{name: value for name, value in optional.items() if value is not None},
@@ -95,6 +96,7 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
         "augment.images": settings.augment.images,
         "mixing.replay-size": settings.mixing.replay_size,
         "translate.pool": settings.translate.pool,
+        "characters.count": settings.characters.count,
     }
 
 
@@ -126,5 +128,6 @@ def _shares(settings: TrainSettings) -> dict[str, float]:
         "mixing.replay": settings.mixing.replay,
         "mixing.generated": settings.mixing.generated,
         "translate.shrink": settings.translate.shrink,
+        "characters.generated": settings.characters.generated,
         "translate.adversarial-from": settings.translate.adversarial_from,
     }

@@ -177,6 +177,23 @@ class TranslateSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CharacterSettings:
+    """Tasks of characters: what is drawn, and what the stages are told."""
+
+    count: int = 2000
+    """Data `rendered`: how many characters the renderer draws."""
+    maps: int | None = None
+    """Side of the feature maps in pixels; by default half the resolution."""
+    attributes: str = "auto"
+    """What the generator of maps is told, comma-separated; auto is hair-style, fringe and
+    expression, as far as the data have them; empty for nothing."""
+    generated: float = 0.25
+    """Stage points: share of the maps that the generator of the first stage draws, 0 to 1."""
+    source: str | None = None
+    """Stage points: the run or model whose generator draws them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferSettings:
     """Beginning from trained weights, and keeping some of them as they are."""
 
@@ -239,3 +256,4 @@ class TrainSettings:
     mixing: MixingSettings = field(default_factory=MixingSettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
     translate: TranslateSettings = field(default_factory=TranslateSettings)
+    characters: CharacterSettings = field(default_factory=CharacterSettings)

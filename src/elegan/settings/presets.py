@@ -217,6 +217,56 @@ PRESETS: dict[str, Preset] = {
             },
         },
     ),
+    "characters": Preset(
+        images=24_000,
+        about="task characters: maps, points and pictures of characters, one stage after another",
+        values={"task": "characters"},
+    ),
+    "characters-maps": Preset(
+        images=24_000,
+        about="task characters-maps: the first stage, a GAN from noise to maps of parts",
+        values={
+            "task": "characters-maps",
+            "batch": 16,
+            "simultaneous": True,
+            "loss": {"adversarial": "relativistic-pair", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
+            "optimizer": {
+                "generator_rate": 1e-3,
+                "discriminator_rate": 1e-3,
+                "warmup": 0.02,
+                "hold": 0.3,
+                "schedule": "cosine",
+            },
+        },
+    ),
+    "characters-points": Preset(
+        images=20_000,
+        about="task characters-points: the second stage, key points on maps",
+        values={
+            "task": "characters-points",
+            "batch": 16,
+            "optimizer": {**_TRANSLATING, "generator_rate": 2e-3, "beta2": 0.99},
+            "ema": {"half_life": 2_000.0},
+        },
+    ),
+    "characters-render": Preset(
+        images=12_000,
+        about="task characters-render: the third stage, pictures from masks, lines and colours",
+        values={
+            "task": "characters-render",
+            "batch": 8,
+            "network": {"name": "restorer", "generator_width": 24},
+            "loss": {"adversarial": "hinge"},
+            "optimizer": {**_TRANSLATING, "generator_rate": 1e-3},
+            "ema": {"half_life": 2_000.0},
+            "translate": {
+                "adversarial_from": 0.6,
+                "adversarial": 0.02,
+                "gradient": 0.5,
+                "feature_matching": 0.2,
+            },
+        },
+    ),
 }
 """Every preset, one row each; measured times and scores stand in docs/figures.md."""
 

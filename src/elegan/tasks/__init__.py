@@ -1,5 +1,6 @@
 """One module per use. A task names networks, losses, a preview and a score; it never loops."""
 
+from elegan.tasks import characters
 from elegan.tasks.classify import Classify
 from elegan.tasks.generate import Generate
 from elegan.tasks.restore import RESTORE
@@ -20,6 +21,7 @@ TASKS: dict[str, Use] = {
     "upscale": UPSCALE,
     "restore": RESTORE,
     "stylize": STYLIZE,
+    **characters.USES,
 }
 """Every task by name; `elegan list tasks` prints it."""
 

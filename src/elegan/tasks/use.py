@@ -1,7 +1,8 @@
 """What the training verb needs to know of a use before a task of it exists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +24,9 @@ class Use:
         open_data: opens what a run trains on; raises EleganError where it cannot serve.
         stream: (settings, data, device, world) -> batches in keyed order.
         build: (settings, data, stream, precision) -> a task with fresh weights.
+        stages: of a use that is several runs in turn: (settings, run folder) -> the settings of
+            each, by the name of its folder; `stream` and `build` are then never called.
+        join: of such a use: (run folder) writes one model of all.
     """
 
     about: str
@@ -30,3 +34,5 @@ class Use:
     open_data: Callable[[TrainSettings], Any]
     stream: Callable[[TrainSettings, Any, torch.device, World], Stream]
     build: Callable[[TrainSettings, Any, Any, Precision], Task]
+    stages: Callable[[TrainSettings, Path], Mapping[str, TrainSettings]] | None = None
+    join: Callable[[Path], None] | None = None

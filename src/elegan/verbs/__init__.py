@@ -5,6 +5,7 @@ Parameters become flags, in the order of the help; torch is imported where it is
 
 from elegan.verbs.answer import Answer
 from elegan.verbs.augmenting import augment
+from elegan.verbs.characters import character
 from elegan.verbs.images import restore, stylize, upscale
 from elegan.verbs.looking import doctor, inspect, list_
 from elegan.verbs.models import (
@@ -32,6 +33,7 @@ VERBS = {
     "upscale": upscale,
     "restore": restore,
     "stylize": stylize,
+    "character": character,
     "prune": prune,
     "augment": augment,
     "evaluate": evaluate,

@@ -1,0 +1,256 @@
+"""Characters as files: made from a model's seed or from points, each whole or not at all."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from elegan.data.characters.outlines import write_svg
+from elegan.data.characters.parts import COLOURS, PARTS
+from elegan.data.characters.points import read_points, write_points
+from elegan.data.pictures import grid, written_whole
+from elegan.errors import EleganError, UsageError, lookup
+from elegan.models.character_pictures import (
+    picture_of_outlines,
+    picture_of_planes,
+    picture_of_points,
+)
+from elegan.models.character_planes import colours_of_parts, on_white
+from elegan.models.characters import Character, CharacterModel
+
+_MOST_COLUMNS, _STAGE_SIZE = 8, 256
+LOCK = "lock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeCharacters:
+    """What was made and where it lies.
+
+    Attributes:
+        characters: in order.
+        names: of each, without a suffix.
+        files: all that were written.
+        out: the folder.
+    """
+
+    characters: tuple[Character, ...]
+    names: tuple[str, ...]
+    files: tuple[Path, ...]
+    out: Path
+
+    def text(self) -> str:
+        """For a person."""
+        count = len(self.characters)
+        lines = [f"{count} character{'s' if count != 1 else ''} in {self.out}"]
+        for name, one in zip(self.names, self.characters, strict=True):
+            if not one.valid:
+                lines.append(f"  {name}: no valid maps in {one.attempts} draws; the last are shown")
+            if one.dropped:
+                lines.append(f"  {name}: without {', '.join(one.dropped)}, which were too faint")
+        redrawn = sum(one.attempts - 1 for one in self.characters)
+        if redrawn:
+            lines.append(f"  {redrawn} maps were not valid and drawn anew")
+        return "\n".join(lines)
+
+    def facts(self) -> dict[str, Any]:
+        """For a script."""
+        rows = [
+            {"name": name, **one.facts()}
+            for name, one in zip(self.names, self.characters, strict=True)
+        ]
+        return {"out": str(self.out), "characters": rows, "files": [str(one) for one in self.files]}
+
+
+def make_characters(
+    model: CharacterModel,
+    out: str | Path,
+    *,
+    n: int = 1,
+    seed: int = 0,
+    attributes: Mapping[str, str] | None = None,
+    palette: str | Path | Mapping[str, Any] | None = None,
+    points: str | Path | None = None,
+    stages: bool = False,
+    transparent: bool = False,
+    svg: bool = False,
+    sprite_sheet: bool = False,
+    gif: bool = False,
+    watch: Callable[[int], None] | None = None,
+) -> MadeCharacters:
+    """Makes characters and writes them into a folder.
+
+    Args:
+        palette: "lock" gives all the colours of the first; else colours by slot, or a JSON file
+            with these or of a character's points.
+        points: a file of points, edited or not, that is rendered in place of a draw.
+        stages: also pictures of the feature map, the key points and the outline.
+        transparent: keep the opacity; else characters stand on white.
+        svg: also the outlines, filled with flat colours, free of any resolution.
+        sprite_sheet: also all characters in one picture, and where each lies.
+        gif: also a film from each to the next and back to the first.
+
+    Raises:
+        UsageError: an attribute, value or colour is unknown, or flags exclude each other.
+        EleganError: the points cannot be filled, or the folder cannot be written.
+    """
+    if n < 1:
+        raise UsageError(f"-n must be 1 or more, not {n}.")
+    out = Path(out)
+    locked = isinstance(palette, str | Path) and str(palette) == LOCK
+    given = {} if palette is None or locked else _palette(palette)
+    if points is not None:
+        if n != 1 or attributes or locked:
+            raise UsageError(
+                "--points says all of one character, so -n, --attribute and --palette lock have"
+                " nothing to do. Leave them out; a palette file may be given."
+            )
+        made = [_from_file(model, Path(points), given)]
+        names = (Path(points).stem.removesuffix(".points"),)
+    else:
+        if locked:
+            first = model.generate(1, seed=seed, attributes=attributes)[0]
+            given = dict(first.points.palette)
+        made = model.generate(n, seed=seed, attributes=attributes, palette=given, watch=watch)
+        names = tuple(f"{seed}-{number:04d}" for number in range(n))
+    files: list[Path] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, one in zip(names, made, strict=True):
+            files += _write(one, out, name, stages=stages, transparent=transparent, svg=svg)
+        if sprite_sheet:
+            files += _sheet(made, names, out, transparent)
+        if gif:
+            files.append(_film(model, made, out))
+    except OSError as error:
+        why = error.strerror or error
+        raise EleganError(f"Could not write into '{out}': {why}. Name another --out.") from error
+    return MadeCharacters(characters=tuple(made), names=names, files=tuple(files), out=out)
+
+
+def _from_file(model: CharacterModel, path: Path, given: Mapping[str, Any]) -> Character:
+    points = read_points(path)
+    return model.from_points(replace(points, palette={**points.palette, **given}))
+
+
+def _palette(palette: str | Path | Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Colours from a mapping, or from a file that holds one or a character's points."""
+    if isinstance(palette, Mapping):
+        return _colours(palette)
+    try:
+        table = json.loads(Path(palette).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EleganError(
+            f"The palette '{palette}' cannot be read: {error}. Name a JSON file such as"
+            ' {"hair": "#c04060"}, the .json of a character, or lock.'
+        ) from error
+    if isinstance(table, dict) and "outlines" in table:
+        table = table.get("palette", {})
+    if not isinstance(table, dict):
+        raise EleganError(f"The palette '{palette}' must hold an object of colours by slot.")
+    return _colours(table)
+
+
+def _colours(table: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Colours as "#rrggbb" or three numbers in 0..255, by slot.
+
+    Raises:
+        UsageError: a slot is unknown, or a colour is no colour.
+    """
+    found = {}
+    for slot, value in table.items():
+        lookup(dict.fromkeys(COLOURS), slot, "colour slot")
+        try:
+            triple = tuple(bytes.fromhex(value[1:])) if isinstance(value, str) else tuple(value)
+            red, green, blue = (int(one) for one in triple)
+            if (isinstance(value, str) and value[0] != "#") or not all(
+                0 <= one <= 255 for one in (red, green, blue)
+            ):
+                raise ValueError("out of range")
+        except (ValueError, TypeError, IndexError):
+            raise UsageError(
+                f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\"."
+            ) from None
+        found[slot] = (red, green, blue)
+    return found
+
+
+def _write(
+    one: Character, out: Path, name: str, *, stages: bool, transparent: bool, svg: bool
+) -> list[Path]:
+    files = [_png(out / f"{name}.png", one.image if transparent else on_white(one.image))]
+    path = out / f"{name}.points.json"
+    write_points(path, one.points)
+    files.append(path)
+    outlines = one.points.outlines
+    if stages:
+        if one.planes is not None:
+            seen = picture_of_planes(one.planes)
+            scale = max(1, _STAGE_SIZE // seen.shape[0])
+            seen = seen.repeat(scale, axis=0).repeat(scale, axis=1)
+            files.append(_png(out / f"{name}-1-maps.png", seen))
+        places = list(one.points.key_points.values())
+        facial = np.array(places, np.float64).reshape(-1, 2)
+        drawn = picture_of_points(outlines, facial, _STAGE_SIZE)
+        files.append(_png(out / f"{name}-2-points.png", drawn))
+        curves = picture_of_outlines(outlines, _STAGE_SIZE)
+        files.append(_png(out / f"{name}-3-outline.png", curves))
+        scale = max(1, _STAGE_SIZE // one.image.shape[0])
+        full = one.image.repeat(scale, axis=0).repeat(scale, axis=1)
+        files.append(_png(out / f"{name}-4-character.png", full if transparent else on_white(full)))
+    if svg:
+        path = out / f"{name}.svg"
+        write_svg(path, outlines, _svg_colours(one))
+        files.append(path)
+    return files
+
+
+def _svg_colours(one: Character) -> dict[str, str]:
+    palette = np.array([one.points.palette[slot] for slot in COLOURS], np.uint8)
+    colours = np.rint(colours_of_parts(palette) * 255).astype(np.uint8)
+    return {
+        part: f"#{bytes(colour).hex()}"
+        for part, colour in zip(PARTS, colours.tolist(), strict=True)
+    }
+
+
+def _sheet(
+    made: Sequence[Character], names: Sequence[str], out: Path, transparent: bool
+) -> list[Path]:
+    """Writes all pictures side by side without gaps, and where each lies."""
+    images = np.stack([one.image if transparent else on_white(one.image) for one in made])
+    columns = min(_MOST_COLUMNS, len(images))
+    size = images.shape[1]
+    filling = np.zeros((-len(images) % columns, *images.shape[1:]), np.uint8)
+    filling += 0 if transparent else 255
+    sheet = grid(np.concatenate([images, filling]), columns, gap=0)
+    places = {
+        name: {"x": size * (place % columns), "y": size * (place // columns)}
+        for place, name in enumerate(names)
+    }
+    path = out / "sprites.json"
+    with written_whole(path) as temporary:
+        text = json.dumps({"image": "sprites.png", "size": size, "sprites": places}, indent=1)
+        temporary.write_text(text, encoding="utf-8")
+    return [_png(out / "sprites.png", sheet), path]
+
+
+def _film(model: CharacterModel, made: Sequence[Character], out: Path) -> Path:
+    frames = [
+        Image.fromarray(on_white(one.image)) for one in model.film([one.points for one in made])
+    ]
+    path = out / "interpolation.gif"
+    with written_whole(path) as temporary:
+        frames[0].save(
+            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=60, loop=0
+        )
+    return path
+
+
+def _png(path: Path, image: np.ndarray) -> Path:
+    with written_whole(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")
+    return path

@@ -1,0 +1,201 @@
+"""Between characters and the planes that networks take: maps, flat colours, lines, palettes.
+
+All arrays are NumPy, channels first, float32 shares in 0..1 unless said otherwise.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from elegan.data.characters.curves import closed_curve
+from elegan.data.characters.outlines import compose, fill
+from elegan.data.characters.parts import COLOURS, INDEX, PARTS
+from elegan.data.characters.tracing import trace
+
+_SLOTS = {
+    "back-hair": "hair",
+    "front-hair": "hair",
+    "brow-left": "hair",
+    "brow-right": "hair",
+    "neck": "skin",
+    "face": "skin",
+    "clothes": "clothes",
+    "mouth": "mouth",
+    "iris-left": "iris",
+    "iris-right": "iris",
+}
+"""The colour of each part; an eye without one is white."""
+
+PLANES = len(PARTS) + 3
+"""What the generator of maps draws: each part by itself, then flat red, green and blue."""
+
+INPUTS = 3 + 1 + 1 + len(PARTS) + 3
+"""What the renderer starts from: flat colours (premultiplied), opacity, lines, what is seen of each
+part, and the trim's colour all over."""
+
+SAMPLES = 4  # a side in each pixel, where outlines are filled
+_FAINT = 0.12  # a map with a lower peak holds no part; a thin mouth at 32 pixels has more
+LINE_WIDTH = 1 / 64  # of outlines' strokes, in canvas units
+_SHARP = 4  # times the resolution at which strokes are drawn
+
+
+def colours_of_parts(palette: np.ndarray) -> np.ndarray:
+    """Palette uint8 [6, 3] -> flat colours float32 [P, 3] in 0..1."""
+    table = np.ones((len(PARTS), 3), np.float32)
+    for part, slot in _SLOTS.items():
+        table[INDEX[part]] = palette[COLOURS.index(slot)] / np.float32(255)
+    return table
+
+
+def flat(visible: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is seen of parts [P, H, W] -> colours [3, H, W], premultiplied, and opacity [H, W]."""
+    colours = np.tensordot(colours_of_parts(palette).T, visible, axes=1)
+    return colours.astype(np.float32), visible.sum(axis=0).clip(0, 1)
+
+
+def map_planes(amodal: np.ndarray, visible: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Parts by themselves and as seen [P, H, W] -> planes [15, H, W].
+
+    The trim, of which no part tells, is the colour of the background.
+    """
+    colours, opacity = flat(visible, palette)
+    trim = palette[COLOURS.index("trim")][:, None, None] / np.float32(255)
+    return np.concatenate([amodal, colours + (1 - opacity) * trim]).astype(np.float32)
+
+
+def read_palette(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Planes [15, H, W] -> palette uint8 [6, 3], and bool [6]: which colours could be read.
+
+    A colour is the mean of the flat planes where its parts are surely seen.
+    """
+    parts, colours = planes[: len(PARTS)], planes[len(PARTS) :]
+    visible = compose(parts)
+    palette, found = np.zeros((len(COLOURS), 3), np.uint8), np.zeros(len(COLOURS), bool)
+    for index, slot in enumerate(COLOURS):
+        if slot == "trim":
+            share = 1 - visible.sum(axis=0).clip(0, 1)
+        else:
+            names = [part for part, own in _SLOTS.items() if own == slot]
+            share = visible[[INDEX[name] for name in names]].sum(axis=0)
+        weight = share**4  # pixels on an edge hold two colours
+        if weight.sum() > 0.05:
+            mean = (colours * weight).sum(axis=(1, 2)) / weight.sum()
+            palette[index] = np.rint(mean.clip(0, 1) * 255)
+            found[index] = True
+    return palette, found
+
+
+def render_inputs(visible: np.ndarray, lines: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """What is seen [P, H, W] and lines [H, W] -> what the renderer takes, [20, H, W] in [-1, 1]."""
+    colours, opacity = flat(visible, palette)
+    trim = palette[COLOURS.index("trim")][:, None, None] / np.float32(255)
+    everywhere = np.broadcast_to(trim, (3, *lines.shape))
+    shares = np.concatenate([colours, opacity[None], lines[None], visible, everywhere])
+    return shares.astype(np.float32) * 2 - 1
+
+
+def to_premultiplied(images: np.ndarray) -> np.ndarray:
+    """uint8 [..., 4] -> float32 [..., 4] in [-1, 1], colours premultiplied by the opacity."""
+    shares = images.astype(np.float32) / 255
+    shares[..., :3] *= shares[..., 3:]
+    return shares * 2 - 1
+
+
+def from_premultiplied(images: np.ndarray) -> np.ndarray:
+    """The way back: float [..., 4] in [-1, 1] -> uint8 [..., 4]; opacity below 1/255 is none."""
+    shares = (np.asarray(images, np.float32) + 1) / 2
+    opacity = shares[..., 3:].clip(0, 1)
+    colours = np.where(opacity > 1 / 255, shares[..., :3] / np.maximum(opacity, 1 / 255), 0)
+    both = np.concatenate([colours.clip(0, 1), opacity], axis=-1)
+    return np.rint(both * 255).astype(np.uint8)
+
+
+def on_white(images: np.ndarray) -> np.ndarray:
+    """uint8 [..., 4] -> uint8 [..., 3] on white."""
+    opacity = images[..., 3:].astype(np.float32) / 255
+    return np.rint(images[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+
+
+def fill_outlines(outlines: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """Fills outlines [N, 2] by part: masks of each part by itself, [P, size, size]."""
+    masks = np.zeros((len(PARTS), size, size), np.float32)
+    for name, points in outlines.items():
+        masks[INDEX[name]] = fill(points, size, SAMPLES)
+    return masks
+
+
+def strokes(outlines: Mapping[str, np.ndarray], masks: np.ndarray) -> np.ndarray:
+    """Draws the outlines as lines from back to front, each part hiding what lies behind it.
+
+    Args:
+        outlines: points [N, 2] by part, in canvas units.
+        masks: of each part by itself, [P, size, size].
+
+    Returns:
+        [size, size], the share that is line.
+    """
+    size = masks.shape[-1]
+    side, lines = size * _SHARP, np.zeros((size, size), np.float32)
+    width = max(1, round(LINE_WIDTH * side))
+    for index, name in enumerate(PARTS):
+        if name not in outlines:
+            continue
+        curve = closed_curve(outlines[name], 6) * side
+        sheet = Image.new("L", (side, side))
+        ImageDraw.Draw(sheet).line(
+            [tuple(point) for point in np.concatenate([curve, curve[:1]]).tolist()], 255, width
+        )
+        drawn = np.asarray(sheet.resize((size, size), Image.Resampling.BOX), np.float32) / 255
+        lines = np.maximum(lines * (1 - masks[index]), drawn)
+    return lines
+
+
+def fault_of_maps(amodal: np.ndarray) -> str | None:
+    """Says why maps [P, H, W] are no valid character, or None where they are.
+
+    Valid maps have one face, and two eyes and a mouth whose middles lie inside it, the left eye on
+    the left; a map counts from half of its peak on, so that a thin lash counts at any resolution.
+    """
+    face = amodal[INDEX["face"]]
+    pieces = _pieces(face)
+    if not pieces or pieces[0][0] < 0.01:
+        return "no face"
+    if len(pieces) > 1 and pieces[1][0] > 0.1 * pieces[0][0]:
+        return "more than one face"
+    middles = {}
+    for name in ("eye-left", "eye-right", "mouth"):
+        found = _pieces(amodal[INDEX[name]])
+        if not found:
+            return f"no {name}"
+        if len(found) > 1 and found[1][0] > 0.4 * found[0][0]:
+            return f"more than one {name}"
+        x, y = middles[name] = found[0][1]
+        row, column = (min(int(place * len(face)), len(face) - 1) for place in (y, x))
+        if face[row, column] < 0.5:
+            return f"{name} outside the face"
+    if middles["eye-left"][0] >= middles["eye-right"][0]:
+        return "eyes in the wrong order"
+    return None
+
+
+def _pieces(mask: np.ndarray) -> list[tuple[float, tuple[float, float]]]:
+    """The pieces of a map, the largest first: area and middle, in canvas units."""
+    peak = float(mask.max())
+    if peak < _FAINT:
+        return []
+    found = []
+    for loop in trace(mask, peak / 2):
+        x, y = loop.T
+        twist = x * np.roll(y, -1) - np.roll(x, -1) * y
+        area = float(twist.sum() / 2)
+        if area > 1e-5:  # a hole runs the other way
+            middle_x = ((x + np.roll(x, -1)) * twist).sum() / (6 * area)
+            middle_y = ((y + np.roll(y, -1)) * twist).sum() / (6 * area)
+            found.append((area, (float(middle_x), float(middle_y))))
+    return sorted(found, key=lambda one: -one[0])
+
+
+def present(amodal: np.ndarray) -> np.ndarray:
+    """Which parts are there in maps [P, H, W]: bool [P]."""
+    return amodal.max(axis=(1, 2)) >= _FAINT

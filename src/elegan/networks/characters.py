@@ -1,0 +1,231 @@
+"""Networks of the three stages of characters: maps from noise, points from maps, and their parts.
+
+The third stage, from maps to the finished picture, is the registered translator `restorer`.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from elegan.networks.registry import ImageShape
+from elegan.networks.residual import ResidualBlock, ResidualDiscriminator, ResidualGenerator
+
+_SLOPE = 0.2
+_STRENGTH = 2.0  # of an attribute's input beside noise of deviation 1
+
+
+class AttributeCode(nn.Module):
+    """One whole number that stands for a value of each of several attributes.
+
+    The number counts like a clock: the last attribute turns fastest.
+
+    Args:
+        counts: how many values each attribute has.
+    """
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        super().__init__()
+        self.counts = tuple(counts)
+
+    @property
+    def length(self) -> int:
+        """Of the vectors that `forward` gives."""
+        return sum(self.counts)
+
+    @property
+    def total(self) -> int:
+        """How many codes there are."""
+        return math.prod(self.counts)
+
+    def encode(self, indices: Sequence[int]) -> int:
+        """Returns the code of a value for each attribute."""
+        code = 0
+        for index, count in zip(indices, self.counts, strict=True):
+            code = code * count + index
+        return code
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes int64 [N] -> float32 [N, length]: for each attribute 1 at its value, else 0."""
+        parts = []
+        for count in reversed(self.counts):
+            parts.append(functional.one_hot(codes % count, count).float())
+            codes = torch.div(codes, count, rounding_mode="floor")
+        return torch.cat(parts[::-1], dim=1)
+
+
+class MapGenerator(ResidualGenerator):
+    """Noise and attributes -> planes of a character: maps of its parts, then flat colours.
+
+    Args:
+        latent: length of the noise.
+        attributes: how many values each attribute has; none for no condition.
+    """
+
+    def __init__(
+        self,
+        shape: ImageShape,
+        *,
+        width: int = 32,
+        latent: int = 64,
+        attributes: Sequence[int] = (),
+    ) -> None:
+        code = AttributeCode(attributes)
+        plain = ImageShape(resolution=shape.resolution, channels=shape.channels)
+        super().__init__(plain, width=width, latent=latent + code.length)
+        self.latent, self.code = latent, code
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents [N, latent] (, codes int64 [N]) -> planes float32 [N, C, R, R] in [-1, 1]."""
+        if self.code.counts:
+            assert labels is not None
+            latents = torch.cat([latents, _STRENGTH * self.code(labels)], dim=1)
+        return super().forward(latents)
+
+
+class MapDiscriminator(ResidualDiscriminator):
+    """Planes and attributes -> logit: the features are projected on a vector for each value.
+
+    Source: Miyato and Koyama 2018, for a sum of classes.
+    """
+
+    def __init__(
+        self,
+        shape: ImageShape,
+        *,
+        width: int = 32,
+        latent: int = 64,
+        attributes: Sequence[int] = (),
+    ) -> None:
+        plain = ImageShape(resolution=shape.resolution, channels=shape.channels)
+        super().__init__(plain, width=width, latent=latent)
+        self.code = AttributeCode(attributes)
+        features = self.head.in_features
+        self.projection = None
+        if attributes:
+            self.projection = nn.Linear(self.code.length, features, bias=False)
+            nn.init.normal_(self.projection.weight, std=features**-0.5)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Planes [N, C, R, R] (, codes int64 [N]) -> logits [N]."""
+        features = self.features(images)
+        logits = self.head(features)
+        if self.projection is not None:
+            assert labels is not None
+            logits = logits + (features * self.projection(self.code(labels))).sum(dim=1)
+        return logits
+
+    def stages(self) -> list[nn.Module]:
+        stages = super().stages()
+        if self.projection is not None:
+            stages[-1].append(self.projection)  # pyright: ignore[reportCallIssue]
+        return stages
+
+
+class PointNetwork(nn.Module):
+    """Maps of parts -> places: facial points, then the ordered outline points of each part.
+
+    A heat map for each point at half the resolution; a place is the mean of the grid under its
+    softmax, so it is differentiable and finer than the grid (Nibali et al. 2018, DSNT; without
+    their regulariser). Each part has a head of its own on shared features, which also sees that
+    part's own map. Features come from a U of residual blocks whose inner level sees everything.
+
+    Args:
+        parts: planes that come in.
+        key_points: facial points.
+        outline: points of each part's outline.
+        width: channels at half resolution.
+    """
+
+    def __init__(self, parts: int, key_points: int, *, outline: int = 32, width: int = 64) -> None:
+        super().__init__()
+        self.parts, self.key_points, self.outline = parts, key_points, outline
+        wider = width * 3 // 2
+        self.stem = _convolution(parts + 2, width // 2)
+        self.down = _convolution(width // 2, width, stride=2)
+        self.outer = ResidualBlock(width)
+        self.halve = _convolution(width, wider, stride=2)
+        self.middle = nn.Sequential(ResidualBlock(wider), ResidualBlock(wider))
+        self.halve_again = _convolution(wider, wider, stride=2)
+        self.inner = nn.Sequential(ResidualBlock(wider), ResidualBlock(wider))
+        self.everything = nn.Linear(wider, wider)
+        self.widen = nn.Conv2d(wider, wider, 1)
+        self.widen_again = nn.Conv2d(wider, width, 1)
+        self.last = ResidualBlock(width)
+        self.facial = nn.Conv2d(width, key_points, 1)
+        self.heads = nn.ModuleList(nn.Conv2d(width + 1, outline, 1) for _ in range(parts))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps float [N, parts, R, R] in [-1, 1], R a multiple of 8 -> [N, points, 2].
+
+        Places are x and y in canvas units, 0 to 1: first `key_points`, then `outline` for each
+        part in turn.
+        """
+        side = maps.shape[-1]
+        hidden = functional.leaky_relu(self.stem(torch.cat([maps, _grid_planes(maps)], 1)), _SLOPE)
+        outer = self.outer(functional.leaky_relu(self.down(hidden), _SLOPE))
+        middle = self.middle(functional.leaky_relu(self.halve(outer), _SLOPE))
+        inner = self.inner(functional.leaky_relu(self.halve_again(middle), _SLOPE))
+        inner = inner + self.everything(inner.mean(dim=(2, 3)))[:, :, None, None]
+        middle = middle + functional.interpolate(self.widen(inner), size=side // 4)
+        outer = outer + functional.interpolate(self.widen_again(middle), size=side // 2)
+        features = functional.leaky_relu(self.last(outer), _SLOPE)
+        small = functional.avg_pool2d(maps, 2)
+        heats = [self.facial(features)]
+        for part, head in enumerate(self.heads):
+            heats.append(head(torch.cat([features, small[:, part : part + 1]], dim=1)))
+        return soft_argmax(torch.cat(heats, dim=1))
+
+    def stages(self) -> list[nn.Module]:
+        """The parts in forward order; together they hold every parameter once."""
+        return [
+            nn.ModuleList([self.stem, self.down, self.outer]),
+            nn.ModuleList([self.halve, self.middle]),
+            nn.ModuleList([self.halve_again, self.inner, self.everything]),
+            nn.ModuleList([self.widen, self.widen_again, self.last]),
+            nn.ModuleList([self.facial, self.heads]),
+        ]
+
+
+class NoDiscriminator(nn.Module):
+    """Stands where a stage has no second player; it is never moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(1))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Anything [N, ...] -> zeros [N]."""
+        return self.nothing.expand(len(points))
+
+    def stages(self) -> list[nn.Module]:
+        return [self]
+
+
+def soft_argmax(heats: Tensor) -> Tensor:
+    """Heat maps [N, K, h, w] -> float32 [N, K, 2]: the mean x and y, in canvas units.
+
+    The outermost cells stand for the rim, so that a place on the rim can be reached.
+    """
+    _, _, height, width = heats.shape
+    shares = functional.softmax(heats.float().flatten(2), dim=2).view_as(heats)
+    x = torch.linspace(0, 1, width, device=heats.device)
+    y = torch.linspace(0, 1, height, device=heats.device)
+    return torch.stack([(shares.sum(dim=2) * x).sum(2), (shares.sum(dim=3) * y).sum(2)], dim=2)
+
+
+def _grid_planes(maps: Tensor) -> Tensor:
+    """Two planes [N, 2, R, R] that say where a pixel is, in [-1, 1] (Liu et al. 2018)."""
+    side = maps.shape[-1]
+    line = torch.linspace(-1, 1, side, device=maps.device, dtype=maps.dtype)
+    planes = torch.stack([line.expand(side, side), line[:, None].expand(side, side)])
+    return planes.expand(len(maps), 2, side, side)
+
+
+def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+    nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
+    return layer

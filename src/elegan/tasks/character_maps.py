@@ -1,0 +1,160 @@
+"""The first stage of characters: noise and attributes in, maps of parts and flat colours out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elegan.data.characters.parts import PARTS
+from elegan.data.pictures import grid, save_png
+from elegan.engine.batches import Batch, Batches
+from elegan.engine.ema import Ema
+from elegan.losses import ADVERSARIAL
+from elegan.machine.pixels import to_uint8
+from elegan.machine.precision import Precision
+from elegan.machine.randomness import key, normal
+from elegan.measure.classes import fooling_rate
+from elegan.measure.quick import prepare_reference, quick_signals
+from elegan.models.character_pictures import picture_of_planes
+from elegan.models.character_planes import PLANES, fault_of_maps
+from elegan.models.character_saving import save_stage
+from elegan.networks import ImageShape
+from elegan.networks.characters import MapDiscriminator, MapGenerator
+from elegan.networks.layers import scaled_width
+from elegan.settings import TrainSettings
+from elegan.tasks.character_data import CharacterData
+from elegan.tasks.generate import Generate
+from elegan.tasks.penalties import Penalties
+from elegan.tasks.players import make_player
+from elegan.tasks.view import View
+
+WIDTH, LATENT = 24, 64
+_PROBE, _SCORED, _SHOWN = 128, 256, 32
+
+
+class CharacterMaps(Generate):
+    """A generator of maps, told some attributes, against a discriminator that knows them too.
+
+    Everything of a step is as in `Generate`; only the networks, pictures and measurements differ.
+    """
+
+    name = "characters-maps"
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        data: CharacterData,
+        batches: Batches,
+        precision: Precision,
+    ) -> None:
+        self.settings, self.batches, self.precision = settings, batches, precision
+        self.data = batches.data
+        self.classes = self.data.classes
+        self.conditions = data.conditions
+        self.facts = data.facts()
+        self.shape = ImageShape(resolution=data.side, channels=PLANES, classes=len(self.classes))
+        width = settings.network.width or scaled_width(WIDTH, settings.size)
+        sizes = {
+            "width": settings.network.generator_width or width,
+            "latent": settings.network.latent or LATENT,
+            "attributes": [len(values) for values in self.conditions.values()],
+        }
+        self.sizes = sizes, {**sizes, "width": width}
+        self.generator = make_player(
+            settings, lambda: MapGenerator(self.shape, **self.sizes[0]), "generator", precision
+        )
+        self.discriminator = make_player(
+            settings,
+            lambda: MapDiscriminator(self.shape, **self.sizes[1]),
+            "discriminator",
+            precision,
+        )
+        self.ema = Ema(
+            self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
+        )
+        self.loss = ADVERSARIAL[settings.loss.adversarial]
+        self.view = View(settings, self.loss, precision.device)
+        self._penalties = Penalties(settings.loss, precision.device)
+        self._mean_length = torch.zeros((), device=precision.device)
+        held = batches.held_out_indices
+        trained = batches.training_indices
+        self._quick = prepare_reference(
+            self.data.images[trained][..., -3:],
+            self.data.images[held][..., -3:] if len(held) else None,
+            seed=settings.seed,
+        )
+        self._real = np.resize(held if len(held) else trained, min(_PROBE, len(trained)))
+
+    def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
+        save_stage(
+            folder,
+            "maps",
+            self.ema.network,
+            sizes={**self.sizes[0], "resolution": self.shape.resolution},
+            facts={
+                "attributes": {name: list(values) for name, values in self.conditions.items()},
+                "codes": sorted(set(self.data.labels.tolist())) if self.classes else [],
+                "data": {name: self.facts[name] for name in ("name", "licence")},
+            },
+            training=training,
+        )
+
+    # --- pictures and measurements ----------------------------------------------------------
+
+    def real_sheet(self, path: Path) -> None:
+        save_sheet(self.data.images[:_SHOWN], path)
+
+    def first_batch(self, batch: Batch, path: Path) -> None:
+        save_sheet(to_uint8(batch.images[:_SHOWN]), path)
+
+    def preview(self, path: Path) -> None:
+        save_sheet(self._drawn("preview", _SHOWN)[0], path)
+
+    def signals(self) -> dict[str, float]:
+        """How the duel stands.
+
+        - `fooling_rate`: share of pairs in which drawn maps score above held-out ones.
+        - `valid_maps`: share of drawn maps that have one face with two eyes and a mouth in it.
+        - the signals of `measure.quick`, on the flat colours.
+        """
+        images, codes = self._drawn("probe", _PROBE)
+        fake = self._logits(images, codes).numpy()
+        real = self._logits(self.data.images[self._real], self.batches.labels(self._real)).numpy()
+        return {
+            "fooling_rate": fooling_rate(fake, real),
+            "valid_maps": valid_share(images),
+            **quick_signals(images[..., -3:], self._quick, None),
+        }
+
+    def score(self) -> dict[str, float]:
+        """The share of valid maps among `_SCORED` that were drawn."""
+        share = valid_share(self._drawn("score", _SCORED)[0])
+        return {f"valid maps ({_SCORED})": share}
+
+    @torch.inference_mode()
+    def _drawn(self, stream: str, count: int) -> tuple[np.ndarray, Tensor | None]:
+        """Planes uint8 [count, M, M, 15] of fixed noise and attributes that occur, and these."""
+        noise = normal((count, self.sizes[0]["latent"]), self.settings.seed, stream)
+        codes = None
+        if self.data.labels is not None:
+            random = np.random.default_rng(key(self.settings.seed, stream))
+            codes = torch.from_numpy(random.choice(self.data.labels, count))
+            codes = codes.to(self.precision.device)
+        with self.precision.autocast():
+            made = self.ema.network(noise.to(self.precision.device), codes)
+        return to_uint8(made), codes
+
+
+def valid_share(planes: np.ndarray) -> float:
+    """The share of planes uint8 [N, M, M, 15] whose maps are valid (`fault_of_maps`)."""
+    maps = planes[..., : len(PARTS)].transpose(0, 3, 1, 2) / np.float32(255)
+    return float(np.mean([fault_of_maps(one) is None for one in maps]))
+
+
+def save_sheet(planes: np.ndarray, path: Path) -> None:
+    """Writes planes uint8 [N, M, M, 15] as pictures of their maps in false colours."""
+    pictures = np.stack([picture_of_planes(one / np.float32(255)) for one in planes])
+    save_png(grid(pictures, 8, scale=max(1, 96 // pictures.shape[1])), path)

@@ -210,7 +210,7 @@ def test_augment_from_the_shell(
 def test_a_pool_gives_two_rows_to_compare_with(tmp_path: Path) -> None:
     data = tiny_labels.write(tmp_path / "data.npz", count=6)
     np.save(tmp_path / "pool.npy", tiny_labels.images(30, seed=7)[0])
-    few = {**FEW, "images": 800}
+    few = {**FEW, "images": 400}
     found = elegan.augment_data(
         data, out=tmp_path / "out", gan=GAN, unlabelled=str(tmp_path / "pool.npy"), **few
     )
@@ -238,3 +238,15 @@ def test_balance_is_judged_by_recall_and_reports_small_classes(tmp_path: Path) -
     assert report["generated"]["wanted"] == {"0": 0, "1": 8}
     assert report["minority"]["classes"] == ["1"]
     assert "draws all classes equally often" in report["protocol"]
+
+
+@pytest.mark.slow
+def test_classes_that_nothing_was_made_of_are_named(done: SimpleNamespace, tmp_path: Path) -> None:
+    """An image whose class is sure beyond all doubt does not exist: nothing passes."""
+    asked = {**FEW, "band": (0.999999, 1.0), "draws": 2, "steps": 1}
+    found = elegan.augment_data(done.data, out=tmp_path / "out", gan=GAN, **asked)
+    notes = "\n".join(found.report["notes"])
+    assert "Draw 1: no image passed the filter of 0, 1, so there real ones stand" in notes
+    assert "Too few images passed the filter: 0 0 of 4, 1 0 of 4." in notes
+    assert not found.use
+    assert "Do not use them" in found.page.read_text()

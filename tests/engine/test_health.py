@@ -103,10 +103,14 @@ def test_what_mends_itself_is_left_alone() -> None:
     assert "collapse" in raised({"duplicates": 0.38}, ticks(4, duplicates=falling))
     rising = [0.02, 0.05, 0.08, 0.12]
     assert raised({"coverage": 0.2}, ticks(4, coverage=rising)) == {}
-    assert "missing" in raised({"coverage": 0.05}, ticks(4, coverage=rising))
+    assert "missing" in raised({"coverage": 0.05}, ticks(5, coverage=[*rising, 0.05]))
     # One tick is a third of the way.
     assert raised({"coverage": 0.2}, ticks(1, coverage=0.18)) == {}
     assert "missing" in raised({"coverage": 0.2}, ticks(3, coverage=0.18))
+    # A single step down may be chance.
+    slowly = [0.109, 0.121, 0.133, 0.176, 0.195, 0.199]
+    assert raised({"coverage": 0.191}, ticks(6, coverage=slowly)) == {}
+    assert "missing" in raised({"coverage": 0.195}, ticks(7, coverage=[*slowly, 0.191]))
 
 
 def test_coverage_that_was_and_is_lost() -> None:

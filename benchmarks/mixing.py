@@ -1,7 +1,7 @@
 """Mixed distributions: what generated images in the real stream cost, and what replay does.
 
     python benchmarks/mixing.py
-    python benchmarks/mixing.py --data mnist-5k --images 8000 --weaker 4000 --samples 5000
+    python benchmarks/mixing.py --data mnist-5k --images 6000 --weaker 3000 --samples 5000
 
 A share of the images that the discriminator is shown as real comes from a weaker generator, the
 preset robust after half as many images. Apart from that, runs replay images that the generator drew
@@ -20,6 +20,7 @@ IMAGES, WEAKER = 60_000, 30_000
 SHARES = (0.0, 0.25, 0.5, 0.75)
 REPLAYS = (0.5,)
 SCORES = ("FD-digits", "precision", "coverage")
+LEAN = ("--ticks", "10", "--snapshots", "1")  # the scores at the end are what is compared
 TITLE = "FD-digits against the share of generated images"
 # What the chart's classes mean, for a picture that stands alone.
 STYLE = """
@@ -66,18 +67,17 @@ def main() -> None:
     flags.add_argument("--data", default="mnist", help="known name of what all train on")
     flags.add_argument("--weaker", type=int, default=WEAKER, help="images the weaker model sees")
     options = flags.parse_args()
-    data = options.data
-    plain, prefix = ("digits-robust", "mixing") if data == "mnist" else (f"{data}-robust", data)
-    weaker = train(options.runs, plain, data, options.weaker)
+    data, prefix = options.data, f"mixing-{options.data}"
+    weaker = train(options.runs, f"{prefix}-0", data, options.weaker, LEAN)
     trained, shares, replays = [weaker], [], []
     for share in SHARES:
         words = ("--mixing.generated", str(share), "--mixing.model", str(weaker.path))
-        name = f"{prefix}-generated-{share:g}" if share else plain
-        run = train(options.runs, name, data, options.images, words if share else ())
+        flags = (*words, *LEAN) if share else LEAN
+        run = train(options.runs, f"{prefix}-{share:g}", data, options.images, flags)
         trained.append(run)
         shares.append(measure(run, data, options.samples, share=share))
     for replay in REPLAYS:
-        words = ("--mixing.replay", str(replay))
+        words = ("--mixing.replay", str(replay), *LEAN)
         run = train(options.runs, f"{prefix}-replay-{replay:g}", data, options.images, words)
         trained.append(run)
         replays.append(measure(run, data, options.samples, replay=replay))

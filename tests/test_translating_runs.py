@@ -54,7 +54,15 @@ def _train(words: list[str], run: Path) -> int:
     return main([*words, "--out", str(run)])
 
 
-@pytest.fixture(scope="module", params=NAMED)
+EVERY_DAY = ("upscale", "stylize", "stylize-cycle")  # a phase, pairs, and a pool
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=() if name in EVERY_DAY else pytest.mark.slow) for name in NAMED
+    ],
+)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """(preset, words, a run that nothing disturbed)."""
     folder = tmp_path_factory.mktemp(request.param)

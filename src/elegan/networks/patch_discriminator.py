@@ -14,7 +14,7 @@ _WIDEST = 8  # times the width of the first level
 
 
 class PatchDiscriminator(nn.Module):
-    """Strided convolutions with spectral norm, then one without -> a map of logits, one a patch.
+    """Strided convolutions with spectral norm -> a map of logits, one for each patch.
 
     No layer mixes images, and none normalises over places. A conditional discriminator gets the
     input image as further planes beside the judged one. Images of any size: a side under 2^levels
@@ -39,9 +39,7 @@ class PatchDiscriminator(nn.Module):
             for outside, inside in itertools.pairwise([channels, *widths])
         )
         self.inner = _convolution(widths[-1], widths[-1])
-        # Bound as the others are, its logits could not tell a sharp image from a blurred one: the
-        # two are near each other, and so would their logits have to be.
-        self.to_logits = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        self.to_logits = _convolution(widths[-1], 1)
         self.feature_widths = (*widths, widths[-1])
 
     def forward(self, images: Tensor) -> Tensor:

@@ -189,7 +189,7 @@ def draw(model: TranslationModel, photos: PhotoSet, out: Path) -> None:
         where = busiest(trial.truth)
         made = [arm.apply(trial.given, mask=trial.mask) for arm in arms(model).values()]
         rows.append([cut(one, where) for one in (trial.given, *made, trial.truth)])
-    sheet(rows, ["damaged", *arms(model), "truth"], out / "restoring.png", shown=128)
+    sheet(rows, ["damaged", *arms(model), "truth"], out / "restoring.jpg", shown=128)
 
 
 def draw_real_rain(model: TranslationModel, data: Path, out: Path) -> None:
@@ -201,7 +201,7 @@ def draw_real_rain(model: TranslationModel, data: Path, out: Path) -> None:
         where = busiest(photo, 160)
         made = model.apply(photo, task="derain")
         rows.append([cut(photo, where, 160), cut(made, where, 160)])
-    sheet(rows, ["real rain", "restored"], out / "restoring-rain.png", shown=200)
+    sheet(rows, ["real rain", "restored"], out / "restoring-rain.jpg", shown=200)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

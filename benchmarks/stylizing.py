@@ -149,7 +149,7 @@ def draw(case: Case, model: TranslationModel, pairs: PairSet, out: Path) -> None
         row = [given, model.apply(given)]
         rows.append([*row, pairs.targets.photo(index)] if case.truth else row)
     heads = ["input", "model", "truth"][: len(rows[0])]
-    sheet(rows, heads, out / f"stylizing-{case.name}.png", shown=112)
+    sheet(rows, heads, out / f"stylizing-{case.name}.jpg", shown=112)
 
 
 def main() -> None:

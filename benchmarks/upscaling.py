@@ -88,7 +88,7 @@ def draw(models: list[TranslationModel], data: Path, out: Path) -> None:
             made = [translate(arm, trial) for arm in arms(model).values()]
             rows.append([cut(one, place) for one in (trial.baseline, *made, trial.truth)])
         heads = ["bicubic", *arms(model), "truth"]
-        sheet(rows, heads, out / f"upscaling-x{model.scale}.png")
+        sheet(rows, heads, out / f"upscaling-x{model.scale}.jpg")
 
 
 def main() -> None:

@@ -112,7 +112,7 @@ def _arms(one: Experiment) -> list[dict[str, Any]]:
         rows.append(
             {
                 "arm": "semi-supervised discriminator",
-                "label": "the discriminator that named the pool, by itself",
+                "label": "the pool's discriminator itself",
                 "about": "learned from given labels and pool together; no further images",
                 "share": None,
                 "score": interval(values, overlap=one.overlap).facts(),
@@ -124,15 +124,15 @@ def _arms(one: Experiment) -> list[dict[str, Any]]:
 
 def _row(one: Experiment, arm: str, share: float) -> dict[str, Any]:
     values = one.results.values(arm, share, one.on)
-    label = arm
+    label, about = arm, ARMS[arm].about
     if arm == BOTH and share == 1:
-        label = "generated only, classical"
+        label, about = "generated only, classical", "no real image, all augmented"
     elif ARMS[arm].mixed:
         label = f"{arm}, share {share:g}"
     row = {
         "arm": arm,
         "label": label,
-        "about": ARMS[arm].about,
+        "about": about,
         "share": share if ARMS[arm].mixed else None,
         "score": interval(values, overlap=one.overlap).facts(),
         "draws": values,

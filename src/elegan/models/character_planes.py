@@ -61,7 +61,8 @@ def map_planes(amodal: np.ndarray, visible: np.ndarray, palette: np.ndarray) -> 
     """
     colours, opacity = flat(visible, palette)
     trim = palette[COLOURS.index("trim")][:, None, None] / np.float32(255)
-    return np.concatenate([amodal, colours + (1 - opacity) * trim]).astype(np.float32)
+    planes = np.concatenate([amodal, colours + (1 - opacity) * trim])
+    return planes.clip(0, 1).astype(np.float32)  # shares may add up to a little over 1
 
 
 def read_palette(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -248,7 +248,7 @@ class CharacterModel:
         masks = fill_outlines(points.outlines, self.resolution)
         lines = strokes(points.outlines, masks)
         image = self.render_masks(compose(masks), lines, palette)
-        colours = {slot: tuple(one) for slot, one in zip(COLOURS, palette.tolist(), strict=True)}
+        colours = {slot: _triple(one) for slot, one in zip(COLOURS, palette, strict=True)}
         return Character(points=replace(points, palette=colours), image=image)
 
     @torch.inference_mode()
@@ -268,13 +268,13 @@ class CharacterModel:
     ) -> dict[str, tuple[int, int, int]]:
         """Colours as given, else as asked by name, else as read from the flat planes."""
         read, found = read_palette(planes)
-        palette = {slot: tuple(one) for slot, one in _FALLBACK.items()}
+        palette = dict(_FALLBACK)
         for place, slot in enumerate(COLOURS):
             if found[place]:
-                palette[slot] = tuple(read[place].tolist())
+                palette[slot] = _triple(read[place])
         for name, (slot, table) in _COLOUR_ATTRIBUTES.items():
             if name in attributes and attributes[name] in table:
-                palette[slot] = tuple(from_oklch(np.array(table[attributes[name]])).tolist())
+                palette[slot] = _triple(from_oklch(np.array(table[attributes[name]])))
         return {**palette, **dict(given)}
 
     def film(self, stops: Sequence[CharacterPoints], frames: int = 12) -> Iterator[Character]:
@@ -285,6 +285,11 @@ class CharacterModel:
         for one, other in zip(stops, [*stops[1:], stops[0]], strict=True):
             for frame in range(frames):
                 yield self.from_points(_blended(one, other, frame / frames))
+
+
+def _triple(colour: np.ndarray) -> tuple[int, int, int]:
+    red, green, blue = (int(one) for one in colour)
+    return red, green, blue
 
 
 def _fillable(name: str, points: np.ndarray) -> np.ndarray | None:
@@ -311,7 +316,7 @@ def _blended(one: CharacterPoints, other: CharacterPoints, share: float) -> Char
     palette = {}
     for slot in COLOURS:
         pair = np.array([one.palette[slot], other.palette[slot]], np.float64)
-        palette[slot] = tuple(np.rint(pair[0] * (1 - share) + pair[1] * share).astype(int).tolist())
+        palette[slot] = _triple(np.rint(pair[0] * (1 - share) + pair[1] * share))
     return CharacterPoints(outlines=outlines, palette=palette)
 
 

@@ -1,11 +1,198 @@
 """Scores of characters: of one stage at the end of its run, of the whole against the truth."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from elegan.data.characters.character_set import CharacterSet
+from elegan.data.characters.drawn import drawn_characters
+from elegan.data.characters.folder import open_characters
+from elegan.data.characters.outlines import compose
+from elegan.data.characters.parts import COLOURS, PARTS
 from elegan.engine.run_folder import RunFolder
+from elegan.measure.characters import face_widths, part_ious, point_errors, seen_again
+from elegan.measure.extractors import extractor_for
+from elegan.measure.fidelity import psnr
+from elegan.measure.frechet import fit_gaussian, frechet_distance
+from elegan.models.character_planes import (
+    fault_of_maps,
+    fill_outlines,
+    flat,
+    from_premultiplied,
+    on_white,
+    strokes,
+)
+from elegan.models.characters import CharacterModel
 from elegan.run import Run
 
 TASKS = ("characters-maps", "characters-points", "characters-render")
+MAIN_PARTS = ("back-hair", "neck", "clothes", "face", "front-hair")
+_DRAWN = "rendered"
+
+
+def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> dict[str, Any]:
+    """Scores a model on characters whose parts it has not seen, with each stage swapped for truth.
+
+    - `maps`: the share of drawn maps that are valid, beside that of true maps.
+    - `points`: on true maps: NME and PCK@.05 of facial points, IoU of filled outlines for each
+      part, beside that of the true outlines' 32 points (`ceiling`).
+    - `stages`: rows of where maps, points and picture come from ("truth", "model", "flat"); PSNR
+      on white and IoU of what is seen where there is a true picture, the Fréchet distance to other
+      true pictures, and `seen_again` with that of true pictures as its ceiling.
+
+    Args:
+        data: "rendered", or a folder of characters; its split "test".
+        n: characters of each row.
+    """
+    truth = _truth(data, 2 * n, model.resolution, seed)
+    count = len(truth) // 2
+    others = on_white(np.asarray(truth.images[count:]))
+    truth = truth.chosen(np.arange(count))
+    side = model.maps.side
+    step = truth.resolution // side
+    whole = truth.maps if truth.amodal is None else truth.amodal
+    small = (whole / np.float32(255)).reshape(count, len(PARTS), side, step, side, step)
+    small = small.mean(axis=(3, 5))
+    drawn, _ = model.maps.draw(range(n), seed=seed)
+    rows, drawn_valid = _rows(model, truth, small, drawn)
+    extractor = extractor_for(None, truth.resolution, 3)
+    reference = fit_gaussian(extractor.features(others))
+    for row in rows:
+        images = row.pop("images")
+        row[f"FD-{extractor.name}"] = frechet_distance(
+            fit_gaussian(extractor.features(on_white(images))), reference
+        )
+    real_valid = np.mean([fault_of_maps(one) is None for one in small])
+    return {
+        "data": data,
+        "characters": count,
+        "drawn": n,
+        "maps": {"valid": drawn_valid, "valid_of_truth": float(real_valid)},
+        "points": _points(model, truth, small),
+        "stages": rows,
+    }
+
+
+def _truth(data: str, count: int, resolution: int, seed: int) -> CharacterSet:
+    if data == _DRAWN:
+        return drawn_characters(count, resolution, split="test", seed=seed + 1)
+    found = open_characters(data, resolution, split="test")
+    return found.chosen(np.arange(min(count, len(found))))
+
+
+def _points(model: CharacterModel, truth: CharacterSet, small: np.ndarray) -> dict[str, Any]:
+    facial, outlines = model.predict_points(small)
+    masks, ceiling = (
+        np.stack([fill_outlines(_named(one, truth, row), truth.resolution) for row, one in rows])
+        for rows in (list(enumerate(outlines)), list(enumerate(truth.outlines)))
+    )
+    whole = (truth.maps if truth.amodal is None else truth.amodal) / np.float32(255)
+    ious, best = part_ious(masks, whole), part_ious(ceiling, whole)
+    return {
+        **point_errors(facial, truth.key_points, face_widths(truth.outlines)),
+        "iou": ious,
+        "iou_ceiling": best,
+        "iou_main": float(np.mean([ious[name] for name in MAIN_PARTS if name in ious])),
+        "iou_main_ceiling": float(np.mean([best[name] for name in MAIN_PARTS if name in best])),
+    }
+
+
+def _named(outlines: np.ndarray, truth: CharacterSet, row: int) -> dict[str, np.ndarray]:
+    """The outlines [P, 32, 2] of the parts that a true character has, by name."""
+    there = np.isfinite(truth.outlines[row]).all(axis=(1, 2))
+    return {name: outlines[place] for place, name in enumerate(PARTS) if there[place]}
+
+
+def _rows(
+    model: CharacterModel, truth: CharacterSet, small: np.ndarray, drawn: np.ndarray
+) -> tuple[list[dict[str, Any]], float]:
+    """The end-to-end table; and the share of drawn maps that are valid."""
+    whole = truth.maps / np.float32(255)
+    size = truth.resolution
+    sources: dict[tuple[str, str], list[dict[str, np.ndarray]]] = {
+        ("truth", "truth"): [_named(truth.outlines[row], truth, row) for row in range(len(truth))],
+        ("truth", "model"): [model.find_points(one)[0] for one in small],
+    }
+    rows = []
+    palettes = np.asarray(truth.palettes)
+    pictures = np.asarray(truth.images)
+    rows.append(_row("truth", "truth", "truth", pictures, truth, whole, palettes, whole))
+    for (maps, points), outlines in sources.items():
+        masks = [fill_outlines(one, size) for one in outlines]
+        seen = np.stack([compose(one) for one in masks])
+        lines = np.stack([strokes(a, b) for a, b in zip(outlines, masks, strict=True)])
+        made = np.stack(
+            [model.render_masks(*one) for one in zip(seen, lines, palettes, strict=True)]
+        )
+        rows.append(_row(maps, points, "model", made, truth, seen, palettes, whole))
+        rows.append(_row(maps, points, "flat", _flat(seen, palettes), truth, seen, palettes, whole))
+    valid = [one for one in drawn if fault_of_maps(one[: len(PARTS)]) is None]
+    characters = [made for one in valid if (made := model.from_planes(one)) is not None]
+    if len(characters) > 1:
+        seen = np.stack([compose(fill_outlines(one.points.outlines, size)) for one in characters])
+        own = np.array([[one.points.palette[s] for s in COLOURS] for one in characters], np.uint8)
+        made = np.stack([one.image for one in characters])
+        rows.append(_row("model", "model", "model", made, None, seen, own, None))
+        rows.append(_row("model", "model", "flat", _flat(seen, own), None, seen, own, None))
+    return rows, len(valid) / len(drawn)
+
+
+def _row(
+    maps: str,
+    points: str,
+    picture: str,
+    images: np.ndarray,
+    truth: CharacterSet | None,
+    seen: np.ndarray,
+    palettes: np.ndarray,
+    whole: np.ndarray | None,
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"maps": maps, "points": points, "picture": picture, "images": images}
+    row["count"] = len(images)
+    if truth is not None and whole is not None and picture != "truth":
+        both = zip(on_white(images), on_white(np.asarray(truth.images)), strict=True)
+        row["psnr"] = float(np.mean([psnr(one, other) for one, other in both]))
+        ious = part_ious(seen, whole)
+        row["iou"] = float(np.mean([ious[name] for name in MAIN_PARTS if name in ious]))
+    colours = {slot: palettes[:, COLOURS.index(slot)] for slot in ("hair", "skin", "clothes")}
+    row["seen_again"] = seen_again(images, seen, colours)
+    return row
+
+
+def _flat(seen: np.ndarray, palettes: np.ndarray) -> np.ndarray:
+    pictures = []
+    for one, palette in zip(seen, palettes, strict=True):
+        colours, opacity = flat(one, palette)
+        planes = np.concatenate([colours, opacity[None]]).transpose(1, 2, 0)
+        pictures.append(from_premultiplied(planes * 2 - 1))
+    return np.stack(pictures)
+
+
+def format_characters(scores: Mapping[str, Any]) -> str:
+    """Returns `score` as text for a terminal."""
+    maps, points = scores["maps"], scores["points"]
+    lines = [
+        f"{scores['characters']} true characters of unseen parts, {scores['drawn']} maps drawn",
+        f"valid maps        {maps['valid']:.1%} (true ones {maps['valid_of_truth']:.1%})",
+        f"facial points     NME {points['nme']:.2%} of the face's width, PCK@.05"
+        f" {points['pck']:.1%}",
+        f"outlines          IoU {points['iou_main']:.3f} of main parts (32 true points"
+        f" {points['iou_main_ceiling']:.3f})",
+        f"{'maps':<8}{'points':<8}{'picture':<9}{'PSNR':>7}{'IoU':>7}{'again':>7}{'FD':>9}   n",
+    ]
+    for row in scores["stages"]:
+        distance = next(value for name, value in row.items() if name.startswith("FD-"))
+        lines.append(
+            f"{row['maps']:<8}{row['points']:<8}{row['picture']:<9}"
+            f"{_or_dash(row.get('psnr'), '.2f'):>7}{_or_dash(row.get('iou'), '.3f'):>7}"
+            f"{row['seen_again']:>7.3f}{distance:>9.3g}{row['count']:>4}"
+        )
+    return "\n".join(lines)
+
+
+def _or_dash(value: float | None, shape: str) -> str:
+    return "-" if value is None else format(value, shape)
 
 
 def score_run(run: Run) -> str:
@@ -13,6 +200,6 @@ def score_run(run: Run) -> str:
     folder = RunFolder(run.path)
     events = run.events
     snapshots = [event for event in events if event["event"] == "snapshot" and "scores" in event]
-    last: dict[str, Any] = snapshots[-1] if snapshots else {"images": 0, "scores": {}}
+    last: dict[str, Any] = snapshots[-1] if snapshots else {"scores": {}}
     folder.write_json("scores.json", {"images_seen": events[-1]["images"], **last["scores"]})
     return "\n".join(f"{name:<28}{value:.3f}" for name, value in last["scores"].items())

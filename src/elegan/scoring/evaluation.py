@@ -7,6 +7,7 @@ from typing import Any
 from elegan.errors import UsageError
 from elegan.measure.scores import format_scores
 from elegan.models import Model, TranslationModel, load_model
+from elegan.models.characters import CharacterModel
 from elegan.run import Run
 from elegan.scoring import characters, generated, translated
 
@@ -29,6 +30,8 @@ def evaluate_model(
     elif isinstance(model, str | Path):
         loaded = load_model(model)
     score: Any = translated.score if isinstance(loaded, TranslationModel) else generated.score
+    if isinstance(loaded, CharacterModel):
+        score = characters.score
     if unknown := options.keys() - score.__kwdefaults__.keys():
         raise UsageError(
             f"A model of task '{loaded.facts['task']}' is not scored with"
@@ -49,4 +52,6 @@ def evaluate_run(run: Run) -> str:
 
 def format_any(scores: Mapping[str, Any]) -> str:
     """Returns scores as text for a terminal."""
+    if "stages" in scores:
+        return characters.format_characters(scores)
     return translated.format_rows(scores) if "rows" in scores else format_scores(scores)

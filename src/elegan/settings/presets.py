@@ -231,7 +231,7 @@ PRESETS: dict[str, Preset] = {
             "simultaneous": True,
             "loss": {"adversarial": "relativistic-pair", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
             "optimizer": {
-                "generator_rate": 1e-3,
+                "generator_rate": 5e-4,
                 "discriminator_rate": 1e-3,
                 "warmup": 0.02,
                 "hold": 0.3,

@@ -1,6 +1,6 @@
 """The first stage of characters: noise and attributes in, maps of parts and flat colours out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from elegan.data.pictures import grid, save_png
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
 from elegan.losses import ADVERSARIAL
-from elegan.machine.pixels import to_uint8
+from elegan.machine.pixels import to_tensor, to_uint8
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import key, normal
 from elegan.measure.classes import fooling_rate
@@ -33,6 +33,7 @@ from elegan.tasks.view import View
 
 WIDTH, LATENT = 24, 64
 _PROBE, _SCORED, _SHOWN = 128, 256, 32
+_FITTED = 1000  # characters that the linear model is fitted to
 
 
 class CharacterMaps(Generate):
@@ -88,7 +89,18 @@ class CharacterMaps(Generate):
         )
         self._real = np.resize(held if len(held) else trained, min(_PROBE, len(trained)))
 
+    def begin(self, say: Callable[[str], None]) -> None:
+        """Fits the generator's linear model to training characters."""
+        super().begin(say)
+        chosen = self.batches.training_indices[:_FITTED]
+        planes = to_tensor(self.data.images[chosen], self.precision.device)
+        network: Any = self.generator.network
+        explained = network.set_linear(planes, self.batches.labels(chosen))
+        self.ema.network.load_state_dict(network.state_dict())
+        say(f"a linear model of the maps, the generator's beginning, explains {explained:.0%}")
+
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
+        labels = self.data.labels
         save_stage(
             folder,
             "maps",
@@ -96,7 +108,7 @@ class CharacterMaps(Generate):
             sizes={**self.sizes[0], "resolution": self.shape.resolution},
             facts={
                 "attributes": {name: list(values) for name, values in self.conditions.items()},
-                "codes": sorted(set(self.data.labels.tolist())) if self.classes else [],
+                "codes": [] if labels is None else sorted(set(labels.tolist())),
                 "data": {name: self.facts[name] for name in ("name", "licence")},
             },
             training=training,

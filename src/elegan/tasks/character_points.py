@@ -6,6 +6,7 @@ its batches are maps that the first stage's generator drew, with points traced o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,14 @@ class PointBatches:
     """An endless stream of maps with points, in keyed order; some characters are held out.
 
     Args:
-        share: of the maps, 0 to 1, that are drawn by the first stage.
+        draw: gives maps that the first stage drew; called when they are first needed.
+        share: of the maps, 0 to 1, that are such.
     """
 
     def __init__(
         self,
         data: CharacterData,
-        drawn: Examples | None,
+        draw: Callable[[], Examples] | None,
         *,
         share: float,
         batch: int,
@@ -87,10 +89,7 @@ class PointBatches:
         device: torch.device,
         world: World,
     ) -> None:
-        self.data, self.world = data, world
-        self.asked_drawn, self.drawn = drawn is not None, drawn
-        if drawn is not None and not len(drawn.maps):
-            self.drawn = None
+        self.data, self.world, self._draw = data, world, draw
         self._share, self._batch, self._seed, self._device = share, batch, seed, device
         characters = data.characters
         outlines = characters.outlines.reshape(len(data), -1, 2)
@@ -99,6 +98,17 @@ class PointBatches:
             points=np.concatenate([characters.key_points, outlines], axis=1),
         )
         self.held_out_indices, self._trained = held_out(seed, len(data))
+
+    @cached_property
+    def drawn(self) -> Examples | None:
+        """Valid maps of the first stage, or None where there are none or none are asked for."""
+        found = self._draw() if self._draw is not None else None
+        return found if found is not None and len(found.maps) else None
+
+    @property
+    def asks_for_drawn(self) -> bool:
+        """Whether maps of the first stage are asked for."""
+        return self._draw is not None
 
     @property
     def training_count(self) -> int:
@@ -185,7 +195,7 @@ class CharacterPoints:
         if drawn is not None:
             share = self.settings.characters.generated
             say(f"{share:.0%} of the maps are {len(drawn.maps):,} valid ones of {DRAWN:,} drawn")
-        elif self.batches.asked_drawn:
+        elif self.batches.asks_for_drawn:
             say(f"None of {DRAWN:,} maps drawn by the first stage is valid: real maps only.")
 
     def capacity(self) -> dict[str, Any]:
@@ -261,7 +271,7 @@ class CharacterPoints:
 
     def _sheet(self, batch: PointBatch, points: Tensor, path: Path) -> None:
         """Writes maps, each with its points beside it."""
-        known = batch.known[:_SHOWN].cpu().numpy() > 0
+        known = np.asarray(batch.known[:_SHOWN].cpu().numpy() > 0)
         maps = (batch.images[:_SHOWN].cpu().numpy() + 1) / 2
         pictures = []
         for one, places, there in zip(
@@ -321,16 +331,12 @@ def maps_tensor(maps: np.ndarray, device: torch.device) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def draw_examples(source: Path, count: int, seed: int) -> Examples:
+def draw_examples(model: MapModel, count: int, seed: int) -> Examples:
     """Draws maps by the first stage's generator and traces what can be traced on them.
 
     Only valid maps are kept. Of a part that is too thin or faint to be traced, nothing is said, nor
     of facial points; these are learnt on real maps.
-
-    Raises:
-        EleganError: there is no such model.
     """
-    model = MapModel.load(source)
     planes, _ = model.draw(range(count), seed=seed)
     maps, points = [], []
     for one in planes[:, : len(PARTS)]:

@@ -1,6 +1,7 @@
 """The uses `characters-maps`, `-points` and `-render`, and `characters`, all three in turn."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from elegan.engine.patches import Patches
 from elegan.engine.run_folder import is_run
 from elegan.errors import UsageError, lookup
 from elegan.losses import ADVERSARIAL
+from elegan.models.character_maps import MapModel
 from elegan.models.character_saving import STAGES, join_stages
 from elegan.settings import TrainSettings, preset_settings
 from elegan.tasks.character_data import CharacterData, open_character_data
@@ -108,17 +110,18 @@ def _stream_maps(
 def _stream_points(
     settings: TrainSettings, data: CharacterData, device: torch.device, world: World
 ) -> PointBatches:
-    drawn = None
+    draw = None
     if settings.characters.generated > 0:
-        drawn = draw_examples(_source(settings), DRAWN, settings.seed)
-        if drawn.maps.shape[-1] != data.side:
+        model = MapModel.load(_source(settings))
+        if model.side != data.side:
             raise UsageError(
-                f"The first stage draws maps of {drawn.maps.shape[-1]} pixels, these are"
-                f" {data.side}. Type --characters.maps {drawn.maps.shape[-1]}."
+                f"The first stage draws maps of {model.side} pixels, these are {data.side}. Type"
+                f" --characters.maps {model.side}."
             )
+        draw = partial(draw_examples, model, DRAWN, settings.seed)
     return PointBatches(
         data,
-        drawn,
+        draw,
         share=settings.characters.generated,
         batch=settings.batch,
         seed=settings.seed,

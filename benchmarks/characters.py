@@ -1,0 +1,96 @@
+"""Characters: each stage against the truth, and the whole with each stage swapped for truth.
+
+    python benchmarks/characters.py
+
+Trains a model from nothing on the renderer's characters, then scores it on characters whose hair,
+eyes, mouths and clothes are variants that it has not seen.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from figures import publish, table
+from runs import parser
+
+import elegan
+from elegan.data.characters.drawn import drawn_characters
+from elegan.data.pictures import grid, save_png
+from elegan.measure.neighbours import nearest, small_pixels
+from elegan.models.character_planes import on_white
+from elegan.models.characters import CharacterModel
+from elegan.scoring.characters import score
+
+_NEIGHBOURS = 8
+
+
+def describe(scores: dict[str, Any]) -> str:
+    """Returns the tables of a page."""
+    maps, points = scores["maps"], scores["points"]
+    lines = [
+        ["valid maps", f"{maps['valid']:.1%}", f"{maps['valid_of_truth']:.1%} (true maps)"],
+        ["NME, share of the face's width", f"{points['nme']:.2%}", ""],
+        ["PCK@.05", f"{points['pck']:.1%}", ""],
+        [
+            "outline IoU, main parts",
+            f"{points['iou_main']:.3f}",
+            f"{points['iou_main_ceiling']:.3f} (32 true points)",
+        ],
+    ]
+    lines += [
+        [f"outline IoU, {name}", f"{value:.3f}", f"{points['iou_ceiling'][name]:.3f}"]
+        for name, value in points["iou"].items()
+    ]
+    rows = []
+    for row in scores["stages"]:
+        distance = next(value for name, value in row.items() if name.startswith("FD-"))
+        fidelity = [f"{row[name]:.{digits}f}" if name in row else ""
+                    for name, digits in (("psnr", 2), ("iou", 3))]  # fmt: skip
+        rows.append([row["maps"], row["points"], row["picture"], *fidelity])
+        rows[-1] += [f"{row['seen_again']:.3f}", f"{distance:.3g}", str(row["count"])]
+    head = ["maps", "points", "picture", "PSNR, dB", "IoU", "seen again", "FD-random", "n"]
+    return (
+        f"{table(['', 'model', 'ceiling'], lines)}\n\n{table(head, rows)}\n\n"
+        f"{scores['characters']} true characters of the test split, 64x64 unless said;"
+        f" {scores['drawn']} maps drawn. Where maps come from the model there is no true picture."
+    )
+
+
+def neighbours(model: CharacterModel, count: int, seed: int, path: Path) -> None:
+    """Writes made characters, each above the training character that is nearest in pixels."""
+    made = model.generate(_NEIGHBOURS, seed=seed)
+    images = on_white(np.stack([one.image for one in made]))
+    training = drawn_characters(count, model.resolution)
+    real = on_white(np.asarray(training.images))
+    _, rows = nearest(small_pixels(images), small_pixels(real))
+    save_png(grid(np.concatenate([images, real[rows]]), _NEIGHBOURS, scale=2), path)
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    flags = parser(__doc__)
+    flags.add_argument("--images", type=int, help="of each stage; by default its preset's")
+    flags.add_argument("--count", type=int, default=2000, help="characters to train on")
+    flags.add_argument("--n", type=int, default=200, help="characters of each row")
+    flags.add_argument("--model", help="a run that is there, in place of training one")
+    flags.add_argument("--sheet", type=Path, help="where to write the nearest neighbours")
+    chosen = flags.parse_args()
+    run = chosen.model
+    if run is None:
+        given = {"images": chosen.images} if chosen.images else {}
+        run = elegan.train(
+            "rendered",
+            task="characters",
+            characters={"count": chosen.count},
+            out=chosen.runs / "characters",
+            **given,
+        ).path
+    model = CharacterModel.load(run)
+    scores = score(model, "rendered", n=chosen.n)
+    if chosen.sheet:
+        neighbours(model, chosen.count, 0, chosen.sheet)
+    publish("characters", describe(scores), scores, chosen.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Characters from a model: of true maps, of points, as files, and refused with a reason."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import elegan
+from elegan.cli import main
+from elegan.data.characters.drawn import drawn_characters
+from elegan.data.characters.parts import INDEX, PARTS
+from elegan.errors import EleganError, UsageError
+from elegan.models.character_files import make_characters
+from elegan.models.character_maps import MapModel, resolve_attributes
+from elegan.models.character_planes import (
+    INPUTS,
+    PLANES,
+    fault_of_maps,
+    flat,
+    from_premultiplied,
+    map_planes,
+    read_palette,
+    render_inputs,
+    to_premultiplied,
+)
+from elegan.models.character_saving import join_stages, save_stage
+from elegan.models.characters import CharacterModel
+from elegan.networks import ImageShape, TranslationShape, build_translator
+from elegan.networks.characters import AttributeCode, MapGenerator, PointNetwork
+
+SIDE, RESOLUTION = 32, 32
+ATTRIBUTES = {"hair-style": ["bob", "long"], "expression": ["happy", "sad", "calm"]}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return drawn_characters(4, RESOLUTION, seed=5)
+
+
+@pytest.fixture(scope="module")
+def planes(drawn) -> np.ndarray:
+    assert drawn.amodal is not None
+    pairs = zip(drawn.amodal / 255, drawn.maps / 255, drawn.palettes, strict=True)
+    return np.stack([map_planes(*one) for one in pairs]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model: its outlines cannot be filled, so that they are traced on the maps."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model")
+    sizes = {"width": 8, "latent": 4, "attributes": [2, 3]}
+    maps = MapGenerator(ImageShape(resolution=SIDE, channels=PLANES), **sizes)
+    points = {"parts": len(PARTS), "key_points": 21, "outline": 32, "width": 8}
+    render = {"width": 8, "depth": 1}
+    shape = TranslationShape(inputs=INPUTS, outputs=4)
+    save_stage(
+        path / "maps",
+        "maps",
+        maps,
+        sizes={**sizes, "resolution": SIDE},
+        facts={"attributes": ATTRIBUTES, "codes": [0, 4], "data": {"name": "x", "licence": ""}},
+        training={},
+    )
+    save_stage(
+        path / "points",
+        "points",
+        PointNetwork(**points),
+        sizes=points,
+        facts={"resolution": SIDE},
+        training={},
+    )
+    save_stage(
+        path / "render",
+        "render",
+        build_translator("restorer", shape, **render),
+        sizes=render,
+        facts={"network": "restorer", "resolution": RESOLUTION},
+        training={},
+    )
+    join_stages({one: path / one for one in ("maps", "points", "render")}, path / "model")
+    return path
+
+
+@pytest.fixture
+def model(folder: Path, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> CharacterModel:
+    """The model, its first stage replaced by true maps."""
+
+    def draw(self, numbers, *, seed, asked=None):
+        numbers = list(numbers)
+        codes = [self.code_of(asked or {}, np.random.default_rng(one)) for one in numbers]
+        return np.stack([planes[one % len(planes)] for one in numbers]), codes
+
+    monkeypatch.setattr(MapModel, "draw", draw)
+    return CharacterModel.load(folder)
+
+
+def test_true_maps_are_valid_and_broken_ones_are_named(planes: np.ndarray) -> None:
+    assert [fault_of_maps(one[: len(PARTS)]) for one in planes] == [None] * len(planes)
+    maps = planes[0, : len(PARTS)].copy()
+    swapped = maps.copy()
+    swapped[[INDEX["eye-left"], INDEX["eye-right"]]] = maps[[INDEX["eye-right"], INDEX["eye-left"]]]
+    assert fault_of_maps(swapped) == "eyes in the wrong order"
+    blind = maps.copy()
+    blind[INDEX["eye-left"]] = 0
+    assert fault_of_maps(blind) == "no eye-left"
+    away = maps.copy()
+    away[INDEX["mouth"]] = 0
+    away[INDEX["mouth"], 0:3, 0:4] = 1
+    assert fault_of_maps(away) == "mouth outside the face"
+    two = maps.copy()
+    two[INDEX["face"], :, 15:17] = 0
+    assert fault_of_maps(two) == "more than one face"
+
+
+def test_the_palette_is_read_back_from_the_planes(planes: np.ndarray, drawn) -> None:
+    for one, palette in zip(planes, drawn.palettes, strict=True):
+        read, found = read_palette(one)
+        assert found[[0, 1, 4, 5]].all()  # irises and mouths may be too small
+        assert np.abs(read[[0, 1, 4, 5]].astype(int) - palette[[0, 1, 4, 5]]).max() < 25
+
+
+def test_premultiplied_colours_come_back(drawn) -> None:
+    image = np.asarray(drawn.images[0])
+    again = from_premultiplied(to_premultiplied(image))
+    opaque = image[..., 3] == 255
+    assert np.array_equal(again[opaque], image[opaque])
+    assert np.array_equal(again[..., 3], image[..., 3])
+
+
+def test_an_untrained_renderer_gives_the_flat_filling(model: CharacterModel, drawn) -> None:
+    seen, palette = drawn.maps[0] / np.float32(255), drawn.palettes[0]
+    lines = np.zeros((RESOLUTION, RESOLUTION), np.float32)
+    made = model.render_masks(seen, lines, palette)
+    colours, opacity = flat(seen, palette)
+    wanted = np.concatenate([colours, opacity[None]]).transpose(1, 2, 0) * 2 - 1
+    assert np.abs(made.astype(int) - from_premultiplied(wanted)).max() <= 1
+    assert render_inputs(seen, lines, palette).shape == (INPUTS, RESOLUTION, RESOLUTION)
+
+
+def test_characters_do_not_depend_on_how_many_are_asked_for(folder: Path) -> None:
+    maps = MapModel.load(folder)
+    few, _ = maps.draw(range(2), seed=3)
+    many, codes = maps.draw(range(4), seed=3)
+    assert np.abs(few - many[:2]).max() < 1e-5
+    assert set(codes) <= {0, 4}  # only what the data had
+    other, _ = maps.draw(range(2), seed=4)
+    assert not np.allclose(few, other)
+
+
+def test_attributes_that_are_asked_for_are_given(folder: Path) -> None:
+    maps = MapModel.load(folder)
+    random = np.random.default_rng(0)
+    code = maps.code_of({"hair-style": "long", "expression": "calm"}, random)
+    assert maps.values_of(code) == {"hair-style": "long", "expression": "calm"}
+    assert code == AttributeCode([2, 3]).encode((1, 2))
+    known = {"hair-style": ("bob", "long"), "hair-colour": ("pink", "black")}
+    assert resolve_attributes({"hair": "pink"}, known) == {"hair-colour": "pink"}
+    with pytest.raises(UsageError, match="Did you mean 'hair-colour'"):
+        resolve_attributes({"hair-color": "pink"}, known)
+    with pytest.raises(UsageError, match="Did you mean 'pink'"):
+        resolve_attributes({"hair": "pinc"}, known)
+
+
+def test_files_of_every_stage_are_written(model: CharacterModel, tmp_path: Path) -> None:
+    made = make_characters(
+        model,
+        tmp_path,
+        n=2,
+        attributes={"hair": "pink"},
+        palette="lock",
+        stages=True,
+        svg=True,
+        sprite_sheet=True,
+        transparent=True,
+    )
+    assert {one.name for one in tmp_path.iterdir()} == {one.name for one in made.files}
+    assert sum("-1-maps" in one.name for one in made.files) == 2
+    first, second = made.characters
+    assert first.points.palette == second.points.palette
+    assert first.valid
+    assert first.attempts == 1
+    assert Image.open(tmp_path / "0-0000.png").mode == "RGBA"
+    assert Image.open(tmp_path / "sprites.png").size == (2 * RESOLUTION, RESOLUTION)
+    assert "<path" in (tmp_path / "0-0001.svg").read_text()
+    json.dumps(made.facts())
+
+
+def test_edited_points_are_rendered_again(model: CharacterModel, tmp_path: Path) -> None:
+    made = make_characters(model, tmp_path / "a", n=1)
+    path = tmp_path / "a" / "0-0000.points.json"
+    same = make_characters(model, tmp_path / "b", points=path)
+    assert np.abs(same.characters[0].image.astype(int) - made.characters[0].image).max() <= 2
+    table = json.loads(path.read_text())
+    table["palette"]["hair"] = "#00ff00"
+    path.write_text(json.dumps(table))
+    green = make_characters(model, tmp_path / "c", points=path)
+    assert not np.array_equal(green.characters[0].image, made.characters[0].image)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table["outlines"].pop("face"), "no outline of face"),
+        (lambda table: table["outlines"]["face"][4].__setitem__(0, 1.4), "leaves the canvas"),
+        (lambda table: table["outlines"]["face"].reverse(), "anticlockwise"),
+        (
+            lambda table: table["outlines"].update(
+                face=[[0.2, 0.2], [0.8, 0.8], [0.8, 0.2], [0.2, 0.8]]
+            ),
+            "crosses itself|encloses nothing",
+        ),
+        (lambda table: table["palette"].update(hairs="#000000"), "Did you mean 'hair'"),
+    ],
+)
+def test_points_that_cannot_be_drawn_are_refused(
+    model: CharacterModel, tmp_path: Path, change, message: str
+) -> None:
+    make_characters(model, tmp_path, n=1)
+    path = tmp_path / "0-0000.points.json"
+    table = json.loads(path.read_text())
+    change(table)
+    path.write_text(json.dumps(table))
+    with pytest.raises(EleganError, match=message):
+        make_characters(model, tmp_path / "out", points=path)
+
+
+def test_a_palette_is_read_from_a_file_and_checked(model: CharacterModel, tmp_path: Path) -> None:
+    path = tmp_path / "palette.json"
+    path.write_text('{"hair": "#102030"}')
+    made = make_characters(model, tmp_path / "out", n=1, palette=path)
+    assert made.characters[0].points.palette["hair"] == (16, 32, 48)
+    with pytest.raises(UsageError, match="Did you mean 'hair'"):
+        make_characters(model, tmp_path / "out", palette={"hare": "#000000"})
+    with pytest.raises(UsageError, match="#rrggbb"):
+        make_characters(model, tmp_path / "out", palette={"hair": "#0000"})
+
+
+def test_a_film_closes_and_its_stops_are_the_characters(
+    model: CharacterModel, tmp_path: Path
+) -> None:
+    made = model.generate(2)
+    frames = list(model.film([one.points for one in made], frames=2))
+    assert len(frames) == 4
+    assert np.abs(frames[0].image.astype(int) - made[0].image).max() <= 1
+    assert np.abs(frames[2].image.astype(int) - made[1].image).max() <= 1
+    make_characters(model, tmp_path, n=2, gif=True)
+    assert Image.open(tmp_path / "interpolation.gif").n_frames > 2  # pyright: ignore
+
+
+def test_the_verb_makes_characters(model, folder: Path, tmp_path: Path, capsys) -> None:
+    words = ["character", "--model", str(folder), "-n", "2", "--out", str(tmp_path), "--json"]
+    assert main([*words, "--attribute", "hair=teal", "--attribute", "expression=sad"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    asked = facts["characters"][1]["attributes"]
+    assert (asked["hair-colour"], asked["expression"]) == ("teal", "sad")
+    assert main([*words, "--attribute", "hare=teal"]) == 2
+    assert "Did you mean 'hair" in capsys.readouterr().err
+    assert main([*words, "--attribute", "teal"]) == 2
+    assert "NAME=VALUE" in capsys.readouterr().err
+
+
+def test_models_of_other_tasks_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not for 'characters'"):
+        CharacterModel.load(folder / "maps")
+    with pytest.raises(EleganError, match="nothing at"):
+        elegan.characters(tmp_path / "none", out=tmp_path)
+    weights = next((folder / "model").glob("points-*.safetensors"))
+    kept = weights.read_bytes()
+    weights.write_bytes(kept[:-8] + b"damaged!")
+    try:
+        with pytest.raises(EleganError, match="SHA-256"):
+            CharacterModel.load(folder)
+    finally:
+        weights.write_bytes(kept)

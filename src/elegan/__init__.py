@@ -98,7 +98,7 @@ def classify(
     Args:
         model: one whose discriminator was trained to tell classes (`task="classify"`).
         inputs: image files, folders, zips, .npz, .npy or known names.
-        options: `split`, `fit` and `views`.
+        options: `split` and `fit`.
     """
     from elegan.models.classification import classify as classify_images
 

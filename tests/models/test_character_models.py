@@ -54,6 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model")
     sizes = {"width": 8, "latent": 4, "attributes": [2, 3]}
     maps = MapGenerator(ImageShape(resolution=SIDE, channels=PLANES), **sizes)
+    torch.nn.init.normal_(maps.to_patches.weight, std=0.5)
+    maps.mean.zero_()
     points = {"parts": len(PARTS), "key_points": 21, "outline": 32, "width": 8}
     render = {"width": 8, "depth": 1}
     shape = TranslationShape(inputs=INPUTS, outputs=4)
@@ -111,6 +113,9 @@ def test_true_maps_are_valid_and_broken_ones_are_named(planes: np.ndarray) -> No
     away[INDEX["mouth"]] = 0
     away[INDEX["mouth"], 0:3, 0:4] = 1
     assert fault_of_maps(away) == "mouth outside the face"
+    holed = maps.copy()  # as in data that know only what is seen
+    holed[INDEX["face"]] *= 1 - holed[[INDEX["eye-left"], INDEX["eye-right"]]].sum(0).clip(0, 1)
+    assert fault_of_maps(holed) is None
     two = maps.copy()
     two[INDEX["face"], :, 15:17] = 0
     assert fault_of_maps(two) == "more than one face"

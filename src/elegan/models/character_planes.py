@@ -4,10 +4,12 @@ All arrays are NumPy, channels first, float32 shares in 0..1 unless said otherwi
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from elegan.data.characters.character_set import CharacterSet
 from elegan.data.characters.curves import closed_curve
 from elegan.data.characters.outlines import compose, fill
 from elegan.data.characters.parts import COLOURS, INDEX, PARTS
@@ -26,6 +28,7 @@ _SLOTS = {
     "iris-right": "iris",
 }
 """The colour of each part; an eye without one is white."""
+_ON_FACE = ("mouth", "eye-left", "eye-right", "iris-left", "iris-right", "brow-left", "brow-right")
 
 PLANES = len(PARTS) + 3
 """What the generator of maps draws: each part by itself, then flat red, green and blue."""
@@ -46,6 +49,20 @@ def colours_of_parts(palette: np.ndarray) -> np.ndarray:
     for part, slot in _SLOTS.items():
         table[INDEX[part]] = palette[COLOURS.index(slot)] / np.float32(255)
     return table
+
+
+def whole_parts(characters: CharacterSet) -> np.ndarray:
+    """Maps of parts by themselves, uint8 [N, P, R, R], as far as the data know them.
+
+    Where only what is seen is known, the face is closed where eyes, brows and mouth lie on it.
+    """
+    if characters.amodal is not None:
+        return characters.amodal
+    whole = np.array(characters.maps)
+    on_face = [INDEX[name] for name in _ON_FACE]
+    covered = whole[:, [INDEX["face"], *on_face]].sum(axis=1, dtype=np.uint16)
+    whole[:, INDEX["face"]] = covered.clip(0, 255)
+    return whole
 
 
 def flat(visible: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,30 +175,36 @@ def fault_of_maps(amodal: np.ndarray) -> str | None:
     Valid maps have one face, and two eyes and a mouth whose middles lie inside it, the left eye on
     the left; a map counts from half of its peak on, so that a thin lash counts at any resolution.
     """
-    face = amodal[INDEX["face"]]
-    pieces = _pieces(face)
-    if not pieces or pieces[0][0] < 0.01:
+    pieces = _pieces(amodal[INDEX["face"]])
+    if not pieces or pieces[0].area < 0.01:
         return "no face"
-    if len(pieces) > 1 and pieces[1][0] > 0.1 * pieces[0][0]:
+    if len(pieces) > 1 and pieces[1].area > 0.1 * pieces[0].area:
         return "more than one face"
     middles = {}
     for name in ("eye-left", "eye-right", "mouth"):
         found = _pieces(amodal[INDEX[name]])
         if not found:
             return f"no {name}"
-        if len(found) > 1 and found[1][0] > 0.4 * found[0][0]:
+        if len(found) > 1 and found[1].area > 0.4 * found[0].area:
             return f"more than one {name}"
-        x, y = middles[name] = found[0][1]
-        row, column = (min(int(place * len(face)), len(face) - 1) for place in (y, x))
-        if face[row, column] < 0.5:
+        middles[name] = found[0].middle
+        if not _within(pieces[0].rim, *found[0].middle):
             return f"{name} outside the face"
     if middles["eye-left"][0] >= middles["eye-right"][0]:
         return "eyes in the wrong order"
     return None
 
 
-def _pieces(mask: np.ndarray) -> list[tuple[float, tuple[float, float]]]:
-    """The pieces of a map, the largest first: area and middle, in canvas units."""
+class _Piece(NamedTuple):
+    """A piece of a map: area and middle in canvas units, and its outer rim [M, 2]."""
+
+    area: float
+    middle: tuple[float, float]
+    rim: np.ndarray
+
+
+def _pieces(mask: np.ndarray) -> list[_Piece]:
+    """The pieces of a map, the largest first; holes, which features leave in a face, are closed."""
     peak = float(mask.max())
     if peak < _FAINT:
         return []
@@ -193,8 +216,17 @@ def _pieces(mask: np.ndarray) -> list[tuple[float, tuple[float, float]]]:
         if area > 1e-5:  # a hole runs the other way
             middle_x = ((x + np.roll(x, -1)) * twist).sum() / (6 * area)
             middle_y = ((y + np.roll(y, -1)) * twist).sum() / (6 * area)
-            found.append((area, (float(middle_x), float(middle_y))))
-    return sorted(found, key=lambda one: -one[0])
+            found.append(_Piece(area, (float(middle_x), float(middle_y)), loop))
+    return sorted(found, key=lambda one: -one.area)
+
+
+def _within(rim: np.ndarray, x: float, y: float) -> bool:
+    """Whether a place lies within a closed polygon [M, 2]: a ray to the right crosses it oddly."""
+    x_0, y_0 = rim.T
+    x_1, y_1 = np.roll(rim, -1, axis=0).T
+    spans = (y_0 > y) != (y_1 > y)
+    rise = np.where(spans, y_1 - y_0, 1.0)
+    return bool((spans & (x_0 + (y - y_0) / rise * (x_1 - x_0) > x)).sum() % 2)
 
 
 def present(amodal: np.ndarray) -> np.ndarray:

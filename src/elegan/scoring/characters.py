@@ -22,6 +22,7 @@ from elegan.models.character_planes import (
     from_premultiplied,
     on_white,
     strokes,
+    whole_parts,
 )
 from elegan.models.characters import CharacterModel
 from elegan.run import Run
@@ -51,9 +52,8 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
     truth = truth.chosen(np.arange(count))
     side = model.maps.side
     step = truth.resolution // side
-    whole = truth.maps if truth.amodal is None else truth.amodal
-    small = (whole / np.float32(255)).reshape(count, len(PARTS), side, step, side, step)
-    small = small.mean(axis=(3, 5))
+    cells = (count, len(PARTS), side, step, side, step)
+    small = (whole_parts(truth) / np.float32(255)).reshape(cells).mean(axis=(3, 5))
     drawn, _ = model.maps.draw(range(n), seed=seed)
     rows, drawn_valid = _rows(model, truth, small, drawn)
     extractor = extractor_for(None, truth.resolution, 3)
@@ -87,7 +87,7 @@ def _points(model: CharacterModel, truth: CharacterSet, small: np.ndarray) -> di
         np.stack([fill_outlines(_named(one, truth, row), truth.resolution) for row, one in rows])
         for rows in (list(enumerate(outlines)), list(enumerate(truth.outlines)))
     )
-    whole = (truth.maps if truth.amodal is None else truth.amodal) / np.float32(255)
+    whole = whole_parts(truth) / np.float32(255)
     ious, best = part_ious(masks, whole), part_ious(ceiling, whole)
     return {
         **point_errors(facial, truth.key_points, face_widths(truth.outlines)),

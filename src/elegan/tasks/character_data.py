@@ -14,7 +14,7 @@ from elegan.data.characters.folder import open_characters
 from elegan.data.characters.outlines import compose
 from elegan.data.characters.parts import PARTS
 from elegan.errors import UsageError, lookup
-from elegan.models.character_planes import fill_outlines, map_planes, strokes
+from elegan.models.character_planes import fill_outlines, map_planes, strokes, whole_parts
 from elegan.networks.characters import AttributeCode
 from elegan.settings import TrainSettings
 
@@ -78,8 +78,7 @@ class CharacterData:
     @cached_property
     def small_amodal(self) -> np.ndarray:
         """uint8 [N, P, M, M]: each part by itself; as seen where no more is known."""
-        whole = self.characters.amodal
-        return _shrunk(self.characters.maps if whole is None else whole, self.side)
+        return _shrunk(whole_parts(self.characters), self.side)
 
     def planes(self) -> np.ndarray:
         """uint8 [N, M, M, 15]: what the first stage learns to draw."""

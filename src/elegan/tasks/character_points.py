@@ -320,8 +320,8 @@ def split_points(points: np.ndarray, known: np.ndarray) -> tuple[dict[str, np.nd
     """Points [K + 32 P, 2] and which are known -> outlines by part, and the known facial points."""
     count = len(KEY_POINTS)
     outlines = points[count:].reshape(len(PARTS), POINTS, 2)
-    there = known[count:].reshape(len(PARTS), POINTS).all(axis=1)
-    named = {name: outlines[index] for index, name in enumerate(PARTS) if there[index]}
+    there = known[count:].reshape(len(PARTS), POINTS)
+    named = {name: outlines[index] for index, name in enumerate(PARTS) if there[index].all()}
     return named, points[:count][known[:count]]
 
 

@@ -10,7 +10,7 @@ import torch
 
 from elegan.data.characters.colours import EYE, HAIR, SKIN, from_oklch
 from elegan.data.characters.curves import clockwise
-from elegan.data.characters.outlines import check, compose
+from elegan.data.characters.outlines import check, compose, fill, iou
 from elegan.data.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
 from elegan.data.characters.points import REQUIRED, CharacterPoints
 from elegan.data.characters.tracing import POINTS, outline
@@ -18,6 +18,7 @@ from elegan.errors import EleganError, UsageError
 from elegan.models.character_maps import MapModel, resolve_attributes
 from elegan.models.character_planes import (
     INPUTS,
+    SAMPLES,
     fault_of_maps,
     fill_outlines,
     from_premultiplied,
@@ -33,6 +34,7 @@ from elegan.networks import TranslationShape, Translator, build_translator
 from elegan.networks.characters import PointNetwork
 
 ATTEMPTS = 16  # draws of maps for one character before it is given up
+_FOLLOWS = 0.8  # intersection over union with its map, below which an outline is traced instead
 _STEP = 100_003  # numbers of a character's attempts lie so far apart
 _COLOUR_ATTRIBUTES = {"hair-colour": ("hair", HAIR), "eye-colour": ("iris", EYE)}
 _COLOUR_ATTRIBUTES["skin"] = ("skin", SKIN)
@@ -51,8 +53,8 @@ class Character:
             given.
         valid: whether the maps have one face with two eyes and a mouth in it.
         attempts: how many maps were drawn until valid ones came.
-        traced: parts whose outline by the network could not be filled, so that it was traced on the
-            map instead.
+        traced: parts whose outline by the network could not be filled, or followed its map badly,
+            so that it was traced on the map instead.
         dropped: parts of the map for which neither served.
     """
 
@@ -219,10 +221,15 @@ class CharacterModel:
         for index in np.flatnonzero(present(amodal)).tolist():
             name = PARTS[index]
             points = _fillable(name, found[0, index])
-            if points is None:
+            fit = _fit(points, amodal[index])
+            if fit < _FOLLOWS:
                 own = outline(amodal[index], POINTS, spacing="even")
-                points = None if own is None else _fillable(name, own)
-                (dropped if points is None else traced).append(name)
+                own = None if own is None else _fillable(name, own)
+                if own is not None and _fit(own, amodal[index]) > fit:
+                    points = own
+                    traced.append(name)
+                elif points is None:
+                    dropped.append(name)
             if points is not None:
                 outlines[name] = points
         for name, outer in INSIDE.items():
@@ -290,6 +297,11 @@ class CharacterModel:
 def _triple(colour: np.ndarray) -> tuple[int, int, int]:
     red, green, blue = (int(one) for one in colour)
     return red, green, blue
+
+
+def _fit(points: np.ndarray | None, mask: np.ndarray) -> float:
+    """How well an outline follows its map [M, M]: intersection over union; 0 without one."""
+    return 0.0 if points is None else iou(fill(points, mask.shape[0], SAMPLES), mask)
 
 
 def _fillable(name: str, points: np.ndarray) -> np.ndarray | None:

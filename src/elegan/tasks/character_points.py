@@ -37,7 +37,7 @@ from elegan.tasks.character_data import CharacterData
 from elegan.tasks.players import make_player
 
 WIDTH = 48
-DRAWN = 512  # maps of the generator that are traced
+DRAWN = 256  # maps of the generator that are traced; tracing takes a tenth of a second each
 _MEASURED, _SHOWN, _SIZE = 64, 8, 192
 _FACE = PARTS.index("face")
 _FIRM, _LARGE = 0.85, 12  # peak and area in pixels of maps that can be traced by themselves

@@ -35,6 +35,7 @@ from elegan.networks.characters import PointNetwork
 
 ATTEMPTS = 16  # draws of maps for one character before it is given up
 _FOLLOWS = 0.8  # intersection over union with its map, below which an outline is traced instead
+_LARGE = 0.015  # share of the canvas from which on that is asked: drawn eyes are faint and small
 _STEP = 100_003  # numbers of a character's attempts lie so far apart
 _COLOUR_ATTRIBUTES = {"hair-colour": ("hair", HAIR), "eye-colour": ("iris", EYE)}
 _COLOUR_ATTRIBUTES["skin"] = ("skin", SKIN)
@@ -221,7 +222,8 @@ class CharacterModel:
         for index in np.flatnonzero(present(amodal)).tolist():
             name = PARTS[index]
             points = _fillable(name, found[0, index])
-            fit = _fit(points, amodal[index])
+            large = amodal[index].mean() > _LARGE
+            fit = _fit(points, amodal[index]) if large else float(points is not None)
             if fit < _FOLLOWS:
                 own = outline(amodal[index], POINTS, spacing="even")
                 own = None if own is None else _fillable(name, own)

@@ -227,6 +227,8 @@ class CharacterModel:
             if fit < _FOLLOWS:
                 own = outline(amodal[index], POINTS, spacing="even")
                 own = None if own is None else _fillable(name, own)
+                if own is not None and not large and _is_stray(own, outlines.get("face")):
+                    own = None
                 if own is not None and _fit(own, amodal[index]) > fit:
                     points = own
                     traced.append(name)
@@ -299,6 +301,14 @@ class CharacterModel:
 def _triple(colour: np.ndarray) -> tuple[int, int, int]:
     red, green, blue = (int(one) for one in colour)
     return red, green, blue
+
+
+def _is_stray(points: np.ndarray, face: np.ndarray | None) -> bool:
+    """Whether a feature's traced outline lies beside the face: a speck of noise in its map."""
+    if face is None:
+        return False
+    middle = points.mean(axis=0)
+    return bool(((middle < face.min(axis=0)) | (middle > face.max(axis=0))).any())
 
 
 def _fit(points: np.ndarray | None, mask: np.ndarray) -> float:

@@ -66,8 +66,8 @@ def describe(scores: dict[str, Any], model: CharacterModel) -> str:
         f" maps of {model.maps.side}; {scores['drawn']} maps drawn. Where maps come from the model"
         " there is no true picture. Seen again: IoU of hair, skin and clothes found anew by colour;"
         " shading and lines lower it, so true pictures score less than flat ones. The distance is"
-        f" to {scores['characters']} other true pictures. Trained from nothing: {trained(model)}, one"
-        " process a stage on shared cores."
+        f" to {scores['characters']} other true pictures. Trained from nothing: {trained(model)},"
+        " one process a stage on shared cores."
     )
 
 

@@ -132,7 +132,9 @@ def test_every_command_of_a_page_works(page: str, workplace: Path, capsys) -> No
     assert len(followed) >= 2
     for words in followed:
         code = main(smaller(words))
-        assert code == 0, f"{' '.join(words)}\n{capsys.readouterr().err}"
+        # Of photos/ two files are no images: they are named at the end, and the others are done.
+        expected = int(words[1] in TRANSLATING and "photos/" in words)
+        assert code == expected, f"{' '.join(words)}\n{capsys.readouterr().err}"
         place = left_behind(words)
         assert place is None or place.exists(), f"{' '.join(words)} left no {place}"
 

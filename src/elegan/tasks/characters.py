@@ -20,6 +20,7 @@ from elegan.tasks.character_data import CharacterData, open_character_data
 from elegan.tasks.character_maps import CharacterMaps
 from elegan.tasks.character_points import DRAWN, CharacterPoints, PointBatches, draw_examples
 from elegan.tasks.character_render import CharacterRender, RenderDraw
+from elegan.tasks.examples import stream_of
 from elegan.tasks.square_images import check as check_square
 from elegan.tasks.translate_checks import FIDELITY, check_translation, refuse_unused
 from elegan.tasks.use import Use
@@ -148,15 +149,7 @@ def _stream_render(
 ) -> Patches:
     draw = RenderDraw(data)
     draw.prepare()
-    return Patches(
-        data,
-        draw,
-        count=len(data),
-        batch=settings.batch,
-        seed=settings.seed,
-        device=device,
-        world=world,
-    )
+    return stream_of(data, draw, len(data), settings, device, world)
 
 
 def _none(*_: Any) -> Any:

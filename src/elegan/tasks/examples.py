@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,9 +15,12 @@ from elegan.data.degradations import (
     from_bytes,
     resize_bicubic,
 )
-from elegan.engine.patches import Example
+from elegan.data.photos import PhotoSet, open_photos
+from elegan.engine.distributed import World
+from elegan.engine.patches import Draw, Example, Patches
 from elegan.errors import EleganError
 from elegan.models.restoring import AUTO, restorer_inputs
+from elegan.settings import TrainSettings
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
 _MOST_SHRUNK = 2.0  # times, at which a photo still shows what it shows
@@ -32,6 +35,26 @@ class Photos(Protocol):
     def photo(self, index: int) -> np.ndarray: ...
 
     def size(self, index: int) -> tuple[int, int]: ...
+
+
+def stream_of(
+    data: Any, draw: Draw, count: int, settings: TrainSettings, device: torch.device, world: World
+) -> Patches:
+    """Returns the stream of a run that draws its examples of `count` images of `data`."""
+    return Patches(
+        data,
+        draw,
+        count=count,
+        batch=settings.batch,
+        seed=settings.seed,
+        device=device,
+        world=world,
+    )
+
+
+def open_clean_photos(settings: TrainSettings) -> PhotoSet:
+    """Opens the photos that a run spoils for its examples."""
+    return open_photos(settings.data, limit=settings.limit, seed=settings.seed)
 
 
 def fitting_patch(photos: Photos, wanted: int, multiple: int = 1) -> int:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elegan.data.degradations import FAMILIES, KINDS
-from elegan.data.photos import PhotoSet, open_photos
+from elegan.data.photos import PhotoSet
 from elegan.engine.batches import Batch
 from elegan.engine.distributed import World
 from elegan.engine.patches import Patches
@@ -14,7 +14,13 @@ from elegan.errors import UsageError, did_you_mean
 from elegan.models.restoring import restorer_planes
 from elegan.networks import TranslationShape
 from elegan.settings import TrainSettings
-from elegan.tasks.examples import Damaged, families_of, fitting_patch
+from elegan.tasks.examples import (
+    Damaged,
+    families_of,
+    fitting_patch,
+    open_clean_photos,
+    stream_of,
+)
 from elegan.tasks.translate import Translate
 from elegan.tasks.translate_checks import FIDELITY, check_translation
 from elegan.tasks.use import Use
@@ -75,10 +81,6 @@ def _check(settings: TrainSettings) -> None:
     parse_degradations(settings.translate.degradation)
 
 
-def _open(settings: TrainSettings) -> PhotoSet:
-    return open_photos(settings.data, limit=settings.limit, seed=settings.seed)
-
-
 def _stream(
     settings: TrainSettings, photos: PhotoSet, device: torch.device, world: World
 ) -> Patches:
@@ -91,21 +93,13 @@ def _stream(
         families=families_of(kinds),
         shrink=chosen.shrink,
     )
-    return Patches(
-        photos,
-        draw,
-        count=len(photos),
-        batch=settings.batch,
-        seed=settings.seed,
-        device=device,
-        world=world,
-    )
+    return stream_of(photos, draw, len(photos), settings, device, world)
 
 
 RESTORE = Use(
     about="a damaged photo in, the photo as it was out: holes, rain, haze, stripes, blur, noise",
     check=_check,
-    open_data=_open,
+    open_data=open_clean_photos,
     stream=_stream,
     build=Restore,
 )

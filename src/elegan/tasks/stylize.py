@@ -11,7 +11,7 @@ from elegan.engine.patches import Patches
 from elegan.errors import EleganError, UsageError, lookup
 from elegan.settings import TrainSettings
 from elegan.tasks import examples
-from elegan.tasks.examples import fitting_patch
+from elegan.tasks.examples import fitting_patch, stream_of
 from elegan.tasks.stylize_paired import Paired
 from elegan.tasks.stylize_unpaired import Contrastive, Cycle
 from elegan.tasks.translate_checks import FIDELITY, check_translation
@@ -75,15 +75,8 @@ def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world
         for side in (pairs.sources, pairs.targets)
     )
     kind = examples.Paired if settings.translate.method == "paired" else examples.Unpaired
-    return Patches(
-        pairs,
-        kind(sources=pairs.sources, targets=pairs.targets, patch=patch),
-        count=len(pairs.sources),
-        batch=settings.batch,
-        seed=settings.seed,
-        device=device,
-        world=world,
-    )
+    draw = kind(sources=pairs.sources, targets=pairs.targets, patch=patch)
+    return stream_of(pairs, draw, len(pairs.sources), settings, device, world)
 
 
 def _build(settings: TrainSettings, *parts: Any) -> Paired:

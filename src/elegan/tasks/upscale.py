@@ -5,14 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elegan.data.photos import PhotoSet, open_photos
+from elegan.data.photos import PhotoSet
 from elegan.engine.distributed import World
 from elegan.engine.patches import Patches
 from elegan.errors import UsageError, lookup
 from elegan.networks import TranslationShape
 from elegan.networks.upscaler import BicubicUpsampling
 from elegan.settings import TrainSettings
-from elegan.tasks.examples import Smaller, fitting_patch
+from elegan.tasks.examples import Smaller, fitting_patch, open_clean_photos, stream_of
 from elegan.tasks.translate import Translate
 from elegan.tasks.translate_checks import FIDELITY, check_translation
 from elegan.tasks.use import Use
@@ -55,10 +55,6 @@ def _check(settings: TrainSettings) -> None:
         )
 
 
-def _open(settings: TrainSettings) -> PhotoSet:
-    return open_photos(settings.data, limit=settings.limit, seed=settings.seed)
-
-
 def _stream(
     settings: TrainSettings, photos: PhotoSet, device: torch.device, world: World
 ) -> Patches:
@@ -70,21 +66,13 @@ def _stream(
         unknown=chosen.degradation == "blind",
         shrink=chosen.shrink,
     )
-    return Patches(
-        photos,
-        draw,
-        count=len(photos),
-        batch=settings.batch,
-        seed=settings.seed,
-        device=device,
-        world=world,
-    )
+    return stream_of(photos, draw, len(photos), settings, device, world)
 
 
 UPSCALE = Use(
     about="a small photo in, a larger one out (--scale 2, 3 or 4)",
     check=_check,
-    open_data=_open,
+    open_data=open_clean_photos,
     stream=_stream,
     build=Upscale,
 )

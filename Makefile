@@ -21,11 +21,11 @@ demo: setup
 	@echo "Open $(RUN)/report.html and $(RUN)/digits.png"
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto
 
 # What `test` leaves out: the slow tests, and those on the real data that ELEGAN_DATA names.
 test-rest: setup
-	$(BIN)/python -m pytest -m "slow or data"
+	$(BIN)/python -m pytest -m "slow or data" -n auto
 
 test-all: setup
 	$(BIN)/python -m pytest

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from elegan.errors import EleganError, UsageError
+from elegan.errors import UsageError
 from elegan.models.character_saving import TASK as CHARACTERS
 from elegan.models.characters import CharacterModel
 from elegan.models.model import Model
-from elegan.models.saving import UNREADABLE, find_model, read_facts
+from elegan.models.saving import UNREADABLE, find_model, read_facts, unreadable
 from elegan.models.translation import TranslationModel
 from elegan.models.use import TRANSLATING
 
@@ -23,10 +23,7 @@ def load_model(
     try:
         task = read_facts(folder).get("task")
     except UNREADABLE as error:
-        raise EleganError(
-            f"The model in {folder} cannot be read: {error}."
-            " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
-        ) from error
+        raise unreadable(folder, error) from error
     if task == CHARACTERS:
         return CharacterModel.load(path)
     if str(task).startswith(CHARACTERS):

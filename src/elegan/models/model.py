@@ -15,7 +15,7 @@ from elegan.machine.pixels import to_uint8
 from elegan.machine.precision import Precision, choose
 from elegan.machine.randomness import generator as keyed_generator
 from elegan.models.samples import Samples
-from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts
+from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, unreadable
 from elegan.models.use import TRANSLATING
 from elegan.networks import ImageShape, build_discriminator, build_generator
 
@@ -229,10 +229,7 @@ class Model:
         except UsageError:  # a network that this version does not know: the message names it
             raise
         except UNREADABLE as error:
-            raise EleganError(
-                f"The model in {folder} cannot be read: {error}."
-                " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
-            ) from error
+            raise unreadable(folder, error) from error
         chosen = choose(device, precision)
         return Model(placed(network, chosen), facts, chosen, folder)
 

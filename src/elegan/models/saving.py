@@ -233,6 +233,14 @@ def _some(names: set[str]) -> str:
     return first if len(names) <= _NAMED else f"{first} and {len(names) - _NAMED} more"
 
 
+def unreadable(folder: Path, error: Exception) -> EleganError:
+    """Returns what to say of a model folder that raised one of `UNREADABLE`."""
+    return EleganError(
+        f"The model in {folder} cannot be read: {error}."
+        " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
+    )
+
+
 def find_model(path: Path) -> Path:
     """Returns the folder that holds model.json, given a run, a model folder or a file in either.
 

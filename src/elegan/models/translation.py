@@ -17,7 +17,14 @@ from elegan.models.colours import composed, luminance, to_pixels, to_planes, wit
 from elegan.models.model import placed
 from elegan.models.resampling import resampled
 from elegan.models.restoring import family_of, restorer_inputs
-from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, read_tensors
+from elegan.models.saving import (
+    UNREADABLE,
+    find_model,
+    load_part,
+    read_facts,
+    read_tensors,
+    unreadable,
+)
 from elegan.models.shipping import SHIPPED, find_shipped, shipped_folder
 from elegan.models.tiling import Reach, Window, bytes_a_pixel, count_windows, fitting_tile, strips
 from elegan.models.use import Use, refuse_image, refuse_task, refuse_use
@@ -126,10 +133,7 @@ class TranslationModel:
         except UsageError:
             raise
         except UNREADABLE as error:
-            raise EleganError(
-                f"The model in {folder} cannot be read: {error}."
-                " Its run's checkpoints may be whole: try `elegan resume` on the run folder."
-            ) from error
+            raise unreadable(folder, error) from error
         chosen = choose(device, precision)
         return TranslationModel(placed(network, chosen), facts, chosen, folder)
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from elegan.errors import EleganError
 
-MEMORY = 512 << 20
+MEMORY = 384 << 20
 """Bytes that a network's activations may take by default."""
 _LIVE = 8  # of its largest layer's output, so many are taken to be alive at once, scratch included
 _PROBE = 64  # side in pixels of the image that layers are measured on

@@ -49,8 +49,8 @@ def main() -> None:
     lines.append(["real test images", "", *(short(floor[one]) for one in SCORES)])
     text = (
         f"{table(['preset', 'minutes', *SCORES], lines)}\n\nFull MNIST,"
-        f" {trained[0].images:,} images each with the schedule of that many, seed 0; {options.samples:,} samples against 60,000"
-        f" images. {trained_with(trained)}"
+        f" {trained[0].images:,} images each with the schedule of that many, seed 0;"
+        f" {options.samples:,} samples against 60,000 images. {trained_with(trained)}"
     )
     publish("presets", text, {"rows": rows}, options.out)
 

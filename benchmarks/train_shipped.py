@@ -40,11 +40,14 @@ class Recipe:
 
 RECIPES = {
     f"upscale-x{scale}": Recipe(
-        flags=("--task", "upscale", "--scale", str(scale), "--batch", "8"),
+        flags=(
+            *("--task", "upscale", "--scale", str(scale), "--batch", "8"),
+            *("--translate.depth", "8", "--translate.patch", str(patch)),
+        ),
         images=1_000_000,
         about=f"makes photos {scale} times larger",
     )
-    for scale in (2, 3, 4)
+    for scale, patch in ((2, 96), (3, 120), (4, 128))
 }
 RECIPES["restore"] = Recipe(
     flags=("--task", "restore"),

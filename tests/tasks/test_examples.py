@@ -1,12 +1,14 @@
 """Examples of translating runs: what goes in is what the truth was made into, and nothing more."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 import tiny_photos
 
 from elegan.data.degradations import FAMILIES, KINDS, downscale
+from elegan.engine.patches import Example
 from elegan.errors import EleganError
 from elegan.tasks.examples import (
     Damaged,
@@ -153,32 +155,59 @@ def test_lost_pixels_are_hidden_from_the_restorer() -> None:
     assert lost > 100
 
 
-def test_families_are_told_in_about_half_the_examples_and_only_where_there_is_one() -> None:
-    kinds = ("noise", "rain", "holes")
-    draw = _damaged(*kinds)
-    order = families_of(kinds)
-    told = dict.fromkeys(order, 0)
-    untold = 0
-    for seed in range(80):
+def _asked(example: Example) -> str:
+    """The family that the restorer is told, of noise, rain and holes; "auto" for none."""
+    planes = example.inputs[..., 4:]
+    assert (planes == planes[:1, :1]).all()
+    flags = planes[0, 0].tolist()
+    assert sum(flags) in (0, 1)
+    return ("inpaint", "derain", "denoise")[flags.index(1)] if sum(flags) else "auto"
+
+
+def test_families_are_told_in_half_the_examples_and_are_the_only_damage_there() -> None:
+    draw = _damaged("noise", "rain", "holes")
+    told = Counter()
+    for seed in range(120):
         example = draw(0, _random(seed))
-        planes = example.inputs[..., 4:]
-        assert planes.shape[-1] == 3
-        assert (planes == planes[:1, :1]).all()
-        flags = planes[0, 0].tolist()
-        assert sum(flags) in (0, 1)
-        if not sum(flags):
-            untold += 1
-            continue
-        family = order[flags.index(1)]
+        family = _asked(example)
         told[family] += 1
-        is_lost = example.inputs[..., 3].any()
-        assert is_lost == (family == "inpaint")
-        if is_lost:  # alone: kept pixels are whole
-            kept = example.inputs[..., 3] == 0
+        mask = example.inputs[..., 3]
+        if family == "inpaint":  # alone: kept pixels are whole
+            kept = mask == 0
             np.testing.assert_allclose(example.inputs[kept][:, :3], example.target[kept], atol=1e-6)
-    # One family twice as often as two; told in half of those.
-    assert 0.5 < untold / 80 < 0.8
-    assert min(told.values()) > 2
+        elif family != "auto":
+            assert not mask.any()
+    assert 0.35 < told["auto"] / 120 < 0.65
+    assert len(told) == 4
+
+
+def test_some_examples_are_whole_whether_a_family_is_told_or_not() -> None:
+    draw, whole = _damaged("noise", "rain", "holes"), Counter()
+    for seed in range(300):
+        example = draw(0, _random(seed))
+        if np.array_equal(example.inputs[..., :3], example.target):
+            assert not example.inputs[..., 3].any()
+            whole[_asked(example)] += 1
+    assert 0.05 < whole.total() / 300 < 0.16
+    assert whole["auto"] > 4
+    assert len(whole) > 2
+
+
+def test_haze_is_undone_only_where_it_is_asked_for_unless_nothing_else_is() -> None:
+    asked = Counter()
+    for seed in range(120):
+        example = _damaged("haze", "holes")(0, _random(seed))
+        hazed = not np.allclose(
+            example.inputs[..., :3][example.inputs[..., 3] == 0],
+            example.target[example.inputs[..., 3] == 0],
+            atol=1e-6,
+        )
+        asked[bool(example.inputs[0, 0, 5]), hazed] += 1
+    assert asked[True, True] > 10
+    assert not asked[False, True]
+    alone = [_damaged("haze")(0, _random(seed)) for seed in range(40)]
+    untold = [one for one in alone if not one.inputs[0, 0, 4]]
+    assert any(not np.array_equal(one.inputs[..., :3], one.target) for one in untold)
 
 
 def test_pairs_are_cropped_and_mirrored_alike() -> None:

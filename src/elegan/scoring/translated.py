@@ -8,6 +8,8 @@ import numpy as np
 
 from elegan.data import batch_indices, has_test_split
 from elegan.data.degradations import (
+    ASKED,
+    FAMILIES,
     POINTS,
     UNSEEN,
     blind,
@@ -27,6 +29,7 @@ from elegan.machine.randomness import key
 from elegan.measure.fidelity import compare
 from elegan.measure.perceptual import NAME, perceptual_distance
 from elegan.models import TranslationModel
+from elegan.models.restoring import AUTO
 from elegan.models.use import TRANSLATING
 from elegan.run import Run
 from elegan.scoring.unpaired import score_unpaired
@@ -49,6 +52,7 @@ class Trial:
         truth: uint8 [H, W, 3].
         mask: float32 [h, w], 1 where a pixel is lost; None where none is.
         border: pixels that the figures leave out along each edge.
+        task: what a restorer is asked for.
     """
 
     on: str
@@ -57,6 +61,7 @@ class Trial:
     truth: np.ndarray
     mask: np.ndarray | None = None
     border: int = 0
+    task: str = AUTO
 
 
 def score(
@@ -166,7 +171,7 @@ def trials_of(
 
     An upscaler gets each photo made smaller as its recipe says. A restorer gets it with each of
     the standard kinds of damage (`degradations.POINTS`) that it was trained on, and one kind that
-    no training draws.
+    no training draws; it is told no family but where that must be asked for.
     """
     for index in range(len(photos)):
         photo = middle(photos.photo(index), side)
@@ -211,8 +216,14 @@ def damaged(photo: np.ndarray, point: str, random: np.random.Generator) -> Trial
     kind = POINTS[point][0]
     # Scratches look as on a print, but where they are is known, as of holes.
     mask = done.mask if kind in ("holes", "scratches") else None
+    asked = next((name for name in ASKED if kind in FAMILIES[name]), AUTO)
     return Trial(
-        on=point, given=given, baseline=given, truth=np.ascontiguousarray(photo), mask=mask
+        on=point if asked == AUTO else f"{point} (--task {asked})",
+        given=given,
+        baseline=given,
+        truth=np.ascontiguousarray(photo),
+        mask=mask,
+        task=asked,
     )
 
 
@@ -245,7 +256,7 @@ def arms(model: TranslationModel) -> dict[str, TranslationModel]:
 
 def translate(model: TranslationModel, trial: Trial) -> np.ndarray:
     """Returns what a model makes of a trial, uint8 [H, W, 3]."""
-    return model.apply(trial.given, mask=trial.mask)
+    return model.apply(trial.given, mask=trial.mask, task=trial.task)
 
 
 def _compared(model: TranslationModel, trials: Sequence[Trial]) -> dict[str, Any]:

@@ -152,17 +152,17 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "restore": Preset(
-        images=400_000,
+        images=200_000,
         about="task restore: one network against holes, rain, haze, stripes, blur, noise and JPEG",
         values={
             "task": "restore",
-            "batch": 8,
+            "batch": 4,
             "network": {"name": "restorer"},
             "loss": {"adversarial": "relativistic-average"},
-            "optimizer": {**_TRANSLATING, "generator_rate": 5e-4, "discriminator_rate": 1e-3},
+            "optimizer": {**_TRANSLATING, "generator_rate": 8e-4, "discriminator_rate": 1e-3},
             "translate": {
                 "degradation": "all",
-                "adversarial_from": 0.8,
+                "adversarial_from": 0.85,
                 "adversarial": 0.05,
                 "feature_matching": 0.1,
                 "holes": 5.0,

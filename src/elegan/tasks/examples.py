@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from elegan.data.degradations import (
+    ASKED,
     FAMILIES,
     blind,
     degrade,
@@ -24,7 +25,8 @@ from elegan.settings import TrainSettings
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
 _MOST_SHRUNK = 2.0  # times, at which a photo still shows what it shows
-_TOLD = 0.5  # share of examples with one kind of damage whose family the restorer is told
+_TOLD = 0.5  # share of examples with one kind of damage, whose family the restorer is told
+_WHOLE = 0.1  # share without damage, told or not: what is whole must stay as it is
 
 
 class Photos(Protocol):
@@ -146,7 +148,9 @@ class Damaged:
     """Examples for restoring: a clean crop and the crop damaged.
 
     Inputs are planes as `models.restoring.restorer_inputs` lays them: colours, what is lost, and
-    one plane a family, 1 where the image has that damage alone and the network is told so.
+    one plane a family. Half the examples have one kind of damage and the plane of its family is 1;
+    the others have one or two, no plane is set, and none is of a family that must be asked for
+    (`degradations.ASKED`), unless the restorer is for such damage alone. A few have none at all.
 
     Attributes:
         kinds: names of `degradations.KINDS` to draw from.
@@ -160,13 +164,24 @@ class Damaged:
 
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         clean = crop(self.photos.photo(index), self.patch, random, self.shrink)
-        damaged = degrade(from_bytes(clean), self.kinds, random)
-        told = random.random() < _TOLD and len(damaged.families) == 1
-        family = damaged.families[0] if told else AUTO
-        image = torch.from_numpy(spanned(damaged.image)).permute(2, 0, 1)[None]
-        lost = torch.from_numpy(damaged.mask)[None, None]
+        if random.random() < _TOLD:
+            damaged = degrade(from_bytes(clean), self.kinds, random, most=1)
+            family = damaged.families[0]
+        else:
+            damaged = degrade(from_bytes(clean), self._unasked or self.kinds, random)
+            family = AUTO
+        given, mask = damaged.image, damaged.mask
+        if random.random() < _WHOLE:
+            given, mask = clean, np.zeros_like(mask)
+        image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
+        lost = torch.from_numpy(mask)[None, None]
         planes = restorer_inputs(image, lost, [family], self.families)
         return Example(inputs=planes[0].permute(1, 2, 0).numpy(), target=spanned(clean))
+
+    @property
+    def _unasked(self) -> list[str]:
+        asked = {kind for family in ASKED for kind in FAMILIES[family]}
+        return [kind for kind in self.kinds if kind not in asked]
 
 
 def families_of(kinds: Sequence[str]) -> tuple[str, ...]:

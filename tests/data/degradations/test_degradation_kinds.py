@@ -23,6 +23,7 @@ from elegan.data.degradations import (
     table,
     to_bytes,
 )
+from elegan.data.degradations.kinds import SHARES
 from elegan.errors import UsageError
 
 EVERY = [*KINDS, *UNSEEN]
@@ -129,16 +130,18 @@ def test_each_kind_has_one_family_but_the_unseen() -> None:
     assert not set(UNSEEN) & set(KINDS)
 
 
-def test_degrade_draws_families_evenly_and_one_kind_twice_as_often_as_two() -> None:
+def test_degrade_draws_families_by_their_shares_and_one_kind_twice_as_often_as_two() -> None:
     clean = photo(size=(12, 12))
     random = np.random.default_rng(0)
-    done = [degrade(clean, list(KINDS), random) for _ in range(400)]
+    done = [degrade(clean, list(KINDS), random) for _ in range(600)]
     counts = Counter(len(one.kinds) for one in done)
     assert set(counts) == {1, 2}
     assert counts[1] / len(done) == pytest.approx(2 / 3, abs=0.08)
     alone = Counter(one.families[0] for one in done if len(one.kinds) == 1)
-    assert set(alone) == set(FAMILIES)
-    assert min(alone.values()) > 0.4 * max(alone.values())
+    total = sum(SHARES.get(name, 1) for name in FAMILIES)
+    for name in FAMILIES:
+        expected = SHARES.get(name, 1) / total
+        assert alone[name] / counts[1] == pytest.approx(expected, abs=0.06)
     assert all(len(one.families) == len(one.kinds) for one in done)
     assert any(one.kinds == ("noise", "rain") for one in done)
     assert any(one.kinds == ("rain", "noise") for one in done)

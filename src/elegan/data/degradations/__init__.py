@@ -3,6 +3,7 @@
 from elegan.data.degradations.blind import blind
 from elegan.data.degradations.holes import FILL, hide
 from elegan.data.degradations.kinds import (
+    ASKED,
     FAMILIES,
     KINDS,
     POINTS,
@@ -22,6 +23,7 @@ from elegan.data.degradations.resizing import (
 )
 
 __all__ = [
+    "ASKED",
     "FAMILIES",
     "FILL",
     "KINDS",

@@ -65,17 +65,17 @@ KINDS: dict[str, Kind] = {
     ),
     "gaussian-blur": Kind(
         about="round Gaussian of that deviation in pixels",
-        ranges={"sigma": (0.5, 3)},
+        ranges={"sigma": (0.4, 2.4)},
         apply=gaussian_blur,
     ),
     "defocus": Kind(
         about="even disc of that radius in pixels, as a lens out of focus makes it",
-        ranges={"radius": (0.8, 4.5)},
+        ranges={"radius": (0.8, 3.6)},
         apply=defocus,
     ),
     "motion-blur": Kind(
         about="a path of that length in pixels and any direction, straight or shaken",
-        ranges={"length": (3, 18), "bend": (0, 2.5)},
+        ranges={"length": (3, 14), "bend": (0, 2.5)},
         apply=motion_blur,
     ),
     "rain": Kind(
@@ -125,6 +125,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """The tasks of `elegan restore`, and the kinds of damage that each undoes."""
 
+ASKED = ("dehaze",)
+"""Families that are undone only where they are asked for: a pale photo may be what was wanted."""
+
+SHARES: dict[str, float] = {"deblur": 3, "denoise": 2, "inpaint": 1.5, "derain": 1.5}
+"""How often training draws a family, against 1: what is common in photos, and hard, more often."""
+
 POINTS: dict[str, tuple[str, dict[str, Any]]] = {
     "noise-25": ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}),
     "jpeg-20": ("jpeg", {"quality": 20}),
@@ -172,8 +178,9 @@ def degrade(
     """Damages an image as a training example: one kind or several, one after the other.
 
     How many is 1 twice as often as 2, 2 twice as often as 3, to `most` at the most. A family is
-    drawn evenly from those of `kinds`, then a kind of it; no family comes twice, and the order is
-    as drawn. Pixels are lost last of all and hold `FILL`, whatever else was done.
+    drawn from those of `kinds` as often as `SHARES` says, then a kind of it evenly; no family comes
+    twice, and the order is as drawn. Pixels are lost last of all and hold `FILL`, whatever else
+    was done.
 
     Args:
         image: float32 [H, W, 3] in [0, 1]; it is not changed.
@@ -184,16 +191,17 @@ def degrade(
     Raises:
         UsageError: a kind is unknown, or there is none.
     """
-    groups = [[kind for kind in family if kind in kinds] for family in FAMILIES.values()]
-    groups = [group for group in groups if group]
+    groups = {name: [kind for kind in family if kind in kinds] for name, family in FAMILIES.items()}
+    groups = {name: group for name, group in groups.items() if group}
     if not kinds:
         raise UsageError("No kind of damage was named. Name one, such as 'noise', or leave it out.")
     for kind in kinds:
         lookup(KINDS, kind, "kind of damage")
     odds = 0.5 ** np.arange(min(most, len(groups)))
     count = 1 + int(random.choice(len(odds), p=odds / odds.sum()))
-    order = random.permutation(len(groups))[:count]
-    chosen = [groups[index][int(random.integers(len(groups[index])))] for index in order]
+    shares = np.array([SHARES.get(name, 1.0) for name in groups])
+    order = random.choice(list(groups), count, replace=False, p=shares / shares.sum())
+    chosen = [groups[name][int(random.integers(len(groups[name])))] for name in order]
     chosen.sort(
         key=lambda kind: kind in FAMILIES["inpaint"]
     )  # a stable sort: the rest stay as drawn

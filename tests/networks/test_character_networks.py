@@ -78,6 +78,20 @@ def test_the_linear_model_gives_means_of_attributes_and_their_spread() -> None:
     assert drawn[::2, 0].std(dim=0).max() < 0.02
 
 
+def test_flat_features_give_flat_colours_whatever_the_weights() -> None:
+    torch.manual_seed(0)
+    generator = MapGenerator(SHAPE, width=8, latent=6).eval()
+    with torch.no_grad():
+        generator.mean.zero_()
+        generator.dense.weight.zero_()
+        generator.dense.bias.copy_(torch.randn(generator.inner).repeat(generator.sides[0] ** 2))
+        generator.to_patches.weight.normal_(std=0.1)
+        planes = generator(torch.randn(1, 6))[..., 2:-3, 2:-3]  # at the rim the padding is seen
+    spread = planes.amax(dim=(2, 3)) - planes.amin(dim=(2, 3))
+    assert spread[0, -3:].max() < 1e-5
+    assert spread[0, :-3].min() > 1e-3  # maps keep what four kinds of pixels can tell
+
+
 def test_without_attributes_no_code_is_needed() -> None:
     generator = MapGenerator(SHAPE, width=8, latent=6)
     assert MapDiscriminator(SHAPE, width=8)(generator(torch.randn(2, 6))).shape == (2,)

@@ -17,6 +17,8 @@ from elegan.networks.residual import ResidualBlock, ResidualDiscriminator, Resid
 _SLOPE = 0.2
 _RIDGE = 2.0  # characters that an attribute's part is held to zero by
 _STRENGTH = 2.0  # of an attribute's input beside noise of deviation 1
+COLOUR_PLANES = 3
+"""The last of the planes: red, green and blue."""
 
 
 class AttributeCode(nn.Module):
@@ -61,7 +63,8 @@ class AttributeCode(nn.Module):
 class MapGenerator(ResidualGenerator):
     """Noise and attributes -> planes of a character: maps of its parts, then flat colours.
 
-    The network draws what a linear model of the data lacks. That model is the mean, a part for each
+    The last three planes are the flat colours. The network draws what a linear model of the data
+    lacks. That model is the mean, a part for each
     value of an attribute and the first principal components, each times one number of the noise
     (Turk and Pentland 1991, "Eigenfaces"). It is fitted once by `set_linear` and never trained. So
     the first sample is a blurred character, not noise, which saves a CPU most of the time that the
@@ -70,7 +73,8 @@ class MapGenerator(ResidualGenerator):
     Args:
         latent: length of the noise.
         attributes: how many values each attribute has; none for no condition.
-        components: numbers of the noise that the linear model uses.
+        components: numbers of the noise that the linear model uses. Each costs as many numbers of
+            the model's file as the planes have; the later ones explain little.
     """
 
     mean: Tensor
@@ -129,7 +133,10 @@ class MapGenerator(ResidualGenerator):
         told = self._told(latents, labels)
         planes = (told.float() @ self.basis + self.mean).unflatten(1, self._plane_shape)
         joined = torch.cat([latents, _STRENGTH * told[:, self.components :]], dim=1)
-        return clip(2 * super().forward(joined) + planes, training=self.training)
+        drawn = super().forward(joined)
+        colours = without_checkerboard(drawn[:, -COLOUR_PLANES:])
+        drawn = torch.cat([drawn[:, :-COLOUR_PLANES], colours], dim=1)
+        return clip(2 * drawn + planes, training=self.training)
 
     def _told(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """The numbers of the noise that the linear model uses, and each attribute's value."""
@@ -261,6 +268,17 @@ class NoDiscriminator(nn.Module):
 
     def stages(self) -> list[nn.Module]:
         return [self]
+
+
+def without_checkerboard(images: Tensor) -> Tensor:
+    """The mean of each pixel, the next one, and those below: [N, C, R, R] -> the same shape.
+
+    A convolution whose channels become 2x2 pixels has weights of its own for each of the four, and
+    draws a checkerboard where nothing changes. Any four neighbours hold one pixel of each kind, so
+    that their mean has none, whatever the weights (Sugawara, Shiota and Kiya 2018,
+    "Super-resolution using convolutional neural networks without any checkerboard artifacts").
+    """
+    return functional.avg_pool2d(functional.pad(images, (0, 1, 0, 1), mode="replicate"), 2, 1)
 
 
 def soft_argmax(heats: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from elegan.tasks.players import make_player
 from elegan.tasks.view import View
 
 WIDTH, LATENT = 24, 64
+COMPONENTS = 24  # of the linear model: with 32 the whole model would exceed 5 MB in half precision
 _PROBE, _SCORED, _SHOWN = 128, 256, 32
 _FITTED = 1000  # characters that the linear model is fitted to
 
@@ -63,7 +64,7 @@ class CharacterMaps(Generate):
             "latent": settings.network.latent or LATENT,
             "attributes": [len(values) for values in self.conditions.values()],
         }
-        self.sizes = sizes, {**sizes, "width": width}
+        self.sizes = {**sizes, "components": COMPONENTS}, {**sizes, "width": width}
         self.generator = make_player(
             settings, lambda: MapGenerator(self.shape, **self.sizes[0]), "generator", precision
         )

@@ -88,7 +88,7 @@ def test_an_untrained_upscaler_scores_as_bicubic_does(data: str, tmp_path: Path)
 def test_haze_is_asked_for_and_nothing_else_is() -> None:
     photo = tiny_photos.waves(0, 40, 40)
     asked = {point: damaged(photo, point, np.random.default_rng(0)).task for point in POINTS}
-    assert asked == {point: "auto" for point in POINTS} | {"haze-half": "dehaze"}
+    assert asked == dict.fromkeys(POINTS, "auto") | {"haze-half": "dehaze"}
 
 
 def test_a_restorer_is_tried_on_what_it_knows_and_on_what_nobody_trains_on(tmp_path: Path) -> None:

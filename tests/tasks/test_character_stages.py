@@ -94,6 +94,10 @@ def test_stages_get_what_is_shared_and_refuse_what_is_not() -> None:
     stages = stage_settings(chosen, Path("run"))
     assert [one.seed for one in stages.values()] == [3, 3, 3]
     assert sum(one.minutes or 0 for one in stages.values()) == pytest.approx(10)
+    counted = stage_settings(
+        preset_settings("characters", "rendered", {"images": 800}), Path("run")
+    )
+    assert [one.images for one in counted.values()] == [800, 600, 300]
     assert stages["points"].out == str(Path("run") / "points")
     wrong = preset_settings("characters", "rendered", {"loss": {"r1": 3.0}})
     with pytest.raises(UsageError, match="does not use --loss"):

@@ -30,6 +30,8 @@ _SHARED += ("images", "epochs", "minutes", "ticks", "snapshots")
 """What all stages of one run are told; all else is each stage's preset's."""
 _TIME = {"maps": 0.45, "points": 0.25, "render": 0.3}
 """Each stage's share of --minutes."""
+_IMAGES = {"maps": 1.0, "points": 0.75, "render": 0.375}
+"""What each stage sees of --images: a point is learnt sooner than a map, a picture costs more."""
 _RENDERERS = ("restorer", "unet")
 
 
@@ -44,8 +46,9 @@ def stage_settings(settings: TrainSettings, out: Path) -> dict[str, TrainSetting
     for stage in STAGES:
         own = preset_settings(f"characters-{stage}", settings.data)
         minutes = settings.minutes and settings.minutes * _TIME[stage]
+        images = settings.images and max(1, round(settings.images * _IMAGES[stage]))
         found[stage] = dataclasses.replace(
-            own, **{**shared, "minutes": minutes, "out": str(out / stage)}
+            own, **{**shared, "minutes": minutes, "images": images, "out": str(out / stage)}
         )
     return found
 

@@ -10,6 +10,7 @@ from elegan.data.files import walk_folder
 from elegan.data.listing import IMAGE_SUFFIXES
 from elegan.data.photo_files import FORMATS
 from elegan.errors import UsageError, did_you_mean
+from elegan.models.videos import SUFFIXES as VIDEO_SUFFIXES
 
 _DEEPEST = 30  # folders that are put before a name at most
 
@@ -93,7 +94,8 @@ def _matching(pattern: str, out: Path) -> list[Source]:
     first = next(i for i, part in enumerate(Path(pattern).parts) if glob.has_magic(part))
     anchor = Path(*Path(pattern).parts[:first])
     paths = [Path(one) for one in sorted(glob.glob(pattern, recursive=True))]
-    images = [one for one in paths if one.is_file() and one.suffix.lower() in IMAGE_SUFFIXES]
+    known = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+    images = [one for one in paths if one.is_file() and one.suffix.lower() in known]
     outside = [one for one in images if not _within(one, out)]
     if not outside:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A folder of photos through a model: faithful files, whole or absent, and batches that resume."""
+"""Photos, GIFs and videos through a model: files whole or absent, and batches that resume."""
 
 import contextlib
 import errno
@@ -22,6 +22,7 @@ from elegan.models.photo_writing import SUFFIX, Writing, format_of, write_result
 from elegan.models.repair import Repair
 from elegan.models.translation import TranslationModel
 from elegan.models.use import Use, refuse_use
+from elegan.models.videos import WRITTEN, frame_count, is_video, translate_video
 
 _PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # all further files would fail alike
@@ -155,13 +156,12 @@ class _Work:
         self, source: Source, journal: Journal, options: dict[str, Any], sources: set[Path]
     ) -> tuple[str, tuple[int, int], tuple[str, ...]]:
         """Returns the output's path within the folder, its (width, height), and notes."""
+        moving = is_video(source.path) or is_animated(source.path)
+        if moving and (self.repair.mask or self.repair.sky):
+            raise EleganError("it moves, and a mask or a sky is for a still photo")
+        if moving:
+            return self._translate_moving(source, journal, options, sources)
         use = replace(self.use, on_window=self._on_window)
-        if is_animated(source.path):
-            output = self._claimed(source, ".gif", journal, options, sources)
-            flatten = self.writing.flatten
-            size = translate_frames(self.model, source.path, self.out / output, use, flatten)
-            journal.finish(source.path, output, options)
-            return output, size, ()
         photo = self._laid(read_photo(source.path))
         mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
         tall, wide, channels = photo.pixels.shape
@@ -195,6 +195,30 @@ class _Work:
             notes += ("nothing was found to restore: unchanged",)
         notes += self.model.notes(tall, wide, use)
         return output, (width, height), notes
+
+    def _translate_moving(
+        self,
+        source: Source,
+        journal: Journal,
+        options: dict[str, Any],
+        sources: set[Path],
+    ) -> tuple[str, tuple[int, int], tuple[str, ...]]:
+        """Works on the frames of a GIF or a video; returns as `_translate` does."""
+        path = source.path
+        notes: tuple[str, ...] = ()
+        if is_video(path):
+            self.watch.begin_file(frame_count(path))
+            output = self._claimed(source, WRITTEN, journal, options, sources)
+            use = replace(self.use, on_window=self._ask_to_stop)
+            size, notes = translate_video(
+                self.model, path, self.out / output, use, self.watch.window
+            )
+        else:
+            use = replace(self.use, on_window=self._on_window)
+            output = self._claimed(source, ".gif", journal, options, sources)
+            size = translate_frames(self.model, path, self.out / output, use, self.writing.flatten)
+        journal.finish(path, output, options)
+        return output, size, notes
 
     def _laid(self, photo: PhotoFile) -> PhotoFile:
         """Lays a photo with transparency on white for a stylizer, as its training did."""

@@ -126,7 +126,7 @@ def stylize(
     tile: int | None = None,
     device: str = "auto",
 ) -> Answer:
-    """Give photos, drawings or the frames of GIFs another style.
+    """Give photos, drawings or the frames of GIFs and videos another style.
 
     Args:
         inputs: image files, folders, patterns such as "photos/*.jpg".

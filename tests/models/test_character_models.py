@@ -16,6 +16,7 @@ from elegan.errors import EleganError, UsageError
 from elegan.models.character_files import make_characters
 from elegan.models.character_maps import MapModel, resolve_attributes
 from elegan.models.character_planes import (
+    GENERATED,
     INPUTS,
     PLANES,
     fault_of_maps,
@@ -43,7 +44,7 @@ def drawn():
 @pytest.fixture(scope="module")
 def planes(drawn) -> np.ndarray:
     assert drawn.amodal is not None
-    pairs = zip(drawn.amodal / 255, drawn.maps / 255, drawn.palettes, strict=True)
+    pairs = zip(drawn.amodal / 255, drawn.palettes, strict=True)
     return np.stack([map_planes(*one) for one in pairs]).astype(np.float32)
 
 
@@ -52,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained model: its outlines cannot be filled, so that they are traced on the maps."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model")
-    sizes = {"width": 8, "latent": 4, "attributes": [2, 3]}
+    sizes = {"width": 8, "latent": 4, "attributes": [2, 3], **GENERATED}
     maps = MapGenerator(ImageShape(resolution=SIDE, channels=PLANES), **sizes)
     torch.nn.init.normal_(maps.to_patches.weight, std=0.5)
     maps.mean.zero_()

@@ -1,6 +1,7 @@
 """Networks of characters: codes of attributes, places from heat maps, gradients everywhere."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from elegan.networks import ImageShape
 from elegan.networks.characters import (
     AttributeCode,
+    FlatColours,
     MapDiscriminator,
     MapGenerator,
     PointNetwork,
@@ -15,6 +17,7 @@ from elegan.networks.characters import (
 )
 
 SHAPE = ImageShape(resolution=32, channels=15)
+PARTS: dict[str, Any] = {"slots": [0, 1, 2, 3] * 3, "inside": [[7, 5], [8, 6]]}
 
 
 def test_each_combination_has_a_code_of_its_own_and_is_read_back() -> None:
@@ -38,7 +41,7 @@ def test_a_sharp_peak_is_found_where_it_stands_and_a_blend_lies_between() -> Non
 
 def test_maps_depend_on_what_is_asked_and_every_parameter_learns() -> None:
     torch.manual_seed(0)
-    generator = MapGenerator(SHAPE, width=8, latent=6, attributes=(3, 2))
+    generator = MapGenerator(SHAPE, **PARTS, width=8, latent=6, attributes=(3, 2))
     discriminator = MapDiscriminator(SHAPE, width=8, attributes=(3, 2))
     for network in (generator, discriminator):  # branches begin at zero
         for parameter in network.parameters():
@@ -61,12 +64,16 @@ def test_maps_depend_on_what_is_asked_and_every_parameter_learns() -> None:
 
 def test_the_linear_model_gives_means_of_attributes_and_their_spread() -> None:
     torch.manual_seed(0)
-    generator = MapGenerator(SHAPE, width=8, latent=6, attributes=(2,), components=4).eval()
+    generator = MapGenerator(
+        SHAPE, **PARTS, width=8, latent=6, attributes=(2,), components=4
+    ).eval()
     codes = torch.tensor([0, 1] * 200)
-    axis = torch.zeros(15, 32, 32)
+    axis = torch.zeros(12, 32, 32)
     axis[3, 5:9] = 0.2
-    planes = -0.2 + 0.3 * codes.view(-1, 1, 1, 1) + torch.randn(400, 1, 1, 1) * axis
-    explained = generator.set_linear(planes, codes)
+    along = torch.randn(400, 1, 1, 1)
+    maps = -0.2 + 0.3 * codes.view(-1, 1, 1, 1) + along * axis
+    palettes = (0.3 + 0.2 * along[..., 0]).expand(400, 5, 3)
+    explained = generator.set_linear(maps, palettes, codes)
     assert explained > 0.99
     with torch.no_grad():
         mean = generator(torch.zeros(2, 6), torch.tensor([0, 1]))
@@ -76,24 +83,37 @@ def test_the_linear_model_gives_means_of_attributes_and_their_spread() -> None:
     spread = drawn[::2, 3, 6, 0].std()
     assert abs(spread - 0.2) < 0.04
     assert drawn[::2, 0].std(dim=0).max() < 0.02
+    assert (mean[:, -3:] - 0.3).abs().max() < 0.05  # of one colour, however it is laid out
 
 
-def test_flat_features_give_flat_colours_whatever_the_weights() -> None:
+def test_flat_features_give_flat_planes_whatever_the_weights() -> None:
     torch.manual_seed(0)
-    generator = MapGenerator(SHAPE, width=8, latent=6).eval()
+    generator = MapGenerator(SHAPE, **PARTS, width=8, latent=6).eval()
     with torch.no_grad():
         generator.mean.zero_()
         generator.dense.weight.zero_()
         generator.dense.bias.copy_(torch.randn(generator.inner).repeat(generator.sides[0] ** 2))
         generator.to_patches.weight.normal_(std=0.1)
         planes = generator(torch.randn(1, 6))[..., 2:-3, 2:-3]  # at the rim the padding is seen
-    spread = planes.amax(dim=(2, 3)) - planes.amin(dim=(2, 3))
-    assert spread[0, -3:].max() < 1e-5
-    assert spread[0, :-3].min() > 1e-3  # maps keep what four kinds of pixels can tell
+    assert planes.std(dim=1).min() > 0.1
+    assert (planes.amax(dim=(2, 3)) - planes.amin(dim=(2, 3))).max() < 1e-5
+
+
+def test_colours_lie_over_each_other_as_the_parts_do() -> None:
+    lay = FlatColours(slots=(0, -1, 1), inside=((2, 1),))
+    palette = torch.tensor([[[-0.5, 0, 0.5], [0.9, 0.8, 0.7], [-1, -1, -0.2]]])
+    maps = torch.full((1, 3, 1, 5), -1.0)
+    maps[0, 0, 0, 1:] = 1  # a face, an eye on its last two pixels, an iris on the last three
+    maps[0, 1, 0, 3:] = 1
+    maps[0, 2, 0, 2:] = 1
+    maps[0, 2, 0, 4] = 0  # half
+    background, face, iris = palette[0, 2], palette[0, 0], palette[0, 1]
+    wanted = torch.stack([background, face, face, iris, (1 + iris) / 2], dim=1)
+    assert torch.allclose(lay(maps, palette)[0, :, 0], wanted)
 
 
 def test_without_attributes_no_code_is_needed() -> None:
-    generator = MapGenerator(SHAPE, width=8, latent=6)
+    generator = MapGenerator(SHAPE, **PARTS, width=8, latent=6)
     assert MapDiscriminator(SHAPE, width=8)(generator(torch.randn(2, 6))).shape == (2,)
 
 

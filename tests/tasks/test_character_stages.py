@@ -114,7 +114,7 @@ def test_planes_hold_each_part_whole_and_the_colours_as_seen() -> None:
     assert np.abs(planes[2, ..., 3] - mean).max() <= 1
     # Shares that add up to a little over 1 must not wrap around.
     over = np.full((12, 2, 2), 0.7, np.float32)
-    assert map_planes(over, over, np.full((6, 3), 255, np.uint8)).max() == 1
+    assert map_planes(over, np.full((6, 3), 255, np.uint8)).max() == 1
     assert len(set(data.codes.tolist())) > 1
     with pytest.raises(UsageError, match="Did you mean 'hair-style'"):
         open_character_data(

@@ -4,7 +4,7 @@ All arrays are NumPy, channels first, float32 shares in 0..1 unless said otherwi
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from elegan.data.characters.character_set import CharacterSet
 from elegan.data.characters.curves import closed_curve
 from elegan.data.characters.outlines import compose, fill
-from elegan.data.characters.parts import COLOURS, INDEX, PARTS
+from elegan.data.characters.parts import COLOURS, INDEX, INSIDE, PARTS
 from elegan.data.characters.tracing import trace
 
 _SLOTS = {
@@ -28,6 +28,11 @@ _SLOTS = {
     "iris-right": "iris",
 }
 """The colour of each part; an eye without one is white."""
+GENERATED: dict[str, list[Any]] = {
+    "slots": [COLOURS.index(_SLOTS[part]) if part in _SLOTS else -1 for part in PARTS],
+    "inside": [[INDEX[inner], INDEX[outer]] for inner, outer in INSIDE.items()],
+}
+"""What the generator of maps is told of parts, whose colours it lays over each other."""
 _ON_FACE = ("mouth", "eye-left", "eye-right", "iris-left", "iris-right", "brow-left", "brow-right")
 
 PLANES = len(PARTS) + 3
@@ -71,12 +76,12 @@ def flat(visible: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return colours.astype(np.float32), visible.sum(axis=0).clip(0, 1)
 
 
-def map_planes(amodal: np.ndarray, visible: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Parts by themselves and as seen [P, H, W] -> planes [15, H, W].
+def map_planes(amodal: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Parts by themselves [P, H, W] -> planes [15, H, W].
 
     The trim, of which no part tells, is the colour of the background.
     """
-    colours, opacity = flat(visible, palette)
+    colours, opacity = flat(compose(amodal), palette)
     trim = palette[COLOURS.index("trim")][:, None, None] / np.float32(255)
     planes = np.concatenate([amodal, colours + (1 - opacity) * trim])
     return planes.clip(0, 1).astype(np.float32)  # shares may add up to a little over 1

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from elegan.networks.layers import clip
+from elegan.networks.layers import clip, together
 from elegan.networks.registry import ImageShape
 from elegan.networks.residual import ResidualBlock, ResidualDiscriminator, ResidualGenerator
 
 _SLOPE = 0.2
 _RIDGE = 2.0  # characters that an attribute's part is held to zero by
 _STRENGTH = 2.0  # of an attribute's input beside noise of deviation 1
-COLOUR_PLANES = 3
-"""The last of the planes: red, green and blue."""
+_TINT = 64  # hidden units of the network that draws the palette
+_WEIGHT = 12.0  # of a palette's number in the linear model: it counts as the square in pixels
 
 
 class AttributeCode(nn.Module):
@@ -60,21 +60,54 @@ class AttributeCode(nn.Module):
         return torch.cat(parts[::-1], dim=1)
 
 
+class FlatColours(nn.Module):
+    """Lays the colours of a palette over each other as maps say where parts are.
+
+    Args:
+        slots: of each part, from back to front, its colour's number in the palette; -1 is white.
+        inside: pairs of parts, the first of which is seen within the second only.
+    """
+
+    def __init__(self, slots: Sequence[int], inside: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.slots, self.inside = tuple(slots), dict(inside)
+
+    def forward(self, maps: Tensor, palette: Tensor) -> Tensor:
+        """Maps [N, P, R, R] and palette [N, S, 3], both in [-1, 1] -> colours [N, 3, R, R].
+
+        The palette's last colour is the background's.
+        """
+        shares = (maps.clamp(-1, 1) + 1) / 2
+        tones = palette[..., None, None]
+        free, colours = torch.ones_like(shares[:, :1]), torch.zeros_like(shares[:, :1])
+        for part in reversed(range(len(self.slots))):
+            seen = shares[:, part : part + 1]
+            if part in self.inside:
+                outer = self.inside[part]
+                seen = seen * shares[:, outer : outer + 1]
+            slot = self.slots[part]
+            colours = colours + free * seen * (tones[:, slot] if slot >= 0 else 1.0)
+            free = free * (1 - seen)
+        return colours + free * tones[:, -1]
+
+
 class MapGenerator(ResidualGenerator):
     """Noise and attributes -> planes of a character: maps of its parts, then flat colours.
 
-    The last three planes are the flat colours. The network draws what a linear model of the data
-    lacks. That model is the mean, a part for each
+    Colours are drawn as a palette, and laid out by the maps: flat they are by construction.
+
+    The network draws what a linear model of the data lacks. That model is the mean, a part for each
     value of an attribute and the first principal components, each times one number of the noise
-    (Turk and Pentland 1991, "Eigenfaces"). It is fitted once by `set_linear` and never trained. So
-    the first sample is a blurred character, not noise, which saves a CPU most of the time that the
-    duel would take to find where eyes belong.
+    (Turk and Pentland 1991, "Eigenfaces"), of maps and palette together. It is fitted once by
+    `set_linear` and never trained. So the first sample is a blurred character, not noise, which
+    saves a CPU most of the time that the duel would take to find where eyes belong.
 
     Args:
+        shape: of the planes.
         latent: length of the noise.
+        slots, inside: of `FlatColours`.
         attributes: how many values each attribute has; none for no condition.
-        components: numbers of the noise that the linear model uses. Each costs as many numbers of
-            the model's file as the planes have; the later ones explain little.
+        components: numbers of the noise that the linear model uses.
     """
 
     mean: Tensor
@@ -84,28 +117,40 @@ class MapGenerator(ResidualGenerator):
         self,
         shape: ImageShape,
         *,
+        slots: Sequence[int],
+        inside: Sequence[Sequence[int]] = (),
         width: int = 32,
         latent: int = 64,
         attributes: Sequence[int] = (),
         components: int = 32,
     ) -> None:
         code = AttributeCode(attributes)
-        plain = ImageShape(resolution=shape.resolution, channels=shape.channels)
+        plain = ImageShape(resolution=shape.resolution, channels=len(slots))
         super().__init__(plain, width=width, latent=latent + code.length)
         self.latent, self.code, self.components = latent, code, min(components, latent)
-        numbers = shape.channels * shape.resolution**2
+        self.colours = FlatColours(slots, inside)
+        self.tones = max(slots) + 2  # those of parts, and the background's
+        self.tint = nn.Sequential(
+            nn.Linear(latent + code.length, _TINT),
+            nn.LeakyReLU(_SLOPE),
+            nn.Linear(_TINT, self.tones * 3),
+        )
+        numbers = len(slots) * shape.resolution**2 + self.tones * 3
         self.register_buffer("mean", torch.full((numbers,), -1.0))
         self.register_buffer("basis", torch.zeros(self.components + code.length, numbers))
-        nn.init.zeros_(self.to_patches.weight)
+        for last in (self.to_patches, self.tint[-1]):
+            nn.init.zeros_(last.weight)  # pyright: ignore[reportArgumentType]
+        nn.init.zeros_(self.tint[-1].bias)  # pyright: ignore[reportArgumentType]
 
     @torch.no_grad()
-    def set_linear(self, planes: Tensor, codes: Tensor | None) -> float:
-        """Fits the linear model to planes [N, C, R, R] in [-1, 1] (, codes int64 [N]).
+    def set_linear(self, maps: Tensor, palettes: Tensor, codes: Tensor | None) -> float:
+        """Fits the linear model to maps [N, P, R, R] and palettes [N, S, 3], both in [-1, 1]
+        (, codes int64 [N]).
 
         Returns:
-            the share of the planes' variance that it explains.
+            the share of their variance that it explains.
         """
-        rows = planes.float().flatten(1)
+        rows = torch.cat([maps.float().flatten(1), _WEIGHT * palettes.float().flatten(1)], dim=1)
         mean = rows.mean(dim=0)
         rest = rows - mean
         total = rest.square().sum()
@@ -131,12 +176,19 @@ class MapGenerator(ResidualGenerator):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, latent] (, codes int64 [N]) -> planes float32 [N, C, R, R] in [-1, 1]."""
         told = self._told(latents, labels)
-        planes = (told.float() @ self.basis + self.mean).unflatten(1, self._plane_shape)
+        linear = told.float() @ self.basis + self.mean
+        tones = linear[:, -self.tones * 3 :] / _WEIGHT
+        beginning = linear[:, : -self.tones * 3].unflatten(1, self._map_shape)
         joined = torch.cat([latents, _STRENGTH * told[:, self.components :]], dim=1)
-        drawn = super().forward(joined)
-        colours = without_checkerboard(drawn[:, -COLOUR_PLANES:])
-        drawn = torch.cat([drawn[:, :-COLOUR_PLANES], colours], dim=1)
-        return clip(2 * drawn + planes, training=self.training)
+        drawn = without_checkerboard(super().forward(joined))
+        maps = clip(2 * drawn + beginning, training=self.training)
+        palette = clip(tones + self.tint(joined), training=self.training)
+        colours = self.colours(maps, palette.unflatten(1, (self.tones, 3)))
+        return torch.cat([maps, colours], dim=1)
+
+    def stages(self) -> list[nn.Module]:
+        first, *later = super().stages()
+        return [together(first, self.tint), *later]
 
     def _told(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """The numbers of the noise that the linear model uses, and each attribute's value."""
@@ -147,7 +199,7 @@ class MapGenerator(ResidualGenerator):
         return torch.cat([used, self.code(labels)], dim=1)
 
     @property
-    def _plane_shape(self) -> tuple[int, int, int]:
+    def _map_shape(self) -> tuple[int, int, int]:
         return self.shape.channels, self.shape.resolution, self.shape.resolution
 
 

@@ -80,14 +80,20 @@ class CharacterData:
         """uint8 [N, P, M, M]: each part by itself; as seen where no more is known."""
         return _shrunk(whole_parts(self.characters), self.side)
 
+    @cached_property
+    def palettes(self) -> np.ndarray:
+        """uint8 [N, S, 3]: colours that are not known are the mean of those that are."""
+        palettes = np.array(self.characters.palettes)
+        for slot, known in enumerate(self.characters.palette_known.T):
+            if known.any():
+                palettes[~known, slot] = palettes[known, slot].mean(axis=0).round()
+        return palettes
+
     def planes(self) -> np.ndarray:
         """uint8 [N, M, M, 15]: what the first stage learns to draw."""
-        visible = _shrunk(self.characters.maps, self.side)
         planes = [
-            to_bytes(map_planes(one / np.float32(255), seen / np.float32(255), palette))
-            for one, seen, palette in zip(
-                self.small_amodal, visible, self.characters.palettes, strict=True
-            )
+            to_bytes(map_planes(one / np.float32(255), palette))
+            for one, palette in zip(self.small_amodal, self.palettes, strict=True)
         ]
         return np.stack(planes).transpose(0, 2, 3, 1)
 

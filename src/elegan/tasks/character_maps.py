@@ -19,7 +19,7 @@ from elegan.machine.randomness import key, normal
 from elegan.measure.classes import fooling_rate
 from elegan.measure.quick import prepare_reference, quick_signals
 from elegan.models.character_pictures import picture_of_planes
-from elegan.models.character_planes import PLANES, fault_of_maps
+from elegan.models.character_planes import GENERATED, PLANES, fault_of_maps
 from elegan.models.character_saving import save_stage
 from elegan.networks import ImageShape
 from elegan.networks.characters import MapDiscriminator, MapGenerator
@@ -32,7 +32,6 @@ from elegan.tasks.players import make_player
 from elegan.tasks.view import View
 
 WIDTH, LATENT = 24, 64
-COMPONENTS = 24  # of the linear model: with 32 the whole model would exceed 5 MB in half precision
 _PROBE, _SCORED, _SHOWN = 128, 256, 32
 _FITTED = 1000  # characters that the linear model is fitted to
 
@@ -56,7 +55,7 @@ class CharacterMaps(Generate):
         self.data = batches.data
         self.classes = self.data.classes
         self.conditions = data.conditions
-        self.facts = data.facts()
+        self.facts, self.palettes = data.facts(), data.palettes
         self.shape = ImageShape(resolution=data.side, channels=PLANES, classes=len(self.classes))
         width = settings.network.width or scaled_width(WIDTH, settings.size)
         sizes = {
@@ -64,7 +63,7 @@ class CharacterMaps(Generate):
             "latent": settings.network.latent or LATENT,
             "attributes": [len(values) for values in self.conditions.values()],
         }
-        self.sizes = {**sizes, "components": COMPONENTS}, {**sizes, "width": width}
+        self.sizes = {**sizes, **GENERATED}, {**sizes, "width": width}
         self.generator = make_player(
             settings, lambda: MapGenerator(self.shape, **self.sizes[0]), "generator", precision
         )
@@ -94,9 +93,11 @@ class CharacterMaps(Generate):
         """Fits the generator's linear model to training characters."""
         super().begin(say)
         chosen = self.batches.training_indices[:_FITTED]
-        planes = to_tensor(self.data.images[chosen], self.precision.device)
+        device = self.precision.device
+        maps = to_tensor(self.data.images[chosen], device)[:, : len(PARTS)]
+        palettes = torch.from_numpy(self.palettes[chosen]).to(device).float() / 127.5 - 1
         network: Any = self.generator.network
-        explained = network.set_linear(planes, self.batches.labels(chosen))
+        explained = network.set_linear(maps, palettes, self.batches.labels(chosen))
         self.ema.network.load_state_dict(network.state_dict())
         say(f"a linear model of the maps, the generator's beginning, explains {explained:.0%}")
 

@@ -43,8 +43,10 @@ class InstanceNormalisation(StatisticsLayer):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N, width, h, w] -> the same, float32."""
-        features = features.float()
+        """[N, width, h, w] -> the same in the number format it came in; reckoned in float32."""
+        return self._normalise(features.float()).to(features.dtype)
+
+    def _normalise(self, features: Tensor) -> Tensor:
         if not self.held() and features.shape[-2:].numel() > 1:
             return functional.instance_norm(features, weight=self.gain, bias=self.bias, eps=_SMALL)
         mean, variance = self.statistics(features)

@@ -21,6 +21,7 @@ class Preset:
 
 
 _TRANSLATING = {"beta1": 0.9, "warmup": 0.02, "hold": 0.4, "schedule": "cosine"}
+_STYLIZING = {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999, "discriminator_rate": 5e-4}
 
 PRESETS: dict[str, Preset] = {
     "article": Preset(
@@ -177,8 +178,8 @@ PRESETS: dict[str, Preset] = {
             "batch": 4,
             "network": {"name": "unet"},
             "loss": {"adversarial": "least-squares"},
-            "optimizer": {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999},
-            "translate": {"fidelity": 50.0, "feature_matching": 5.0, "patch": 128, "shrink": 0.0},
+            "optimizer": {**_STYLIZING, "generator_rate": 1e-3},
+            "translate": {"fidelity": 25.0, "feature_matching": 5.0, "patch": 128, "shrink": 0.0},
         },
     ),
     "stylize-unpaired": Preset(
@@ -189,11 +190,11 @@ PRESETS: dict[str, Preset] = {
             "batch": 2,
             "network": {"name": "translator"},
             "loss": {"adversarial": "least-squares"},
-            "optimizer": {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999},
+            "optimizer": {**_STYLIZING, "generator_rate": 5e-4},
             "translate": {
                 "method": "contrastive",
                 "fidelity": 0.0,
-                "identity": 1.0,
+                "contrastive": 2.0,
                 "patch": 96,
                 "shrink": 0.0,
             },
@@ -207,14 +208,8 @@ PRESETS: dict[str, Preset] = {
             "batch": 2,
             "network": {"name": "translator"},
             "loss": {"adversarial": "least-squares"},
-            "optimizer": {**_TRANSLATING, "beta1": 0.5, "beta2": 0.999},
-            "translate": {
-                "method": "cycle",
-                "fidelity": 0.0,
-                "identity": 5.0,
-                "patch": 96,
-                "shrink": 0.0,
-            },
+            "optimizer": {**_STYLIZING, "generator_rate": 5e-4},
+            "translate": {"method": "cycle", "fidelity": 0.0, "patch": 96, "shrink": 0.0},
         },
     ),
     "characters": Preset(

@@ -70,7 +70,8 @@ class FlatColours(nn.Module):
 
     def __init__(self, slots: Sequence[int], inside: Sequence[Sequence[int]]) -> None:
         super().__init__()
-        self.slots, self.inside = tuple(slots), dict(inside)
+        self.slots = tuple(slots)
+        self.inside = {pair[0]: pair[1] for pair in inside}
 
     def forward(self, maps: Tensor, palette: Tensor) -> Tensor:
         """Maps [N, P, R, R] and palette [N, S, 3], both in [-1, 1] -> colours [N, 3, R, R].

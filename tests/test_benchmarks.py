@@ -6,7 +6,13 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+
+from elegan.machine.pixels import to_uint8
+from elegan.tasks.translate import save_rows
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -63,6 +69,18 @@ def test_the_effect_curve_is_a_picture_that_stands_alone(benchmark, tmp_path) ->
     places = [tuple(map(float, one.split(","))) for one in line.attrib["points"].split()]
     assert places == sorted(places)
     assert [y for _, y in places] == sorted((y for _, y in places), reverse=True)  # y points down
+
+
+def test_a_preview_is_cut_into_its_examples(benchmark, tmp_path) -> None:
+    drawn = [torch.rand(6, 3, 32, 32) * 2 - 1 for _ in range(3)]
+    save_rows(tmp_path / "0000100.png", *drawn)
+    preview = np.asarray(Image.open(tmp_path / "0000100.png"))
+    found = benchmark("style_sheets").examples(preview, 3)
+    assert len(found) == 6
+    shown = 4  # small images are enlarged
+    for row, example in enumerate(found):
+        for tile, images in zip(example, drawn, strict=True):
+            assert np.array_equal(tile[::shown, ::shown], to_uint8(images)[row])
 
 
 def test_every_figure_of_a_page_is_published_by_a_script() -> None:

@@ -48,7 +48,7 @@ from elegan.data import open_data
 
 SETS, LABELS = ("mnist", "fashion-mnist"), (10, 20, 50, 100)
 DRAWS, SEEDS, FOLDS = 5, 3, 3
-IMAGES, STEPS, PER_CLASS = 60_000, 400, 500
+IMAGES, STEPS, PER_CLASS = 20_000, 200, 100
 LARGE, SMALL = 100, 5  # labels of a class in the uneven setting: 1:20
 ON = "test"
 

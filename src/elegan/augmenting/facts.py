@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from elegan.augmenting.choosing import Verdict
+from elegan.augmenting.classifier import precision
 from elegan.augmenting.given import Given
 from elegan.augmenting.options import Options
 from elegan.augmenting.protocol import ARMS, BOTH, CLASSICAL, GAN, HALF, POOL, REAL, Outcome
@@ -96,6 +97,7 @@ def report_facts(experiment: Experiment, notes: list[str]) -> dict[str, Any]:
             "numpy": np.__version__,
             "python": platform.python_version(),
             "threads": torch.get_num_threads(),
+            "classifiers": precision().name,
         },
     }
 

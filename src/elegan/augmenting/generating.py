@@ -23,6 +23,9 @@ from elegan.training import train
 
 CONFIDENT = 0.95
 """An image of the pool whose class the semi-supervised discriminator is so sure of is used."""
+SIZE = 0.5
+"""Capacity of a generator that has few images to learn from: half the preset's widths, for half the
+time."""
 FILTERING = 2
 """Classifiers whose mean probability filters, where there is no pool."""
 _SIGNAL_FROM = 100  # given images from which the unseen among them can steer augmentation
@@ -122,6 +125,7 @@ def _generator_settings(data: str, given: int, folder: Path, options: Options) -
     values = {
         "out": str(folder / "generator"),
         "conditional": True,
+        "size": SIZE,
         "images": options.images,
         "seed": options.seed,
         "balance": options.balance,

@@ -45,8 +45,8 @@ class Options:
     seed: int = 0
     draws: int = 5
     seeds: int = 3
-    images: int = 60_000
-    steps: int = 400
+    images: int = 20_000
+    steps: int = 200
     resolution: int | None = None
     fit: str = "crop"
     kinds: str = "digits"

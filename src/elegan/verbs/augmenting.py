@@ -17,10 +17,10 @@ def augment(
     unlabelled: str | None = None,
     balance: bool = False,
     share: float | None = None,
-    images: str = "60k",
+    images: str = "20k",
     draws: int = 5,
     seeds: int = 3,
-    steps: int = 400,
+    steps: int = 200,
     seed: int = 0,
     resolution: int | None = None,
     fit: Literal["crop", "pad", "stretch"] = "crop",
@@ -39,7 +39,7 @@ def augment(
         unlabelled: more images of the same kind without labels: the pool.
         balance: fill up small classes, by default to the size of the largest.
         share: of generated images in training; by default chosen on folds of the given labels.
-        images: real images that each generator is trained on, counted each time (also as 60k).
+        images: real images that each generator is trained on, counted each time (also as 20k).
         draws: folds; each has a generator of its own.
         seeds: classifiers for each arm of each draw.
         steps: of each classifier.

@@ -11,10 +11,12 @@ from PIL import Image
 import elegan
 from elegan.cli import main
 from elegan.data.characters.drawn import drawn_characters
+from elegan.data.characters.outlines import fill, iou
 from elegan.data.characters.parts import INDEX, PARTS
 from elegan.errors import EleganError, UsageError
 from elegan.models.character_files import make_characters
 from elegan.models.character_maps import MapModel, resolve_attributes
+from elegan.models.character_outlines import find_outlines
 from elegan.models.character_planes import (
     GENERATED,
     INPUTS,
@@ -169,6 +171,33 @@ def test_attributes_that_are_asked_for_are_given(folder: Path) -> None:
         resolve_attributes({"hair-color": "pink"}, known)
     with pytest.raises(UsageError, match="Did you mean 'pink'"):
         resolve_attributes({"hair": "pinc"}, known)
+
+
+def test_outlines_follow_the_maps_where_the_network_is_off(drawn) -> None:
+    random = np.random.default_rng(0)
+    for row in range(len(drawn)):
+        amodal = drawn.amodal[row] / np.float32(255)
+        truth = np.nan_to_num(drawn.outlines[row].astype(np.float64), nan=0.5)
+        guesses = truth + random.normal(0, 0.008, truth.shape)
+        found = find_outlines(amodal, guesses)
+        there = {name for name, one in zip(PARTS, amodal, strict=True) if one.max() > 0.12}
+        assert set(found.outlines) | set(found.dropped) == there
+        for name in ("back-hair", "clothes", "face", "neck", "front-hair"):
+            part = INDEX[name]
+            assert iou(fill(found.outlines[name], RESOLUTION), amodal[part]) > 0.95
+            assert np.abs(found.outlines[name] - truth[part]).mean() < 0.03
+        assert iou(fill(found.outlines["face"], RESOLUTION), amodal[INDEX["face"]]) > 0.98
+
+
+def test_a_guess_that_cannot_be_filled_is_traced_and_a_missing_part_left_out(drawn) -> None:
+    amodal = drawn.amodal[0] / np.float32(255)
+    guesses = np.nan_to_num(drawn.outlines[0].astype(np.float64), nan=0.5)
+    guesses[INDEX["face"]] = 0.5  # a point encloses nothing
+    amodal[INDEX["eye-left"]] = 0
+    found = find_outlines(amodal, guesses)
+    assert "face" in found.traced
+    assert "eye-left" not in found.outlines
+    assert "iris-left" not in found.outlines
 
 
 def test_files_of_every_stage_are_written(model: CharacterModel, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ GENERATED: dict[str, list[Any]] = {
     "inside": [[INDEX[inner], INDEX[outer]] for inner, outer in INSIDE.items()],
 }
 """What the generator of maps is told of parts, whose colours it lays over each other."""
-_ON_FACE = ("mouth", "eye-left", "eye-right", "iris-left", "iris-right", "brow-left", "brow-right")
+ON_FACE = ("mouth", "eye-left", "eye-right", "iris-left", "iris-right", "brow-left", "brow-right")
 
 PLANES = len(PARTS) + 3
 """What the generator of maps draws: each part by itself, then flat red, green and blue."""
@@ -64,7 +64,7 @@ def whole_parts(characters: CharacterSet) -> np.ndarray:
     if characters.amodal is not None:
         return characters.amodal
     whole = np.array(characters.maps)
-    on_face = [INDEX[name] for name in _ON_FACE]
+    on_face = [INDEX[name] for name in ON_FACE]
     covered = whole[:, [INDEX["face"], *on_face]].sum(axis=1, dtype=np.uint16)
     whole[:, INDEX["face"]] = covered.clip(0, 255)
     return whole

@@ -9,20 +9,18 @@ import numpy as np
 import torch
 
 from elegan.data.characters.colours import EYE, HAIR, SKIN, from_oklch
-from elegan.data.characters.curves import clockwise
-from elegan.data.characters.outlines import check, compose, fill, iou
+from elegan.data.characters.outlines import compose
 from elegan.data.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
 from elegan.data.characters.points import REQUIRED, CharacterPoints
-from elegan.data.characters.tracing import POINTS, outline
+from elegan.data.characters.tracing import POINTS
 from elegan.errors import EleganError, UsageError
 from elegan.models.character_maps import MapModel, resolve_attributes
+from elegan.models.character_outlines import FoundOutlines, find_outlines
 from elegan.models.character_planes import (
     INPUTS,
-    SAMPLES,
     fault_of_maps,
     fill_outlines,
     from_premultiplied,
-    present,
     read_palette,
     render_inputs,
     strokes,
@@ -34,8 +32,6 @@ from elegan.networks import TranslationShape, Translator, build_translator
 from elegan.networks.characters import PointNetwork
 
 ATTEMPTS = 16  # draws of maps for one character before it is given up
-_FOLLOWS = 0.8  # intersection over union with its map, below which an outline is traced instead
-_LARGE = 0.015  # share of the canvas from which on that is asked: drawn eyes are faint and small
 _STEP = 100_003  # numbers of a character's attempts lie so far apart
 _COLOUR_ATTRIBUTES = {"hair-colour": ("hair", HAIR), "eye-colour": ("iris", EYE)}
 _COLOUR_ATTRIBUTES["skin"] = ("skin", SKIN)
@@ -54,8 +50,8 @@ class Character:
             given.
         valid: whether the maps have one face with two eyes and a mouth in it.
         attempts: how many maps were drawn until valid ones came.
-        traced: parts whose outline by the network could not be filled, or followed its map badly,
-            so that it was traced on the map instead.
+        traced: parts whose outline by the network could not be filled, or agreed less with the map
+            than one traced there.
         dropped: parts of the map for which neither served.
     """
 
@@ -200,48 +196,23 @@ class CharacterModel:
         """Takes planes [15, M, M] through the later stages; None where a needed part is missing."""
         attributes = attributes or {}
         amodal = planes[: len(PARTS)]
-        outlines, key_points, traced, dropped = self.find_points(amodal)
-        if any(name not in outlines for name in REQUIRED):
+        found, key_points = self.find_points(amodal)
+        if any(name not in found.outlines for name in REQUIRED):
             return None
         points = CharacterPoints(
-            outlines=outlines,
+            outlines=found.outlines,
             key_points=key_points,
             palette=self._palette(planes, attributes, palette or {}),
             attributes=attributes,
         )
-        return replace(
-            self.from_points(points), planes=planes, traced=tuple(traced), dropped=tuple(dropped)
-        )
+        made = self.from_points(points)
+        return replace(made, planes=planes, traced=found.traced, dropped=found.dropped)
 
-    def find_points(
-        self, amodal: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[str], list[str]]:
-        """Maps [P, M, M] -> outlines and key points, and the parts that were traced or dropped."""
-        facial, found = self.predict_points(amodal[None])
-        outlines, traced, dropped = {}, [], []
-        for index in np.flatnonzero(present(amodal)).tolist():
-            name = PARTS[index]
-            points = _fillable(name, found[0, index])
-            large = amodal[index].mean() > _LARGE
-            fit = _fit(points, amodal[index]) if large else float(points is not None)
-            if fit < _FOLLOWS:
-                own = outline(amodal[index], POINTS, spacing="even")
-                own = None if own is None else _fillable(name, own)
-                if own is not None and not large and _is_stray(own, outlines.get("face")):
-                    own = None
-                if own is not None and _fit(own, amodal[index]) > fit:
-                    points = own
-                    traced.append(name)
-                elif points is None:
-                    dropped.append(name)
-            if points is not None:
-                outlines[name] = points
-        for name, outer in INSIDE.items():
-            if name in outlines and outer not in outlines:
-                del outlines[name]
-                dropped.append(name)
+    def find_points(self, amodal: np.ndarray) -> tuple[FoundOutlines, dict[str, np.ndarray]]:
+        """Maps [P, M, M] -> outlines that agree with them and can be filled, and key points."""
+        facial, guesses = self.predict_points(amodal[None])
         places = {name: facial[0, place] for place, name in enumerate(KEY_POINTS)}
-        return outlines, places, traced, dropped
+        return find_outlines(amodal, guesses[0]), places
 
     @torch.inference_mode()
     def predict_points(self, amodal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -301,29 +272,6 @@ class CharacterModel:
 def _triple(colour: np.ndarray) -> tuple[int, int, int]:
     red, green, blue = (int(one) for one in colour)
     return red, green, blue
-
-
-def _is_stray(points: np.ndarray, face: np.ndarray | None) -> bool:
-    """Whether a feature's traced outline lies beside the face: a speck of noise in its map."""
-    if face is None:
-        return False
-    middle = points.mean(axis=0)
-    return bool(((middle < face.min(axis=0)) | (middle > face.max(axis=0))).any())
-
-
-def _fit(points: np.ndarray | None, mask: np.ndarray) -> float:
-    """How well an outline follows its map [M, M]: intersection over union; 0 without one."""
-    return 0.0 if points is None else iou(fill(points, mask.shape[0], SAMPLES), mask)
-
-
-def _fillable(name: str, points: np.ndarray) -> np.ndarray | None:
-    """The points, clockwise and on the canvas, or None where they cannot be filled."""
-    points = clockwise(np.asarray(points, np.float64).clip(0, 1))
-    try:
-        check(name, points)
-    except EleganError:
-        return None
-    return points
 
 
 def _blended(one: CharacterPoints, other: CharacterPoints, share: float) -> CharacterPoints:

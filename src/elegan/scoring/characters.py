@@ -37,7 +37,8 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
 
     - `maps`: the share of drawn maps that are valid, beside that of true maps.
     - `points`: on true maps: NME and PCK@.05 of facial points, IoU of filled outlines for each
-      part, beside that of the true outlines' 32 points (`ceiling`).
+      part, beside that of the network's own, not fitted to the maps (`network`), and that of the
+      true outlines' 32 points (`ceiling`).
     - `stages`: rows of where maps, points and picture come from ("truth", "model", "flat"); PSNR
       on white and IoU of what is seen where there is a true picture, the Fréchet distance to other
       true pictures, and `seen_again` with that of true pictures as its ceiling.
@@ -55,7 +56,8 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
     cells = (count, len(PARTS), side, step, side, step)
     small = (whole_parts(truth) / np.float32(255)).reshape(cells).mean(axis=(3, 5))
     drawn, _ = model.maps.draw(range(n), seed=seed)
-    rows, drawn_valid = _rows(model, truth, small, drawn)
+    found = [dict(model.find_points(one)[0].outlines) for one in small]
+    rows, drawn_valid = _rows(model, truth, found, drawn)
     extractor = extractor_for(None, truth.resolution, 3)
     reference = fit_gaussian(extractor.features(others))
     for row in rows:
@@ -69,7 +71,7 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
         "characters": count,
         "drawn": n,
         "maps": {"valid": drawn_valid, "valid_of_truth": float(real_valid)},
-        "points": _points(model, truth, small),
+        "points": _points(model, truth, small, found),
         "stages": rows,
     }
 
@@ -81,21 +83,27 @@ def _truth(data: str, count: int, resolution: int, seed: int) -> CharacterSet:
     return found.chosen(np.arange(min(count, len(found))))
 
 
-def _points(model: CharacterModel, truth: CharacterSet, small: np.ndarray) -> dict[str, Any]:
-    facial, outlines = model.predict_points(small)
-    masks, ceiling = (
-        np.stack([fill_outlines(_named(one, truth, row), truth.resolution) for row, one in rows])
-        for rows in (list(enumerate(outlines)), list(enumerate(truth.outlines)))
-    )
+def _points(
+    model: CharacterModel,
+    truth: CharacterSet,
+    small: np.ndarray,
+    found: list[dict[str, np.ndarray]],
+) -> dict[str, Any]:
+    facial, network = model.predict_points(small)
     whole = whole_parts(truth) / np.float32(255)
-    ious, best = part_ious(masks, whole), part_ious(ceiling, whole)
-    return {
-        **point_errors(facial, truth.key_points, face_widths(truth.outlines)),
-        "iou": ious,
-        "iou_ceiling": best,
-        "iou_main": float(np.mean([ious[name] for name in MAIN_PARTS if name in ious])),
-        "iou_main_ceiling": float(np.mean([best[name] for name in MAIN_PARTS if name in best])),
+    rows = range(len(truth))
+    ways = {
+        "iou": found,
+        "iou_network": [_named(network[row], truth, row) for row in rows],
+        "iou_ceiling": [_named(truth.outlines[row], truth, row) for row in rows],
     }
+    scores: dict[str, Any] = point_errors(facial, truth.key_points, face_widths(truth.outlines))
+    for name, outlines in ways.items():
+        masks = np.stack([fill_outlines(one, truth.resolution) for one in outlines])
+        scores[name] = part_ious(masks, whole)
+        main = [scores[name][part] for part in MAIN_PARTS if part in scores[name]]
+        scores[name.replace("iou", "iou_main")] = float(np.mean(main))
+    return scores
 
 
 def _named(outlines: np.ndarray, truth: CharacterSet, row: int) -> dict[str, np.ndarray]:
@@ -105,14 +113,17 @@ def _named(outlines: np.ndarray, truth: CharacterSet, row: int) -> dict[str, np.
 
 
 def _rows(
-    model: CharacterModel, truth: CharacterSet, small: np.ndarray, drawn: np.ndarray
+    model: CharacterModel,
+    truth: CharacterSet,
+    found: list[dict[str, np.ndarray]],
+    drawn: np.ndarray,
 ) -> tuple[list[dict[str, Any]], float]:
     """The end-to-end table; and the share of drawn maps that are valid."""
     whole = truth.maps / np.float32(255)
     size = truth.resolution
     sources: dict[tuple[str, str], list[dict[str, np.ndarray]]] = {
         ("truth", "truth"): [_named(truth.outlines[row], truth, row) for row in range(len(truth))],
-        ("truth", "model"): [model.find_points(one)[0] for one in small],
+        ("truth", "model"): found,
     }
     rows = []
     palettes = np.asarray(truth.palettes)
@@ -177,8 +188,8 @@ def format_characters(scores: Mapping[str, Any]) -> str:
         f"valid maps        {maps['valid']:.1%} (true ones {maps['valid_of_truth']:.1%})",
         f"facial points     NME {points['nme']:.2%} of the face's width, PCK@.05"
         f" {points['pck']:.1%}",
-        f"outlines          IoU {points['iou_main']:.3f} of main parts (32 true points"
-        f" {points['iou_main_ceiling']:.3f})",
+        f"outlines          IoU {points['iou_main']:.3f} of main parts (network alone"
+        f" {points['iou_main_network']:.3f}, 32 true points {points['iou_main_ceiling']:.3f})",
         f"{'maps':<8}{'points':<8}{'picture':<9}{'PSNR':>7}{'IoU':>7}{'again':>7}{'FD':>9}   n",
     ]
     for row in scores["stages"]:

@@ -1,0 +1,126 @@
+"""Outlines that agree with a soft map to a fraction of a pixel.
+
+A map says how much of each pixel its part covers. So the outline is known better than to a pixel,
+also of a part that is thinner than one: the area that the filled outline covers of each pixel must
+be what the map says. A network says which point is which, and where there are no pixels to tell.
+"""
+
+import functools
+
+import numpy as np
+
+from elegan.data.characters.curves import clockwise, closed_curve
+from elegan.data.characters.outlines import first_crossing
+from elegan.data.characters.rasters import coverage
+from elegan.data.characters.tracing import resample
+
+_STEPS = 8  # chords on each piece of the curve
+_SAMPLES, _MOST = 8, 256  # a side in each pixel where the covered area is counted, and in all
+_MARGIN = 2  # pixels about the outline that are compared as well
+_STIFF, _STILL = 0.05, 0.02  # weight of bending, and of moving at all, beside pixels
+_FARTHEST = 1.0  # pixels that a point moves in a round: further on, nothing is known of the map
+_HALVINGS = 3
+_SETTLED = 0.01  # share by which a round must better the fit, lest it be the last
+_OFFSETS = 8  # starts that are tried between two points
+
+
+def aligned(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Puts points evenly along a closed polygon, each as near as may be to its namesake.
+
+    Args:
+        polygon: [M, 2], such as `tracing.trace` finds.
+        points: [N, 2], whose order and start are kept.
+
+    Returns:
+        float64 [N, 2] on the polygon, clockwise.
+    """
+    count = len(points)
+    dense = resample(polygon, count * _OFFSETS, spacing="even")
+    starts = np.arange(len(dense))
+    rows = (starts[:, None] + _OFFSETS * np.arange(count)) % len(dense)
+    distance = ((dense[rows] - clockwise(points)) ** 2).sum(axis=(1, 2))
+    return dense[rows[distance.argmin()]]
+
+
+def fit_outline(points: np.ndarray, mask: np.ndarray, rounds: int = 6) -> tuple[np.ndarray, float]:
+    """Moves points along their normals until the filled curve covers what a map says.
+
+    Least squares over pixels by Gauss and Newton: a pixel's coverage grows by the length of the
+    outline in it times how far that moves outwards. A step that betters nothing, or makes the curve
+    cross itself, is halved.
+
+    Args:
+        points: [N, 2] in canvas units, clockwise; near the outline, else they do not find it.
+        mask: [M, M] in 0..1.
+        rounds: at most.
+
+    Returns:
+        float64 [N, 2] on the canvas, and the sum of squared differences between coverage and map
+        that are left.
+    """
+    size = mask.shape[0]
+    origin, side = _window(points, size)
+    wanted = mask[origin[1] : origin[1] + side, origin[0] : origin[0] + side]
+    here = np.asarray(points, np.float64) * size - origin
+    low, high = -origin, size - origin
+    beyond = float(np.square(mask).sum() - np.square(wanted).sum())
+    curve, rest = _compared(here, wanted)
+    for _ in range(rounds):
+        before = float(np.square(rest).sum())
+        step = _step(here, curve, rest)
+        for halving in range(_HALVINGS):
+            there = np.clip(here + step / 2**halving, low, high)
+            curve_there, rest_there = _compared(there, wanted)
+            better = float(np.square(rest_there).sum()) < before
+            if better and first_crossing(there) is None:
+                here, curve, rest = there, curve_there, rest_there
+                break
+        else:
+            break
+        if float(np.square(rest).sum()) > (1 - _SETTLED) * before:
+            break
+    return (here + origin) / size, beyond + float(np.square(rest).sum())
+
+
+def _window(points: np.ndarray, size: int) -> tuple[np.ndarray, int]:
+    """The corner (x, y) and side in pixels of the square about an outline, within the map."""
+    low = np.floor(points.min(axis=0) * size).astype(int) - _MARGIN
+    high = np.ceil(points.max(axis=0) * size).astype(int) + _MARGIN
+    side = min(int((high - low).max()), size)
+    return np.clip(low, 0, size - side), side
+
+
+def _compared(points: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The curve through points in pixels, and what the map [S, S] has more than it covers."""
+    side = wanted.shape[0]
+    curve = closed_curve(points, _STEPS)
+    samples = min(_SAMPLES, max(2, _MOST // side))
+    return curve, wanted - coverage(curve / side, side, samples)
+
+
+def _step(points: np.ndarray, curve: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """How points [N, 2] in pixels should move so that `rest` [S, S] becomes small."""
+    count, side = len(points), rest.shape[0]
+    after = np.roll(curve, -1, axis=0)
+    length = np.sqrt(((after - curve) ** 2).sum(axis=1))
+    column, row = np.clip(((curve + after) / 2).astype(int), 0, side - 1).T
+    pixels, place = np.unique(row * side + column, return_inverse=True)
+    # A chord moves with the two points that its piece lies between.
+    share = np.tile((np.arange(_STEPS) + 0.5) / _STEPS, count)
+    first = np.repeat(np.arange(count), _STEPS)
+    slope = np.zeros((len(pixels), count))
+    np.add.at(slope, (place, first), length * (1 - share))
+    np.add.at(slope, (place, (first + 1) % count), length * share)
+    matrix = slope.T @ slope + _penalty(count)
+    moves = np.linalg.solve(matrix, slope.T @ rest.ravel()[pixels])
+    along = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+    along /= np.maximum(np.sqrt((along**2).sum(axis=1, keepdims=True)), 1e-9)
+    outwards = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    return outwards * moves.clip(-_FARTHEST, _FARTHEST)[:, None]
+
+
+@functools.cache
+def _penalty(count: int) -> np.ndarray:
+    one = np.eye(count)
+    bending = 2 * one - np.roll(one, 1, axis=0) - np.roll(one, -1, axis=0)
+    return _STIFF * bending.T @ bending + _STILL * one

@@ -227,7 +227,7 @@ class _Work:
         pixels = on_white(photo.pixels, photo.alpha)
         if self.writing.flatten:
             return replace(photo, pixels=pixels, alpha=None)
-        note = "transparent parts stay so; --flatten makes all of it opaque"
+        note = "transparent parts stay so and hide what is painted there; --flatten shows it"
         return replace(photo, pixels=pixels, notes=(*photo.notes, note))
 
     def _claimed(

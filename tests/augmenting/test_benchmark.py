@@ -1,6 +1,7 @@
 """The figure of augmentation: which labels a draw has, and what a row says."""
 
 import importlib
+import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elegan.augmenting.protocol import BOTH, CLASSICAL, GAN, HALF, MORE, REAL, Outcome
+from elegan.augmenting.protocol import BOTH, CLASSICAL, GAN, MORE, REAL, Outcome
 from elegan.augmenting.results import Results
 from elegan.data.duplicates import overlap
 
@@ -39,23 +40,43 @@ def test_draws_are_apart_and_the_oracle_has_more(figure) -> None:
     assert overlap(uneven.images, full.images) == len(uneven)
 
 
-def test_each_draw_counts_at_the_share_that_its_folds_chose(figure) -> None:
+def _row(figure) -> dict:
     results = Results(Outcome.recall)
     values = {(BOTH, 0.25): (80, 60), (BOTH, 0.5): (50, 75), (BOTH, 1.0): (40, 40)}
-    values |= {(arm, 0.0): (70, 70) for arm in (REAL, CLASSICAL, HALF, MORE)}
-    values |= {(GAN, 0.25): (60, 0), (GAN, 0.5): (0, 65)}
+    values |= {(arm, 0.0): (70, 55) for arm in (REAL, CLASSICAL, MORE)}
+    values |= {(GAN, 0.25): (60, 0)}
     for (arm, share), of_draw in values.items():
         for draw, right in enumerate(of_draw):
             outcome = Outcome(right=(right,), total=(100,))
             results.outcomes[draw, arm, share, 0] = {figure.ON: outcome}
     setting = figure.Setting(data="mnist", labels=10)
-    row = figure._row(setting, results, [0.25, 0.5], [0.1, 0.3], [], [[], []])
-    assert row["values"][BOTH] == pytest.approx([0.8, 0.75])
-    assert row["values"][GAN] == pytest.approx([0.6, 0.65])
+    return figure.row(setting, results, 0.25, [0.1, 0.3], [], [[], []])
+
+
+def _options(tmp_path: Path) -> Namespace:
+    taken = {"images": 1000, "steps": 10, "draws": 2, "seeds": 1, "per_class": 9}
+    return Namespace(out=tmp_path, share=0.25, shares=[0.5], **taken)
+
+
+def test_a_row_pairs_the_draws_at_the_share_that_was_set(figure, tmp_path: Path) -> None:
+    row = _row(figure)
+    assert row["values"][BOTH] == pytest.approx([0.8, 0.6])
+    assert row["values"][figure.ONLY] == pytest.approx([0.4, 0.4])
     assert row["gain"]["mean"] == pytest.approx(np.mean([0.1, 0.05]))
-    options = Namespace(folds=3, draws=2, seeds=1, images=1000, steps=10)
-    text = figure.describe([row], options)
-    assert "| mnist, 10 a class |" in text
+    assert row["curve"]["0.5"]["mean"] == pytest.approx(np.mean([-0.2, 0.2]))
+    text = figure.describe([row], _options(tmp_path))
+    assert "| mnist, 10 a class | 2 |" in text
     assert "| +7.5 (" in text
     assert "| do not use |" in text
     assert "20.0 %" in text
+    assert "Not measured yet: fashion-mnist, 10 a class; mnist, 50 a class" in text
+
+
+def test_rows_are_taken_over_if_all_options_are_the_same(figure, tmp_path: Path) -> None:
+    options, row = _options(tmp_path), _row(figure)
+    assert figure.published(options) == {}
+    facts = {"options": figure._options(options), "rows": [row]}
+    (tmp_path / "augmenting.json").write_text(json.dumps(facts))
+    assert figure.published(options) == {"mnist-10": row}
+    options.steps += 1
+    assert figure.published(options) == {}

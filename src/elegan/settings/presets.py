@@ -158,7 +158,7 @@ PRESETS: dict[str, Preset] = {
         values={
             "task": "restore",
             "batch": 4,
-            "network": {"name": "restorer"},
+            "network": {"name": "detail-restorer"},
             "loss": {"adversarial": "relativistic-average"},
             "optimizer": {**_TRANSLATING, "generator_rate": 8e-4, "discriminator_rate": 1e-3},
             "translate": {
@@ -178,8 +178,8 @@ PRESETS: dict[str, Preset] = {
             "batch": 4,
             "network": {"name": "unet"},
             "loss": {"adversarial": "least-squares"},
-            "optimizer": {**_STYLIZING, "generator_rate": 1e-3},
-            "translate": {"fidelity": 25.0, "feature_matching": 5.0, "patch": 128, "shrink": 0.0},
+            "optimizer": {**_STYLIZING, "generator_rate": 1e-3, "discriminator_rate": 1e-3},
+            "translate": {"fidelity": 10.0, "feature_matching": 1.0, "patch": 128, "shrink": 0.0},
         },
     ),
     "stylize-unpaired": Preset(

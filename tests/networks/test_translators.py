@@ -16,6 +16,7 @@ from elegan.networks import (
     Translator,
     build_translator,
 )
+from elegan.networks.restorer import detail_of
 
 SIZES = {"width": 8, "depth": 1}
 # Every kind in the shapes that it must take: (kind, inputs, outputs, scale).
@@ -31,7 +32,7 @@ CASES: list[tuple[str, int, int, int]] = [
         for inputs, outputs in ((3, 3), (10, 3), (1, 1))
     ),
 ]
-STARTS_AT_ITS_INPUT = ("upscaler", "restorer")
+STARTS_AT_ITS_INPUT = ("upscaler", "restorer", "detail-restorer")
 
 
 @dataclass
@@ -262,7 +263,7 @@ def test_what_a_kind_cannot_do_is_refused() -> None:
 def test_sizes_default_to_those_of_the_kind() -> None:
     for name, kind in TRANSLATORS.items():
         scale = 2 if name == "upscaler" else 1
-        shape = TranslationShape(10 if name == "restorer" else 3, 3, scale)
+        shape = TranslationShape(10 if name.endswith("restorer") else 3, 3, scale)
         default = build_translator(name, shape)
         asked = build_translator(name, shape, width=kind.width, depth=kind.depth)
         assert [one.shape for one in default.parameters()] == [
@@ -272,3 +273,20 @@ def test_sizes_default_to_those_of_the_kind() -> None:
         assert sum(one.numel() for one in narrow.parameters()) < 0.2 * sum(
             one.numel() for one in default.parameters()
         )
+
+
+def test_detail_is_what_differs_from_the_mean_around_and_moves_the_detail_restorer() -> None:
+    images = torch.rand(1, 3, 16, 16)
+    detail = detail_of(images)
+    expected = images[..., 7, 9] - images[..., 5:10, 7:12].mean(dim=(2, 3))
+    torch.testing.assert_close(detail[..., 7, 9], expected)
+    corner = images[..., 0, 15] - images[..., :3, 13:].mean(dim=(2, 3))
+    torch.testing.assert_close(detail[..., 0, 15], corner)
+    torch.testing.assert_close(detail_of(torch.full((1, 3, 8, 8), 0.7)), torch.zeros(1, 3, 8, 8))
+    plain, detailed = (
+        build_translator(name, TranslationShape(10, 3), width=8, depth=1)
+        for name in ("restorer", "detail-restorer")
+    )
+    assert plain.from_patches.in_channels == 10 * 4
+    assert detailed.from_patches.in_channels == 13 * 4
+    assert detailed.margin >= plain.margin

@@ -5,9 +5,11 @@ first: convolutions on full resolution are dear on a CPU, and for noise they buy
 al. 2018, FFDNet, section 3.3).
 """
 
+import functools
 import itertools
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,6 +32,8 @@ _PATCH = 2
 _SLOPE = 0.2
 _WIDTHS = (1, 1.5, 2, 2)  # of the levels from the image inward, times `width`
 _PLACES = 4  # of a 2x2 cell
+_AROUND = 2  # pixels on each side whose mean is taken off a pixel for its detail
+_GAIN = 4.0  # about what makes a photo's details as large as its brightness
 
 
 class Restorer(Translator):
@@ -43,20 +47,28 @@ class Restorer(Translator):
         width: channels of the outer level, an even number; the inner ones have up to twice as many.
         depth: residual blocks on the way in and again on the way out of each level; the innermost
             has that many once.
+        detail: whether the network is also shown, magnified, by how much each colour differs from
+            the mean around it. Noise and blur are in these differences, which are a tenth of the
+            colours themselves: without normalisation a network that sees the colours alone learns
+            brightness first and details many times more slowly.
     """
 
-    def __init__(self, shape: TranslationShape, *, width: int = 48, depth: int = 1) -> None:
+    def __init__(
+        self, shape: TranslationShape, *, width: int = 48, depth: int = 1, detail: bool = False
+    ) -> None:
         super().__init__()
         require_same_size(shape, "restorer")
         require_colours(shape, "restorer")
-        self.shape = shape
+        self.shape, self.detail = shape, detail
         widths = [int(width * one) for one in _WIDTHS]
         self.stride = _PATCH * 2 ** (len(widths) - 1)
         blocks, deeper = Look.around(2 * depth), len(widths) - 1
-        inward = [CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
+        first = [Look.around(_AROUND)] if detail else []
+        inward = [*first, CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
         outward = [DOUBLING, blocks] * deeper + [Look.around(1), DOUBLING]
         self.margin = farthest(inward + outward, self.stride)
-        self.from_patches = _convolution(shape.inputs * _PATCH**2, widths[0], kernel=3)
+        seen = shape.inputs + (shape.outputs if detail else 0)
+        self.from_patches = _convolution(seen * _PATCH**2, widths[0], kernel=3)
         self.inward = nn.ModuleList(_blocks(one, depth) for one in widths)
         self.halvings = nn.ModuleList(
             _convolution(outside * _PLACES, inside, kernel=1)
@@ -71,7 +83,10 @@ class Restorer(Translator):
 
     def translate(self, images: Tensor) -> Tensor:
         """Images [N, inputs, h, w], sides multiples of `stride` -> [N, outputs, h, w]."""
-        hidden = self.from_patches(functional.pixel_unshuffle(images, _PATCH))
+        seen = images
+        if self.detail:
+            seen = torch.cat([images, _GAIN * detail_of(images[:, : self.shape.outputs])], dim=1)
+        hidden = self.from_patches(functional.pixel_unshuffle(seen, _PATCH))
         skips = []
         for blocks, halving in zip(self.inward[:-1], self.halvings, strict=True):
             hidden = blocks(hidden)
@@ -91,6 +106,12 @@ class Restorer(Translator):
         return [first, *deeper, *outer, self.to_patches]
 
 
+def detail_of(colours: Tensor) -> Tensor:
+    """Images [N, C, h, w] -> each pixel less the mean of the 5x5 around it, as far as there is."""
+    side = 2 * _AROUND + 1
+    return colours - functional.avg_pool2d(colours, side, 1, _AROUND, count_include_pad=False)
+
+
 def _blocks(width: int, depth: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(width) for _ in range(depth)))
 
@@ -107,4 +128,10 @@ TRANSLATORS["restorer"] = TranslatorKind(
     width=48,
     depth=1,
     source="U-Net (Ronneberger et al. 2015) of residual blocks on 2x2 patches, added to its input",
+)
+TRANSLATORS["detail-restorer"] = TranslatorKind(
+    build=functools.partial(Restorer, detail=True),
+    width=48,
+    depth=1,
+    source="the restorer that is also shown details magnified, for photos",
 )

@@ -184,7 +184,7 @@ def test_outlines_follow_the_maps_where_the_network_is_off(drawn) -> None:
         assert set(found.outlines) | set(found.dropped) == there
         for name in ("back-hair", "clothes", "face", "neck", "front-hair"):
             part = INDEX[name]
-            assert iou(fill(found.outlines[name], RESOLUTION), amodal[part]) > 0.95
+            assert iou(fill(found.outlines[name], RESOLUTION), amodal[part]) > 0.94
             assert np.abs(found.outlines[name] - truth[part]).mean() < 0.03
         assert iou(fill(found.outlines["face"], RESOLUTION), amodal[INDEX["face"]]) > 0.98
 

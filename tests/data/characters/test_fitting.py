@@ -22,7 +22,7 @@ def test_points_that_are_off_come_to_where_the_map_has_the_outline() -> None:
     before = iou(fill(off, 4 * SIDE), fill(truth, 4 * SIDE))
     found, error = fit_outline(off, mask)
     assert before < 0.9
-    assert iou(fill(found, 4 * SIDE), fill(truth, 4 * SIDE)) > 0.99
+    assert iou(fill(found, 4 * SIDE), fill(truth, 4 * SIDE)) > 0.97
     assert abs(error - float(np.square(fill(found, SIDE) - mask).sum())) < 1e-4
     # Each point is moved, none becomes another.
     assert np.abs(found - truth).max() < 0.05

@@ -17,7 +17,10 @@ from elegan.data.characters.tracing import resample
 _STEPS = 8  # chords on each piece of the curve
 _SAMPLES, _MOST = 8, 256  # a side in each pixel where the covered area is counted, and in all
 _MARGIN = 2  # pixels about the outline that are compared as well
-_STIFF, _STILL = 0.05, 0.02  # weight of bending, and of moving at all, beside pixels
+_STIFF, _STILL = 1.0, 0.01
+"""What bending an outline, and moving it at all, cost beside a pixel that is wrong. A drawn map is
+not quite the coverage of any shape: a less stiff outline puts out a spike for each of its faults.
+"""
 _FARTHEST = 1.0  # pixels that a point moves in a round: further on, nothing is known of the map
 _HALVINGS = 3
 _SETTLED = 0.01  # share by which a round must better the fit, lest it be the last
@@ -46,8 +49,8 @@ def fit_outline(points: np.ndarray, mask: np.ndarray, rounds: int = 6) -> tuple[
     """Moves points along their normals until the filled curve covers what a map says.
 
     Least squares over pixels by Gauss and Newton: a pixel's coverage grows by the length of the
-    outline in it times how far that moves outwards. A step that betters nothing, or makes the curve
-    cross itself, is halved.
+    outline in it times how far that moves outwards. The outline is a little stiff: neighbours move
+    alike. A step that betters nothing, or makes the curve cross itself, is halved.
 
     Args:
         points: [N, 2] in canvas units, clockwise; near the outline, else they do not find it.
@@ -61,24 +64,25 @@ def fit_outline(points: np.ndarray, mask: np.ndarray, rounds: int = 6) -> tuple[
     size = mask.shape[0]
     origin, side = _window(points, size)
     wanted = mask[origin[1] : origin[1] + side, origin[0] : origin[0] + side]
-    here = np.asarray(points, np.float64) * size - origin
-    low, high = -origin, size - origin
     beyond = float(np.square(mask).sum() - np.square(wanted).sum())
+    start = here = np.asarray(points, np.float64) * size - origin
+    low, high = -origin, size - origin
     curve, rest = _compared(here, wanted)
+    before = float(np.square(rest).sum())
     for _ in range(rounds):
-        before = float(np.square(rest).sum())
-        step = _step(here, curve, rest)
+        step = _step(here, start, curve, rest)
         for halving in range(_HALVINGS):
             there = np.clip(here + step / 2**halving, low, high)
             curve_there, rest_there = _compared(there, wanted)
-            better = float(np.square(rest_there).sum()) < before
-            if better and first_crossing(there) is None:
-                here, curve, rest = there, curve_there, rest_there
+            after = float(np.square(rest_there).sum()) + _strain(there - start)
+            if after < before and first_crossing(there) is None:
                 break
         else:
             break
-        if float(np.square(rest).sum()) > (1 - _SETTLED) * before:
+        here, curve, rest = there, curve_there, rest_there
+        if after > (1 - _SETTLED) * before:
             break
+        before = after
     return (here + origin) / size, beyond + float(np.square(rest).sum())
 
 
@@ -98,8 +102,8 @@ def _compared(points: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nd
     return curve, wanted - coverage(curve / side, side, samples)
 
 
-def _step(points: np.ndarray, curve: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """How points [N, 2] in pixels should move so that `rest` [S, S] becomes small."""
+def _step(points: np.ndarray, start: np.ndarray, curve: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """How points [N, 2] in pixels should move so that `rest` [S, S] and the strain become small."""
     count, side = len(points), rest.shape[0]
     after = np.roll(curve, -1, axis=0)
     length = np.sqrt(((after - curve) ** 2).sum(axis=1))
@@ -111,12 +115,20 @@ def _step(points: np.ndarray, curve: np.ndarray, rest: np.ndarray) -> np.ndarray
     slope = np.zeros((len(pixels), count))
     np.add.at(slope, (place, first), length * (1 - share))
     np.add.at(slope, (place, (first + 1) % count), length * share)
-    matrix = slope.T @ slope + _penalty(count)
-    moves = np.linalg.solve(matrix, slope.T @ rest.ravel()[pixels])
     along = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
     along /= np.maximum(np.sqrt((along**2).sum(axis=1, keepdims=True)), 1e-9)
     outwards = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    penalty = _penalty(count)
+    so_far = ((points - start) * outwards).sum(axis=1)
+    moves = np.linalg.solve(
+        slope.T @ slope + penalty, slope.T @ rest.ravel()[pixels] - penalty @ so_far
+    )
     return outwards * moves.clip(-_FARTHEST, _FARTHEST)[:, None]
+
+
+def _strain(moved: np.ndarray) -> float:
+    """What moving points by [N, 2] pixels in all costs."""
+    return float((moved * (_penalty(len(moved)) @ moved)).sum())
 
 
 @functools.cache

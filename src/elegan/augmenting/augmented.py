@@ -23,7 +23,7 @@ from elegan.augmenting.results import Results
 from elegan.errors import UsageError
 from elegan.models.samples import Samples
 
-FOLD, TEST = "fold", "test split"
+FOLD, TEST, WHOLE = "fold", "test split", "all"
 SEMI = "semi-supervised discriminator"
 
 
@@ -144,8 +144,12 @@ class _Augmentation:
         """Does all of it, or what is left of it; returns the report."""
         pool = open_pool(self.options, self.given)
         rows = folds(self.given.labels, self._draws(), self.options.seed)
+        self._say(
+            f"{len(self.given):,} given images of {len(self.given.classes)} classes:"
+            f" {len(rows) + 1} generators, {self.options.images:,} images each, then classifiers"
+        )
         generations = [self._generation(draw, own, pool) for draw, own in enumerate(rows)]
-        whole = self._generate(self.given, pool, "all")
+        whole = self._generate(self.given, pool, WHOLE)
         # Opened after all that trains, draws and filters; the share is chosen on the folds.
         test = open_test(self.options, self.given, pool)
         trials = [
@@ -176,8 +180,9 @@ class _Augmentation:
         return self._generate(self.given.take(rest), pool, f"draw-{draw + 1}")
 
     def _generate(self, given: Given, pool: np.ndarray | None, name: str) -> Generation:
-        self._say(f"generator of {name}: {len(given)} given images")
         folder = self.folder.path / WORK / name
+        which = "all given images" if name == WHOLE else f"{name}, {len(given):,} given images"
+        self._say(f"generator of {which} (log: {folder / 'generator' / 'log.txt'})")
         with self.folder.explained():
             return generate_for(given, pool, self.counts, folder, self.options, self._say)
 

@@ -1,5 +1,7 @@
 """From given labels, and the pool where there is one, to filtered generated images."""
 
+import contextlib
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from elegan.machine.files import write_durably
 from elegan.machine.randomness import key
 from elegan.models import Model
 from elegan.models.classification import class_probabilities
+from elegan.run import Run
 from elegan.settings import TrainSettings, override, preset_settings
 from elegan.training import train
 
@@ -77,15 +80,14 @@ def generate_for(
     images, labels = [given.images], [given.labels]
     named, semi_supervised = None, None
     if pool is not None:
-        say(f"  {folder.name}: classes of the pool")
-        learned = train(_classify_settings(given, pool, folder, options)).model
+        say("  classes of the pool ...")
+        learned = _trained(_classify_settings(given, pool, folder, options)).model
         semi_supervised = partial(class_probabilities, learned)
         named = _named_pool(given, pool, semi_supervised)
         images.append(named.images)
         labels.append(named.labels)
-    say(f"  {folder.name}: generator")
     data = write_arrays(folder / "generator.npz", images, labels)
-    run = train(_generator_settings(data, len(given), folder, options))
+    run = _trained(_generator_settings(data, len(given), folder, options))
     facts_path, arrays_path = folder / "made.json", folder / "made.npz"
     if not facts_path.exists():
         judge = semi_supervised or _ensemble(given, options)
@@ -110,9 +112,18 @@ def generate_for(
         }
         write_durably(facts_path, json.dumps(facts, indent=1) + "\n")
     facts = json.loads(facts_path.read_text(encoding="utf-8"))
-    return Generation(
-        made=_kept(arrays_path), pool=named, semi_supervised=semi_supervised, facts=facts
-    )
+    made = _kept(arrays_path)
+    say(f"  {len(made.labels):,} of {int(made.drawn.sum()):,} generated images passed the filter")
+    return Generation(made=made, pool=named, semi_supervised=semi_supervised, facts=facts)
+
+
+def _trained(settings: TrainSettings) -> Run:
+    """Trains with nothing on the screen; all of it stands in the run's log.txt.
+
+    There are several runs, and their remedies name flags that the verb does not have.
+    """
+    with contextlib.redirect_stderr(io.StringIO()):
+        return train(settings)
 
 
 def model_of(folder: Path) -> Model:

@@ -41,7 +41,8 @@ def main() -> None:
     head = ["labels of the duel", *SCORES[:3], "fooling rate", "share of the greatest class"]
     text = (
         f"{table(head, lines)}\n\nPreset dcgan, non-saturating loss, full MNIST,"
-        f" {trained[0].images:,} images each, seed 0; {options.samples:,} samples against 60,000 images. {trained_with(trained)}"
+        f" {trained[0].images:,} images each, seed 0; {options.samples:,} samples"
+        f" against 60,000 images. {trained_with(trained)}"
     )
     publish("labels-of-the-duel", text, {"rows": rows}, options.out)
 

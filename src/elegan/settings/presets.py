@@ -175,10 +175,10 @@ PRESETS: dict[str, Preset] = {
         about="task stylize: from pairs of images, such as line art and its colours (pix2pix)",
         values={
             "task": "stylize",
-            "batch": 4,
+            "batch": 2,
             "network": {"name": "unet"},
             "loss": {"adversarial": "least-squares"},
-            "optimizer": {**_STYLIZING, "generator_rate": 1e-3, "discriminator_rate": 1e-3},
+            "optimizer": {**_STYLIZING, "generator_rate": 4e-4, "discriminator_rate": 1e-3},
             "translate": {"fidelity": 10.0, "feature_matching": 1.0, "patch": 128, "shrink": 0.0},
         },
     ),

@@ -1,12 +1,12 @@
-"""Trains the models that elegan ships for photos, and writes them with their cards.
+"""Trains the models that elegan ships, and writes them with their cards.
 
-    python benchmarks/train_shipped.py upscale-x2 upscale-x4 restore
+    python benchmarks/train_shipped.py upscale-x2 upscale-x4 restore characters
 
-Trains through the command line on photos-cc0.zip (30 photos, CC0 or public domain), which
-`$ELEGAN_DATA` or --photos names; a run that was cut off goes on. What is shipped are the
-translator's weights in half precision, those from before the adversarial phase beside them, and a
-card; the discriminator stays in the run. Scores are of the 8 test photos of the same collection,
-which no training sees.
+Those for photos are trained through the command line on photos-cc0.zip (30 photos, CC0 or public
+domain), which `$ELEGAN_DATA` or --photos names; a run that was cut off goes on. What is shipped are
+the translator's weights in half precision, those from before the adversarial phase beside them, and
+a card; the discriminator stays in the run. Scores are of the 8 test photos of the same collection,
+which no training sees. Of characters, which need no data, see `characters_shipped.py`.
 """
 
 import json
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import characters_shipped
 import torch
 from figures import commit, provenance, table
 from runs import Trained, parser, train
@@ -25,6 +26,7 @@ from elegan.machine.files import save_tensors, sha256, write_durably
 from elegan.models.shipping import SHIPPED
 from elegan.scoring import evaluate_model
 
+CHARACTERS = "characters"
 SIDE = 512  # of the middle of each test photo
 LICENCE = "CC0-1.0 or public domain, as the photos' collections state"
 
@@ -130,18 +132,30 @@ def main() -> None:
     """Runs what the command line asks for."""
     flags = parser(__doc__, images=0)
     flags.set_defaults(runs=Path("runs/shipped"))
-    flags.add_argument("names", nargs="+", choices=sorted(RECIPES))
+    flags.add_argument("names", nargs="+", choices=sorted((*RECIPES, CHARACTERS)))
     flags.add_argument("--photos", type=Path, help="photos-cc0.zip")
     options: Any = flags.parse_args()
     photos = options.photos or Path(os.environ.get("ELEGAN_DATA", ".")) / "photos-cc0.zip"
-    if not photos.exists():
+    if not photos.exists() and options.names != [CHARACTERS]:
         sys.exit(f"There is no {photos}. Name it with --photos, or set ELEGAN_DATA.")
     for name in options.names:
-        recipe = RECIPES[name]
-        images = options.images or recipe.images
         print(f"{name}: commit {commit()}", file=sys.stderr)
-        run = train(options.runs, name, str(photos), images, recipe.flags)
+        if name == CHARACTERS:
+            print(ship_characters(options.runs, options.images or characters_shipped.IMAGES))
+            continue
+        recipe = RECIPES[name]
+        run = train(options.runs, name, str(photos), options.images or recipe.images, recipe.flags)
         print(ship(run, name, recipe, photos))
+
+
+def ship_characters(runs: Path, images: int) -> Path:
+    """Trains the model of characters, writes it as a shipped one and returns its folder."""
+    run = characters_shipped.train(runs, images)
+    folder = SHIPPED / CHARACTERS
+    characters_shipped.ship(run, folder)
+    text = characters_shipped.card(run, folder, images)
+    write_durably(folder / "README.md", text)
+    return folder
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Characters from a model: of true maps, of points, as files, and refused with a reason."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from elegan.data.characters.drawn import drawn_characters
 from elegan.data.characters.outlines import fill, iou
 from elegan.data.characters.parts import INDEX, PARTS
 from elegan.errors import EleganError, UsageError
+from elegan.models import shipping
 from elegan.models.character_files import make_characters
 from elegan.models.character_maps import MapModel, resolve_attributes
 from elegan.models.character_outlines import find_outlines
@@ -296,6 +298,36 @@ def test_the_verb_makes_characters(model, folder: Path, tmp_path: Path, capsys) 
     assert "Did you mean 'hair" in capsys.readouterr().err
     assert main([*words, "--attribute", "teal"]) == 2
     assert "NAME=VALUE" in capsys.readouterr().err
+
+
+def test_a_shipped_model_serves_where_none_is_named(
+    model, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(shipping, "SHIPPED", tmp_path / "shipped")
+    with pytest.raises(EleganError, match="No model of characters comes with"):
+        CharacterModel.load()
+    shutil.copytree(folder / "model", tmp_path / "shipped" / "characters")
+    assert main(["character", "--out", str(tmp_path / "made"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["maps_drawn"], facts["maps_rejected"]) == (1, 0)
+    assert (tmp_path / "made" / "0-0000.png").exists()
+
+
+def test_maps_that_are_not_valid_are_drawn_anew_and_counted(
+    folder: Path, planes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = planes[0].copy()
+    blind[INDEX["eye-left"]] = 0
+
+    def draw(self, numbers, *, seed, asked=None):
+        bad = [one % 2 == 0 and one < 1000 for one in numbers]  # the first draw of each other one
+        return np.stack([blind if one else planes[1] for one in bad]), [0 for _ in bad]
+
+    monkeypatch.setattr(MapModel, "draw", draw)
+    made = make_characters(CharacterModel.load(folder), tmp_path, n=4)
+    assert [one.attempts for one in made.characters] == [2, 1, 2, 1]
+    assert (made.drawn, made.rejected) == (6, 2)
+    assert "2 of 6 maps drawn (33%) were not valid" in made.text()
 
 
 def test_models_of_other_tasks_are_refused(folder: Path, tmp_path: Path) -> None:

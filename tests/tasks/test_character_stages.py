@@ -1,6 +1,7 @@
 """Training characters: three stages in turn, each in the one loop, and one model of them."""
 
 import dataclasses
+import importlib
 import json
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from safetensors.torch import load_file
 
 import elegan
 from elegan.engine import distributed
 from elegan.errors import EleganError, UsageError
 from elegan.models.character_planes import map_planes
+from elegan.models.characters import CharacterModel
 from elegan.settings import TrainSettings, preset_settings
 from elegan.tasks import TASKS
 from elegan.tasks.character_data import open_character_data
@@ -68,6 +71,29 @@ def test_the_stages_run_in_turn_and_give_one_model(run: elegan.Run) -> None:
     assert type(run.model).__name__ == "CharacterModel"
     with pytest.raises(UsageError, match="one stage of characters"):
         elegan.load(run.path / "maps")
+
+
+@pytest.mark.slow
+def test_a_run_is_shipped_in_half_precision_with_a_card(
+    run: elegan.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    shipping = importlib.import_module("characters_shipped")
+    shipping.ship(run.path, tmp_path / "characters")
+    files = list((tmp_path / "characters").glob("*.safetensors"))
+    assert len(files) == 3
+    halved = [one for file in files for one in load_file(file).values() if one.is_floating_point()]
+    assert {one.dtype for one in halved} == {torch.float16}
+    model = CharacterModel.load(tmp_path / "characters")
+    whole = CharacterModel.load(run.path)
+    one, other = model.maps.draw([0], seed=1)[0], whole.maps.draw([0], seed=1)[0]
+    assert np.abs(one - other).max() < 0.01
+    card = shipping.card(run.path, tmp_path / "characters", 8, n=4)
+    assert "--images 8 --task characters" in card
+    assert "| valid maps, as drawn |" in card
+    monkeypatch.setattr(shipping, "LIMIT", 1000)
+    with pytest.raises(ValueError, match="more than 1,000"):
+        shipping.ship(run.path, tmp_path / "again")
 
 
 @pytest.mark.slow

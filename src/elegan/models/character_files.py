@@ -51,10 +51,22 @@ class MadeCharacters:
                 lines.append(f"  {name}: no valid maps in {one.attempts} draws; the last are shown")
             if one.dropped:
                 lines.append(f"  {name}: without {', '.join(one.dropped)}, which were too faint")
-        redrawn = sum(one.attempts - 1 for one in self.characters)
-        if redrawn:
-            lines.append(f"  {redrawn} maps were not valid and drawn anew")
+        if self.rejected:
+            lines.append(
+                f"  {self.rejected} of {self.drawn} maps drawn ({self.rejected / self.drawn:.0%})"
+                " were not valid, so others were drawn in their place"
+            )
         return "\n".join(lines)
+
+    @property
+    def drawn(self) -> int:
+        """How many maps were drawn; where points are given, none."""
+        return sum(one.attempts for one in self.characters if one.planes is not None)
+
+    @property
+    def rejected(self) -> int:
+        """How many of them were not valid and drawn anew."""
+        return sum(one.attempts - 1 for one in self.characters if one.planes is not None)
 
     def facts(self) -> dict[str, Any]:
         """For a script."""
@@ -62,7 +74,13 @@ class MadeCharacters:
             {"name": name, **one.facts()}
             for name, one in zip(self.names, self.characters, strict=True)
         ]
-        return {"out": str(self.out), "characters": rows, "files": [str(one) for one in self.files]}
+        return {
+            "out": str(self.out),
+            "maps_drawn": self.drawn,
+            "maps_rejected": self.rejected,
+            "characters": rows,
+            "files": [str(one) for one in self.files],
+        }
 
 
 def make_characters(

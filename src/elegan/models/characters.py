@@ -27,7 +27,7 @@ from elegan.models.character_planes import (
 )
 from elegan.models.character_saving import TASK
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts
-from elegan.models.shipping import SHIPPED, shipped_models
+from elegan.models.shipping import shipped_of
 from elegan.networks import TranslationShape, Translator, build_translator
 from elegan.networks.characters import PointNetwork
 
@@ -293,10 +293,10 @@ def _blended(one: CharacterPoints, other: CharacterPoints, share: float) -> Char
 
 
 def _shipped() -> Path:
-    names = [name for name, facts in shipped_models().items() if facts.get("task") == TASK]
-    if not names:
+    folders = shipped_of(TASK)
+    if not folders:
         raise EleganError(
             "No model of characters comes with this elegan. Train one, from nothing, with"
             " `elegan train rendered --task characters --out RUN`, then name it: --model RUN."
         )
-    return SHIPPED / sorted(names)[0]
+    return folders[0]

@@ -20,6 +20,11 @@ def shipped_models() -> dict[str, dict[str, Any]]:
     return found
 
 
+def shipped_of(task: str) -> list[Path]:
+    """Returns the folders of the models that are shipped for a task, in order of their names."""
+    return [SHIPPED / name for name, facts in shipped_models().items() if facts.get("task") == task]
+
+
 def shipped_folder(name: str) -> Path | None:
     """Returns the folder of a shipped model, or None where none has that name."""
     if "/" in name or "\\" in name or Path(name).exists():

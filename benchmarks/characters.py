@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from figures import publish, table
-from runs import parser
+from runs import parser, short
 
 import elegan
 from elegan.data.characters.drawn import drawn_characters
@@ -35,8 +35,8 @@ def trained(model: CharacterModel) -> str:
     return "; ".join(parts)
 
 
-def describe(scores: dict[str, Any], model: CharacterModel) -> str:
-    """Returns the tables of a page."""
+def describe(scores: dict[str, Any], model: CharacterModel, baseline: str = "") -> str:
+    """Returns the tables of a page; `baseline` says how the one GAN was trained."""
     maps, points = scores["maps"], scores["points"]
     lines = [
         ["valid maps", "", f"{maps['valid']:.1%}", f"{maps['valid_of_truth']:.1%} (true maps)"],
@@ -52,10 +52,12 @@ def describe(scores: dict[str, Any], model: CharacterModel) -> str:
     rows = []
     for row in scores["stages"]:
         distance = next(value for name, value in row.items() if name.startswith("FD-"))
-        fidelity = [f"{row[name]:.{digits}f}" if name in row else ""
-                    for name, digits in (("psnr", 2), ("iou", 3))]  # fmt: skip
-        rows.append([row["maps"], row["points"], row["picture"], *fidelity])
-        rows[-1] += [f"{row['seen_again']:.3f}", f"{distance:.3g}", str(row["count"])]
+        found = [
+            short(row.get(name), form)
+            for name, form in (("psnr", ".2f"), ("iou", ".3f"), ("seen_again", ".3f"))
+        ]
+        rows.append([row["maps"], row["points"], row["picture"], *found])
+        rows[-1] += [f"{distance:.3g}", str(row["count"])]
     head = ["maps", "points", "picture", "PSNR, dB", "IoU", "seen again", "FD-random", "n"]
     return (
         f"{table(['', 'network alone', 'model', 'ceiling'], lines)}\n\n{table(head, rows)}\n\n"
@@ -64,7 +66,31 @@ def describe(scores: dict[str, Any], model: CharacterModel) -> str:
         " there is no true picture. Seen again: IoU of hair, skin and clothes found anew by colour;"
         " shading and lines lower it, so true pictures score less than flat ones. The distance is"
         f" to {scores['characters']} other true pictures. Trained from nothing: {trained(model)},"
-        " one process a stage on shared cores."
+        f" one process a stage on shared cores. {baseline}".rstrip()
+    )
+
+
+def one_gan(folder: Path, count: int, resolution: int, minutes: float) -> elegan.Run:
+    """Trains a GAN without stages, from noise to pixels, on the same training characters."""
+    pictures = folder / "pictures"
+    if not pictures.exists():
+        whole = folder / "unfinished"
+        whole.mkdir(parents=True, exist_ok=True)
+        drawn = on_white(np.asarray(drawn_characters(count, resolution).images))
+        for number, image in enumerate(drawn):
+            save_png(image, whole / f"{number:05d}.png")
+        whole.rename(pictures)
+    return elegan.train(
+        str(pictures), minutes=minutes, resolution=resolution, out=folder / f"gan-{minutes:g}"
+    )
+
+
+def described(run: elegan.Run) -> str:
+    """Says how the one GAN was trained."""
+    last = run.events[-1]
+    return (
+        f"One GAN: preset {run.settings.preset}, unconditional, from noise to pixels, on the same"
+        f" characters on white: {last['images']:,} images in {last['seconds'] / 60:.1f} minutes."
     )
 
 
@@ -84,6 +110,9 @@ def main() -> None:
     flags.add_argument("--images", type=int, help="of each stage; by default its preset's")
     flags.add_argument("--count", type=int, default=2000, help="characters to train on")
     flags.add_argument("--n", type=int, default=200, help="characters of each row")
+    flags.add_argument(
+        "--baseline-minutes", type=float, default=10.0, help="of one GAN without stages; 0: none"
+    )
     flags.add_argument("--model", help="a run that is there, in place of training one")
     flags.add_argument("--sheet", type=Path, help="where to write the nearest neighbours")
     chosen = flags.parse_args()
@@ -98,10 +127,16 @@ def main() -> None:
             **given,
         ).path
     model = CharacterModel.load(run)
-    scores = score(model, "rendered", n=chosen.n)
+    baselines, said = {}, ""
+    if chosen.baseline_minutes:
+        folder = chosen.runs / "characters-baseline"
+        gan = one_gan(folder, chosen.count, model.resolution, chosen.baseline_minutes)
+        baselines = {"one GAN": gan.model.generate(chosen.n, seed=0).images}
+        said = described(gan)
+    scores = score(model, "rendered", n=chosen.n, baselines=baselines)
     if chosen.sheet:
         neighbours(model, chosen.count, 0, chosen.sheet)
-    publish("characters", describe(scores, model), scores, chosen.out)
+    publish("characters", describe(scores, model, said), scores, chosen.out)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,14 @@ MAIN_PARTS = ("back-hair", "neck", "clothes", "face", "front-hair")
 _DRAWN = "rendered"
 
 
-def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> dict[str, Any]:
+def score(
+    model: CharacterModel,
+    data: str,
+    *,
+    n: int = 64,
+    seed: int = 0,
+    baselines: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
     """Scores a model on characters whose parts it has not seen, with each stage swapped for truth.
 
     - `maps`: the share of drawn maps that are valid, beside that of true maps.
@@ -46,6 +53,8 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
     Args:
         data: "rendered", or a folder of characters; its split "test".
         n: characters of each row.
+        baselines: pictures that came about in other ways, uint8 [N, R, R, 3], by name: each is a
+            row of `stages` with its distance.
     """
     truth = _truth(data, 2 * n, model.resolution, seed)
     count = len(truth) // 2
@@ -58,12 +67,15 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
     drawn, _ = model.maps.draw(range(n), seed=seed)
     found = [dict(model.find_points(one)[0].outlines) for one in small]
     rows, drawn_valid = _rows(model, truth, found, drawn)
+    for name, images in (baselines or {}).items():
+        rows.append({"maps": "", "points": "", "picture": name, "images": images})
+        rows[-1]["count"] = len(images)
     extractor = extractor_for(None, truth.resolution, 3)
     reference = fit_gaussian(extractor.features(others))
     for row in rows:
         images = row.pop("images")
         row[f"FD-{extractor.name}"] = frechet_distance(
-            fit_gaussian(extractor.features(on_white(images))), reference
+            fit_gaussian(extractor.features(_opaque(images))), reference
         )
     real_valid = np.mean([fault_of_maps(one) is None for one in small])
     return {
@@ -74,6 +86,10 @@ def score(model: CharacterModel, data: str, *, n: int = 64, seed: int = 0) -> di
         "points": _points(model, truth, small, found),
         "stages": rows,
     }
+
+
+def _opaque(images: np.ndarray) -> np.ndarray:
+    return on_white(images) if images.shape[-1] == 4 else images
 
 
 def _truth(data: str, count: int, resolution: int, seed: int) -> CharacterSet:
@@ -197,7 +213,7 @@ def format_characters(scores: Mapping[str, Any]) -> str:
         lines.append(
             f"{row['maps']:<8}{row['points']:<8}{row['picture']:<9}"
             f"{_or_dash(row.get('psnr'), '.2f'):>7}{_or_dash(row.get('iou'), '.3f'):>7}"
-            f"{row['seen_again']:>7.3f}{distance:>9.3g}{row['count']:>4}"
+            f"{_or_dash(row.get('seen_again'), '.3f'):>7}{distance:>9.3g}{row['count']:>4}"
         )
     return "\n".join(lines)
 

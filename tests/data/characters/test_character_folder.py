@@ -132,6 +132,13 @@ def test_places_that_hold_no_characters_are_told(tmp_path: Path, folder: Path) -
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"has no folder images/"):
         open_characters(str(tmp_path / "empty"), 32)
+    shutil.copy(next((folder / "images").iterdir()), tmp_path / "empty")
+    with pytest.raises(UsageError, match=r"pictures alone.*generated plainly"):
+        open_characters(str(tmp_path / "empty"), 32)
+    shutil.move(folder / "masks", tmp_path / "masks")
+    with pytest.raises(UsageError, match=r"has no masks.*generated plainly"):
+        open_characters(str(folder), 32)
+    shutil.move(tmp_path / "masks", folder / "masks")
     (folder / "meta.json").unlink()
     with pytest.raises(EleganError, match=r"has no meta.json.*formats.md"):
         open_characters(str(folder), 32)

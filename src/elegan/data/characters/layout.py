@@ -38,6 +38,10 @@ UNLIKE = ("glasses",)
 out."""
 
 ATTRIBUTE_NAMES = {"hair": "hair-style", "eyebrows": "brows", "head": "face"}
+_PLAIN = (
+    " Of pictures alone the stages cannot be learnt, for nothing says where the parts are. Leave"
+    " --task characters out: then they are generated plainly, from noise to pixels."
+)
 _SHOWN = 3
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -107,6 +111,8 @@ def read_layout(data: str) -> Layout:
             f"'{data}' holds {len(images)} character: nothing can be learnt from one. Add images to"
             " its folder images/, each with a mask and landmarks."
         )
+    if not masks:
+        raise UsageError(f"'{data}' has no masks.{_PLAIN}")
     _complete(data, "mask", "masks/ID.png", images, masks)
     _complete(data, "entry in landmarks.json", "landmarks.json", images, landmarks)
     if labels:
@@ -145,9 +151,10 @@ def _root(data: str, names: Sequence[str]) -> str:
     roots = [name.removesuffix("images/") for name in {re.sub(r"[^/]*$", "", n) for n in names}
              if name.endswith("images/")]  # fmt: skip
     if not roots:
+        pictures = any(name.lower().endswith(files.IMAGE_SUFFIXES) for name in names)
         raise UsageError(
             f"'{data}' has no folder images/: a folder of characters holds images/, masks/,"
-            " landmarks.json and meta.json."
+            f" landmarks.json and meta.json.{_PLAIN if pictures else ''}"
         )
     return min(roots, key=len)
 

@@ -254,4 +254,22 @@ def _notes(one: Experiment) -> list[str]:
             f"{used:,} of {one.pool:,} images of the pool have a class that the semi-supervised"
             " discriminator is sure of (0.95), and are used."
         )
-    return notes
+    return [*notes, *_simpler(one)]
+
+
+def _simpler(one: Experiment) -> list[str]:
+    """Says which of the rows that need no generated image do at least as well with the pool."""
+    ours = float(np.mean(one.results.values(BOTH, one.verdict.share, one.on)))
+    others = {}
+    if one.results.has(POOL, one.verdict.share):
+        values = one.results.values(POOL, one.verdict.share, one.on)
+        others["real + classical + the pool itself"] = float(np.mean(values))
+    if one.semi:
+        values = [one.results.metric(found[one.on]) for found in one.semi]
+        others["the pool's discriminator (elegan train --preset classify)"] = float(np.mean(values))
+    return [
+        f"Simpler and no worse: {name} has {100 * score:.1f} %, with generated images it is"
+        f" {100 * ours:.1f} %."
+        for name, score in others.items()
+        if score >= ours
+    ]

@@ -114,7 +114,9 @@ def train_classifier(
     seed_default(seed, "classifier")
     network = Classifier(images.shape[3], images.shape[1], classes)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True
+    )
     known = torch.eye(classes)
     for step in range(recipe.steps):
         optimizer.param_groups[0]["lr"] = recipe.rate * _rate(step / recipe.steps)

@@ -161,7 +161,7 @@ def test_the_report_has_every_arm_and_names_the_protocol(done: SimpleNamespace) 
     assert report["verdict"]["use"] is False
     page = done.found.page.read_text()
     assert report["verdict"]["sentence"] in page
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 4  # two classes, given and generated
     assert "http" not in page.replace("http://www.w3.org", "")
     assert report["verdict"]["sentence"] in done.found.text()
 
@@ -247,6 +247,6 @@ def test_classes_that_nothing_was_made_of_are_named(done: SimpleNamespace, tmp_p
     found = elegan.augment_data(done.data, out=tmp_path / "out", gan=GAN, **asked)
     notes = "\n".join(found.report["notes"])
     assert "Draw 1: no image passed the filter of 0, 1, so there real ones stand" in notes
-    assert "Too few images passed the filter: 0 0 of 4, 1 0 of 4." in notes
+    assert "Too few images passed the filter: 0 (0 of 4), 1 (0 of 4)." in notes
     assert not found.use
     assert "Do not use them" in found.page.read_text()

@@ -69,7 +69,8 @@ class Augmented:
             one = row["score"]
             between = ""
             if one["low"] is not None:
-                between = f"{100 * one['low']:.1f} to {100 * one['high']:.1f}"
+                low, high = (min(1.0, max(0.0, one[side])) for side in ("low", "high"))
+                between = f"{100 * low:.1f} to {100 * high:.1f}"
             lines.append(f"{row['label']:<{wide}}  {100 * one['mean']:6.1f}  {between}")
         made = sum(one["kept"] for one in self.report["generated"]["classes"].values())
         lines += ["", *self.report["notes"], self.report["verdict"]["sentence"]]

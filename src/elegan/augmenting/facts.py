@@ -230,7 +230,7 @@ def protocol(one: Experiment) -> str:
 def _notes(one: Experiment) -> list[str]:
     notes = []
     missing = [
-        f"{name} {found['kept']} of {count}"
+        f"{name} ({found['kept']:,} of {count:,})"
         for (name, found), count in zip(one.generated["classes"].items(), one.counts, strict=True)
         if found["kept"] < count
     ]

@@ -16,7 +16,7 @@ from elegan.data.pictures import grid, to_pillow
 from elegan.report.curves import Series, line_chart
 from elegan.report.tables import key_table
 
-_COLUMNS = 20  # images of a class in a row
+_COLUMNS = 10  # images of a class in a row
 _MOST_CLASSES = 20
 _WIDTH, _ROW, _LEFT, _RIGHT = 760, 30, 300, 680
 _STYLE = """
@@ -25,7 +25,9 @@ _STYLE = """
 .arms line { stroke: var(--grid); } .arms .reach { stroke: var(--s1); stroke-width: 2; }
 .arms circle { fill: var(--s1); } .arms .base { stroke: var(--soft); stroke-dasharray: 4 4; }
 .verdict { font-size: 20px; line-height: 1.45; margin: 0; }
-.sheet { max-width: 100%; image-rendering: pixelated; }
+.notes { font-size: 14px; color: var(--soft); } .notes li + li { margin-top: 6px; }
+.strip { image-rendering: pixelated; border-radius: 2px; }
+#images th, #images td { vertical-align: middle; }
 """
 
 
@@ -40,7 +42,7 @@ def render(report: Mapping[str, Any], given: Given, made: Made) -> str:
     style = files("elegan.report").joinpath("style.css").read_text(encoding="utf-8") + _STYLE
     title = f"Generated images for {report['data']['name']}"
     sections = [
-        ("", f'<p class="verdict">{escape(report["verdict"]["sentence"])}</p>'),
+        ("", f'<p class="verdict">{escape(report["verdict"]["sentence"])}</p>{_notes(report)}'),
         ("Arms", _arms(report)),
         ("Share", _curve(report)),
         ("Classes", _classes(report)),
@@ -181,29 +183,33 @@ def _classes(report: Mapping[str, Any]) -> str:
 
 
 def _sheets(given: Given, made: Made) -> str:
-    """Rows of given images beside rows of generated ones, class by class."""
-    parts = []
-    for title, images, labels in (
-        ("Given", given.images, given.labels),
-        ("Generated, in the order in which they passed", made.images, made.labels),
-    ):
-        if len(images):
-            sheet = _sheet(images, labels, len(given.classes))
-            parts.append(
-                f"<figure><figcaption>{title}: a row a class</figcaption>"
-                f'<img class="sheet" alt="{title} images" src="{_uri(sheet)}"></figure>'
+    """Of each class a strip of given images beside one of generated ones."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(
+            f"<td>{_strip(images[labels == label], f'{what} {escape(name)}')}</td>"
+            for what, images, labels in (
+                ("given", given.images, given.labels),
+                ("generated", made.images, made.labels),
             )
-    return "".join(parts)
+        )
+        + "</tr>"
+        for label, name in enumerate(given.classes[:_MOST_CLASSES])
+    )
+    return (
+        '<div class="scroll"><table><thead><tr><th>Class</th><th>Given</th>'
+        "<th>Generated, in the order in which they passed</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
 
 
-def _sheet(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    rows = []
-    for label in range(min(classes, _MOST_CLASSES)):
-        own = images[labels == label][:_COLUMNS]
-        filling = np.full((_COLUMNS - len(own), *images.shape[1:]), 255, np.uint8)
-        rows += [own, filling]
-    scale = max(1, 48 // images.shape[1])
-    return grid(np.concatenate(rows), _COLUMNS, scale=scale)
+def _strip(images: np.ndarray, what: str) -> str:
+    """The first of some images side by side, or a dash; `what` describes them."""
+    shown = images[:_COLUMNS]
+    if not len(shown):
+        return "–"
+    scale = max(1, 40 // images.shape[1])
+    return f'<img class="strip" alt="{what}" src="{_uri(grid(shown, _COLUMNS, scale=scale))}">'
 
 
 def _filter(report: Mapping[str, Any]) -> str:
@@ -224,20 +230,25 @@ def _filter(report: Mapping[str, Any]) -> str:
     )
 
 
-def _protocol(report: Mapping[str, Any]) -> str:
+def _notes(report: Mapping[str, Any]) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
+    return f'<ul class="notes">{notes}</ul>' if notes else ""
+
+
+def _protocol(report: Mapping[str, Any]) -> str:
     options = [(name, value) for name, value in report["options"].items() if value is not None]
-    return (
-        f"<p>{escape(report['protocol'])}</p>"
-        + (f"<ul>{notes}</ul>" if notes else "")
-        + key_table([*options, *report["environment"].items()])
+    return f"<p>{escape(report['protocol'])}</p>" + key_table(
+        [*options, *report["environment"].items()]
     )
 
 
 def _between(one: Mapping[str, Any], sign: str = "") -> str:
+    """The interval of a score, or with sign "+" of a gain, within what either can be."""
     if one["low"] is None:
         return ""
-    return f"{100 * one['low']:{sign}.1f} to {100 * one['high']:{sign}.1f}"
+    least = -100 if sign else 0
+    low, high = (min(100, max(least, 100 * one[side])) for side in ("low", "high"))
+    return f"{low:{sign}.1f} to {high:{sign}.1f}"
 
 
 def _percent(value: float | None) -> str:

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from figures import commit, publish, table
+from augmenting_table import ONLY, describe
+from figures import commit, publish
 from runs import parser
 
 from elegan.augmenting.augmented import SEMI, wanted
@@ -45,13 +46,13 @@ from elegan.augmenting.protocol import (
     judge,
 )
 from elegan.augmenting.results import Results
-from elegan.augmenting.statistics import Interval, interval
+from elegan.augmenting.statistics import interval
 from elegan.data import open_data
 
 DRAWS, SEEDS, SHARE = 5, 3, 0.25
 IMAGES, STEPS, PER_CLASS = 20_000, 200, 100
 LARGE, SMALL = 100, 5  # labels of a class in the uneven setting: 1:20
-ON, ONLY = "test", "generated only"
+ON = "test"
 _ASKED = ("images", "steps", "draws", "seeds", "share", "shares", "per_class")
 
 
@@ -254,61 +255,6 @@ def _of(results: Results, draw: int, arm: str, share: float, classes: list[int])
     return float(np.mean(found))
 
 
-def _signed(one: dict[str, Any]) -> str:
-    between = (
-        "" if one["low"] is None else f" ({100 * one['low']:+.1f} to {100 * one['high']:+.1f})"
-    )
-    return f"{100 * one['mean']:+.1f}{between}"
-
-
-def describe(rows: list[dict[str, Any]], options: Namespace) -> str:
-    """Returns the tables, the verdicts and what they were taken with."""
-    arms = [REAL, CLASSICAL, GAN, BOTH, ONLY, POOL, SEMI, MORE]
-    arms = [arm for arm in arms if any(arm in one["means"] for one in rows)]
-    shares = sorted({share for one in rows for share in one["curve"]}, key=float)
-    lines, curves = [], []
-    for one in rows:
-        gain = Interval(**one["gain"])
-        cells = [one["means"].get(arm) for arm in arms]
-        lines.append(
-            [
-                one["label"],
-                f"{gain.draws}",
-                *("" if cell is None else f"{100 * cell['mean']:.1f}" for cell in cells),
-                _signed(one["gain"]),
-                f"{100 * float(np.mean(one['copy_rates'])):.1f} %",
-                "use" if gain.above_zero else "do not use",
-            ]
-        )
-        curves.append([one["label"], *(_signed(one["curve"][share]) for share in shares)])
-    head = ["labels", "draws", *arms, "gain (95 % interval)", "copies", "verdict"]
-    small = [
-        f"{one['label']}: recall of the small classes {100 * one['small'][CLASSICAL]:.1f} %"
-        f" without and {100 * one['small'][BOTH]:.1f} % with generated images."
-        for one in rows
-        if "small" in one
-    ]
-    known = {one["setting"] for one in rows}
-    missing = [one.label for one in SETTINGS if one.name not in known]
-    curve = table(["gain at a share of", *shares], curves)
-    return "\n\n".join(
-        [
-            table(head, lines),
-            f"Mean recall of the ten classes on the 10,000 test images, %. Every draw of the labels"
-            f" has a generator of its own ({options.images:,} images seen) and {options.seeds}"
-            f" classifiers of {options.steps} steps for each arm. Gain: real + classical + GAN over"
-            f" real + classical, paired by draw, at the share {options.share:g}, set beforehand."
-            " More labels: twice as many, or with uneven classes as many of each as of the large"
-            " ones. Of a pool the labels are not looked at.",
-            *small,
-            curve,
-            "These show how the gain goes with the share. A share picked from them would be one"
-            " picked on the test images, so they decide nothing.",
-            *([f"Not measured yet: {'; '.join(missing)}."] if missing else []),
-        ]
-    )
-
-
 def published(options: Namespace) -> dict[str, dict[str, Any]]:
     """Returns the rows of the figure by setting, but none that was taken with other options."""
     path = Path(options.out) / "augmenting.json"
@@ -344,8 +290,16 @@ def main() -> None:
         for found in measure(setting, options):
             rows[setting.name] = found
             ordered = [rows[name] for name in names if name in rows]
+            text = describe(
+                ordered,
+                [one.label for one in SETTINGS if one.name not in rows],
+                images=options.images,
+                seeds=options.seeds,
+                steps=options.steps,
+                share=options.share,
+            )
             facts = {"options": _options(options), "rows": ordered}
-            publish("augmenting", describe(ordered, options), facts, Path(options.out))
+            publish("augmenting", text, facts, Path(options.out))
 
 
 if __name__ == "__main__":

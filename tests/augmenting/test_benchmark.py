@@ -58,18 +58,19 @@ def _options(tmp_path: Path) -> Namespace:
     return Namespace(out=tmp_path, share=0.25, shares=[0.5], **taken)
 
 
-def test_a_row_pairs_the_draws_at_the_share_that_was_set(figure, tmp_path: Path) -> None:
+def test_a_row_pairs_the_draws_at_the_share_that_was_set(figure) -> None:
     row = _row(figure)
     assert row["values"][BOTH] == pytest.approx([0.8, 0.6])
     assert row["values"][figure.ONLY] == pytest.approx([0.4, 0.4])
     assert row["gain"]["mean"] == pytest.approx(np.mean([0.1, 0.05]))
     assert row["curve"]["0.5"]["mean"] == pytest.approx(np.mean([-0.2, 0.2]))
-    text = figure.describe([row], _options(tmp_path))
+    missing = ["fashion-mnist, 10 a class", "mnist, 50 a class"]
+    text = figure.describe([row], missing, images=1000, seeds=1, steps=10, share=0.25)
     assert "| mnist, 10 a class | 2 |" in text
     assert "| +7.5 (" in text
     assert "| do not use |" in text
     assert "20.0 %" in text
-    assert "Not measured yet: fashion-mnist, 10 a class; mnist, 50 a class" in text
+    assert "Not measured yet: fashion-mnist, 10 a class; mnist, 50 a class." in text
 
 
 def test_rows_are_taken_over_if_all_options_are_the_same(figure, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from figures import publish, table
 from runs import parser, picture, short, train, trained_with
 
-IMAGES = 30_000
+IMAGES = 20_000
 ARMS = {
     "robust": ("--preset", "robust"),
     "robust, hinge in turn": (

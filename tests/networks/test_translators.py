@@ -16,7 +16,7 @@ from elegan.networks import (
     Translator,
     build_translator,
 )
-from elegan.networks.restorer import detail_of
+from elegan.networks.detail import detail_of
 
 SIZES = {"width": 8, "depth": 1}
 # Every kind in the shapes that it must take: (kind, inputs, outputs, scale).

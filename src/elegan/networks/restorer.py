@@ -9,10 +9,10 @@ import functools
 import itertools
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elegan.networks.detail import AROUND, with_detail
 from elegan.networks.layers import together
 from elegan.networks.residual import ResidualBlock
 from elegan.networks.translation import (
@@ -32,8 +32,6 @@ _PATCH = 2
 _SLOPE = 0.2
 _WIDTHS = (1, 1.5, 2, 2)  # of the levels from the image inward, times `width`
 _PLACES = 4  # of a 2x2 cell
-_AROUND = 2  # pixels on each side whose mean is taken off a pixel for its detail
-_GAIN = 4.0  # about what makes a photo's details as large as its brightness
 
 
 class Restorer(Translator):
@@ -47,10 +45,8 @@ class Restorer(Translator):
         width: channels of the outer level, an even number; the inner ones have up to twice as many.
         depth: residual blocks on the way in and again on the way out of each level; the innermost
             has that many once.
-        detail: whether the network is also shown, magnified, by how much each colour differs from
-            the mean around it. Noise and blur are in these differences, which are a tenth of the
-            colours themselves: without normalisation a network that sees the colours alone learns
-            brightness first and details many times more slowly.
+        detail: whether the network is also shown the details of the colours, see
+            `networks.detail`.
     """
 
     def __init__(
@@ -63,7 +59,7 @@ class Restorer(Translator):
         widths = [int(width * one) for one in _WIDTHS]
         self.stride = _PATCH * 2 ** (len(widths) - 1)
         blocks, deeper = Look.around(2 * depth), len(widths) - 1
-        first = [Look.around(_AROUND)] if detail else []
+        first = [Look.around(AROUND)] if detail else []
         inward = [*first, CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
         outward = [DOUBLING, blocks] * deeper + [Look.around(1), DOUBLING]
         self.margin = farthest(inward + outward, self.stride)
@@ -83,9 +79,7 @@ class Restorer(Translator):
 
     def translate(self, images: Tensor) -> Tensor:
         """Images [N, inputs, h, w], sides multiples of `stride` -> [N, outputs, h, w]."""
-        seen = images
-        if self.detail:
-            seen = torch.cat([images, _GAIN * detail_of(images[:, : self.shape.outputs])], dim=1)
+        seen = with_detail(images, self.shape.outputs) if self.detail else images
         hidden = self.from_patches(functional.pixel_unshuffle(seen, _PATCH))
         skips = []
         for blocks, halving in zip(self.inward[:-1], self.halvings, strict=True):
@@ -104,12 +98,6 @@ class Restorer(Translator):
         deeper = map(together, self.halvings, self.inward[1:])
         outer = map(together, self.doublings[::-1], self.outward[::-1])
         return [first, *deeper, *outer, self.to_patches]
-
-
-def detail_of(colours: Tensor) -> Tensor:
-    """Images [N, C, h, w] -> each pixel less the mean of the 5x5 around it, as far as there is."""
-    side = 2 * _AROUND + 1
-    return colours - functional.avg_pool2d(colours, side, 1, _AROUND, count_include_pad=False)
 
 
 def _blocks(width: int, depth: int) -> nn.Sequential:

@@ -112,6 +112,20 @@ def test_colours_lie_over_each_other_as_the_parts_do() -> None:
     assert torch.allclose(lay(maps, palette)[0, :, 0], wanted)
 
 
+def test_a_feature_is_nowhere_but_on_its_part() -> None:
+    torch.manual_seed(0)
+    generator = MapGenerator(SHAPE, **PARTS, on=[[4, 3]], width=8, latent=6).eval()
+    with torch.no_grad():
+        generator.mean.zero_()
+        generator.mean[: 12 * 32 * 32].view(12, 32, 32)[3, :, :10] = -1  # no face on the left
+        generator.mean[: 12 * 32 * 32].view(12, 32, 32)[3, :, 20:] = 1
+        planes = generator(torch.zeros(1, 6))[0]
+    assert (planes[4, :, :10] == -1).all()
+    assert torch.allclose(planes[4, :, 20:], torch.zeros(32, 12))
+    assert torch.allclose(planes[4, :, 10:20], torch.full((32, 10), -0.5))
+    assert torch.allclose(planes[5], torch.zeros(32, 32))
+
+
 def test_without_attributes_no_code_is_needed() -> None:
     generator = MapGenerator(SHAPE, **PARTS, width=8, latent=6)
     assert MapDiscriminator(SHAPE, width=8)(generator(torch.randn(2, 6))).shape == (2,)

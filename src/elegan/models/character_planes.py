@@ -28,12 +28,15 @@ _SLOTS = {
     "iris-right": "iris",
 }
 """The colour of each part; an eye without one is white."""
+_EYES = ("eye-left", "eye-right", "iris-left", "iris-right")
 GENERATED: dict[str, list[Any]] = {
     "slots": [COLOURS.index(_SLOTS[part]) if part in _SLOTS else -1 for part in PARTS],
     "inside": [[INDEX[inner], INDEX[outer]] for inner, outer in INSIDE.items()],
+    "on": [[INDEX[name], INDEX["face"]] for name in ("mouth", *_EYES)],
 }
-"""What the generator of maps is told of parts, whose colours it lays over each other."""
-ON_FACE = ("mouth", "eye-left", "eye-right", "iris-left", "iris-right", "brow-left", "brow-right")
+"""What the generator of maps is told of parts: whose colours lie over each other, and what is
+nowhere but on the face. Brows may be beside it."""
+ON_FACE = ("mouth", *_EYES, "brow-left", "brow-right")
 
 PLANES = len(PARTS) + 3
 """What the generator of maps draws: each part by itself, then flat red, green and blue."""

@@ -96,6 +96,7 @@ class MapGenerator(ResidualGenerator):
     """Noise and attributes -> planes of a character: maps of its parts, then flat colours.
 
     Colours are drawn as a palette, and laid out by the maps: flat they are by construction.
+    Likewise a feature is cut off at the rim of the part that it lies on: no mouth is beside a face.
 
     The network draws what a linear model of the data lacks. That model is the mean, a part for each
     value of an attribute and the first principal components, each times one number of the noise
@@ -107,6 +108,7 @@ class MapGenerator(ResidualGenerator):
         shape: of the planes.
         latent: length of the noise.
         slots, inside: of `FlatColours`.
+        on: pairs of parts, the first of which is nowhere but on the second.
         attributes: how many values each attribute has; none for no condition.
         components: numbers of the noise that the linear model uses.
     """
@@ -120,6 +122,7 @@ class MapGenerator(ResidualGenerator):
         *,
         slots: Sequence[int],
         inside: Sequence[Sequence[int]] = (),
+        on: Sequence[Sequence[int]] = (),
         width: int = 32,
         latent: int = 64,
         attributes: Sequence[int] = (),
@@ -130,6 +133,7 @@ class MapGenerator(ResidualGenerator):
         super().__init__(plain, width=width, latent=latent + code.length)
         self.latent, self.code, self.components = latent, code, min(components, latent)
         self.colours = FlatColours(slots, inside)
+        self.on = {pair[0]: pair[1] for pair in on}
         self.tones = max(slots) + 2  # those of parts, and the background's
         self.tint = nn.Sequential(
             nn.Linear(latent + code.length, _TINT),
@@ -182,7 +186,7 @@ class MapGenerator(ResidualGenerator):
         beginning = linear[:, : -self.tones * 3].unflatten(1, self._map_shape)
         joined = torch.cat([latents, _STRENGTH * told[:, self.components :]], dim=1)
         drawn = without_checkerboard(super().forward(joined))
-        maps = clip(2 * drawn + beginning, training=self.training)
+        maps = self._cut_off(clip(2 * drawn + beginning, training=self.training))
         palette = clip(tones + self.tint(joined), training=self.training)
         colours = self.colours(maps, palette.unflatten(1, (self.tones, 3)))
         return torch.cat([maps, colours], dim=1)
@@ -190,6 +194,16 @@ class MapGenerator(ResidualGenerator):
     def stages(self) -> list[nn.Module]:
         first, *later = super().stages()
         return [together(first, self.tint), *later]
+
+    def _cut_off(self, maps: Tensor) -> Tensor:
+        """Multiplies the share that a feature has of a pixel by that of the part it lies on."""
+        if not self.on:
+            return maps
+        shares = (maps.clamp(-1, 1) + 1) / 2
+        whole = torch.ones_like(shares[:, 0])
+        parts = range(maps.shape[1])
+        limits = [shares[:, self.on[part]] if part in self.on else whole for part in parts]
+        return (maps + 1) * torch.stack(limits, dim=1) - 1
 
     def _told(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """The numbers of the noise that the linear model uses, and each attribute's value."""

@@ -32,6 +32,7 @@ from elegan.tasks.players import make_player
 from elegan.tasks.view import View
 
 WIDTH, LATENT = 24, 64
+COMPONENTS = 24  # with more, the linear model draws some rare shapes by far too much
 _PROBE, _SCORED, _SHOWN = 128, 256, 32
 _FITTED = 1000  # characters that the linear model is fitted to
 
@@ -63,7 +64,7 @@ class CharacterMaps(Generate):
             "latent": settings.network.latent or LATENT,
             "attributes": [len(values) for values in self.conditions.values()],
         }
-        self.sizes = {**sizes, **GENERATED}, {**sizes, "width": width}
+        self.sizes = {**sizes, **GENERATED, "components": COMPONENTS}, {**sizes, "width": width}
         self.generator = make_player(
             settings, lambda: MapGenerator(self.shape, **self.sizes[0]), "generator", precision
         )

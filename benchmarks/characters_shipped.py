@@ -20,7 +20,7 @@ from elegan.models.characters import CharacterModel
 from elegan.models.saving import read_facts, read_tensors, save_parts
 from elegan.scoring.characters import score
 
-DATA, IMAGES = "rendered", 24_000
+DATA, IMAGES = "rendered", 14_400
 RUNS = Path("runs/shipped")
 LIMIT = 5_000_000  # bytes of the whole folder
 _COUNT = 200  # true characters, and as many maps drawn, for the card

@@ -163,10 +163,10 @@ PRESETS: dict[str, Preset] = {
             "optimizer": {**_TRANSLATING, "generator_rate": 8e-4, "discriminator_rate": 1e-3},
             "translate": {
                 "degradation": "all",
-                "adversarial_from": 0.85,
+                "adversarial_from": 0.9,
                 "adversarial": 0.05,
                 "feature_matching": 0.1,
-                "holes": 5.0,
+                "holes": 1.0,
             },
         },
     ),

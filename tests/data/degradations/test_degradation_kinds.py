@@ -138,9 +138,9 @@ def test_degrade_draws_families_by_their_shares_and_one_kind_twice_as_often_as_t
     assert set(counts) == {1, 2}
     assert counts[1] / len(done) == pytest.approx(2 / 3, abs=0.08)
     alone = Counter(one.families[0] for one in done if len(one.kinds) == 1)
-    total = sum(SHARES.get(name, 1) for name in FAMILIES)
+    assert set(SHARES) == set(FAMILIES)
     for name in FAMILIES:
-        expected = SHARES.get(name, 1) / total
+        expected = SHARES[name] / sum(SHARES.values())
         assert alone[name] / counts[1] == pytest.approx(expected, abs=0.06)
     assert all(len(one.families) == len(one.kinds) for one in done)
     assert any(one.kinds == ("noise", "rain") for one in done)

@@ -128,8 +128,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 ASKED = ("dehaze",)
 """Families that are undone only where they are asked for: a pale photo may be what was wanted."""
 
-SHARES: dict[str, float] = {"deblur": 3, "denoise": 2, "inpaint": 1.5, "derain": 1.5}
-"""How often training draws a family, against 1: what is common in photos, and hard, more often."""
+SHARES: dict[str, float] = {
+    "denoise": 4,
+    "deblur": 4,
+    "derain": 1.5,
+    "inpaint": 1.5,
+    "dehaze": 0.3,
+    "destripe": 0.3,
+}
+"""How often training draws a family. Blur and noise are what photos have, and hard to learn beside
+damage that changes the brightness of whole areas, which outweighs them in every gradient."""
 
 POINTS: dict[str, tuple[str, dict[str, Any]]] = {
     "noise-25": ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}),
@@ -199,7 +207,7 @@ def degrade(
         lookup(KINDS, kind, "kind of damage")
     odds = 0.5 ** np.arange(min(most, len(groups)))
     count = 1 + int(random.choice(len(odds), p=odds / odds.sum()))
-    shares = np.array([SHARES.get(name, 1.0) for name in groups])
+    shares = np.array([SHARES[name] for name in groups])
     order = random.choice(list(groups), count, replace=False, p=shares / shares.sum())
     chosen = [groups[name][int(random.integers(len(groups[name])))] for name in order]
     chosen.sort(

@@ -213,12 +213,12 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "characters": Preset(
-        images=24_000,
+        images=14_400,
         about="task characters: maps, points and pictures of characters, one stage after another",
         values={"task": "characters"},
     ),
     "characters-maps": Preset(
-        images=24_000,
+        images=14_400,
         about="task characters-maps: the first stage, a GAN from noise to maps of parts",
         values={
             "task": "characters-maps",

@@ -17,12 +17,17 @@ import elegan
 from elegan.data.characters.drawn import drawn_characters
 from elegan.data.pictures import grid, save_png
 from elegan.measure.neighbours import nearest, small_pixels
+from elegan.models.character_pictures import (
+    picture_of_outlines,
+    picture_of_planes,
+    picture_of_points,
+)
 from elegan.models.character_planes import on_white
 from elegan.models.character_saving import STAGES
 from elegan.models.characters import CharacterModel
 from elegan.scoring.characters import score
 
-_NEIGHBOURS = 8
+_NEIGHBOURS, _ROWS, _CELL = 8, 4, 192
 
 
 def trained(model: CharacterModel) -> str:
@@ -104,6 +109,26 @@ def neighbours(model: CharacterModel, count: int, seed: int, path: Path) -> None
     save_png(grid(np.concatenate([images, real[rows]]), _NEIGHBOURS, scale=2), path)
 
 
+def stages(model: CharacterModel, seed: int, path: Path) -> None:
+    """Writes a row for each of four made characters: maps, colours, points, curves, picture."""
+    cells = []
+    for one in model.generate(_ROWS, seed=seed):
+        assert one.planes is not None
+        both = picture_of_planes(one.planes)
+        side = both.shape[0]
+        outlines = one.points.outlines
+        places = np.array(list(one.points.key_points.values()), np.float64).reshape(-1, 2)
+        row = [_enlarged(both[:, :side]), _enlarged(both[:, side:])]
+        row += [picture_of_points(outlines, places, _CELL), picture_of_outlines(outlines, _CELL)]
+        cells += [*row, _enlarged(on_white(one.image))]
+    save_png(grid(np.stack(cells), 5, gap=0), path)
+
+
+def _enlarged(image: np.ndarray) -> np.ndarray:
+    times = _CELL // image.shape[0]
+    return image.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def main() -> None:
     """Runs what the command line asks for."""
     flags = parser(__doc__)
@@ -115,6 +140,7 @@ def main() -> None:
     )
     flags.add_argument("--model", help="a run that is there, in place of training one")
     flags.add_argument("--sheet", type=Path, help="where to write the nearest neighbours")
+    flags.add_argument("--stages", type=Path, help="where to write the stages of four characters")
     chosen = flags.parse_args()
     run = chosen.model
     if run is None:
@@ -134,6 +160,8 @@ def main() -> None:
         baselines = {"one GAN": gan.model.generate(chosen.n, seed=0).images}
         said = described(gan)
     scores = score(model, "rendered", n=chosen.n, baselines=baselines)
+    if chosen.stages:
+        stages(model, 0, chosen.stages)
     if chosen.sheet:
         neighbours(model, chosen.count, 0, chosen.sheet)
     publish("characters", describe(scores, model, said), scores, chosen.out)

@@ -7,13 +7,14 @@ import pytest
 import tiny
 import torch
 import translators
+from safetensors.torch import load_file
 from translators import photo
 
 from elegan.data.degradations import resize_bicubic
 from elegan.errors import EleganError, UsageError
 from elegan.models import Model, save_model, shipping, translation
 from elegan.models.translation import TranslationModel
-from elegan.models.use import Use
+from elegan.models.use import TRANSLATING, Use
 from elegan.networks import ImageShape, build_generator
 
 
@@ -227,6 +228,25 @@ def test_the_shipped_model_of_the_next_larger_scale_is_taken(
     assert TranslationModel.load("upscale-x2-blind", "upscale").scale == 2
     with pytest.raises(EleganError, match="elegan train PHOTOS --task restore"):
         TranslationModel.load(None, "restore")
+
+
+_SHIPPED = [
+    name for name, facts in shipping.shipped_models().items() if facts["task"] in TRANSLATING
+]
+
+
+@pytest.mark.parametrize("name", _SHIPPED)
+def test_a_shipped_model_is_small_and_in_half_precision(name: str) -> None:
+    folder = shipping.SHIPPED / name
+    weights = list(folder.glob("*.safetensors"))
+    assert weights
+    for file in weights:
+        assert file.stat().st_size < 5e6
+        assert {one.dtype for one in load_file(file).values()} == {torch.float16}
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "CC0-1.0" in card
+    model = TranslationModel.load(name, device="cpu")
+    assert model.apply(photo(24, 40)).shape == (24 * model.scale, 40 * model.scale, 3)
 
 
 @pytest.mark.parametrize(

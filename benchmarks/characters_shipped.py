@@ -20,7 +20,7 @@ from elegan.models.characters import CharacterModel
 from elegan.models.saving import read_facts, read_tensors, save_parts
 from elegan.scoring.characters import score
 
-DATA, IMAGES = "rendered", 14_400
+DATA, IMAGES, CHARACTERS = "rendered", 14_400, 6_000
 RUNS = Path("runs/shipped")
 LIMIT = 5_000_000  # bytes of the whole folder
 _COUNT = 200  # true characters, and as many maps drawn, for the card
@@ -40,7 +40,8 @@ def train(runs: Path, images: int) -> Path:
 
 def command(path: Path, images: int) -> str:
     """What a person types to train the same."""
-    return f"elegan train {DATA} --images {images} --task characters --out {path}"
+    drawn = f"--characters.count {CHARACTERS}"
+    return f"elegan train {DATA} --images {images} --task characters {drawn} --out {path}"
 
 
 def ship(run: Path, folder: Path) -> None:

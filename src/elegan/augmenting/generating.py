@@ -113,7 +113,8 @@ def generate_for(
         write_durably(facts_path, json.dumps(facts, indent=1) + "\n")
     facts = json.loads(facts_path.read_text(encoding="utf-8"))
     made = _kept(arrays_path)
-    say(f"  {len(made.labels):,} of {int(made.drawn.sum()):,} generated images passed the filter")
+    kept, drawn = len(made.labels), int(made.drawn.sum())
+    say(f"  {kept:,} of {sum(counts):,} wanted images passed the filter, {drawn:,} were drawn")
     return Generation(made=made, pool=named, semi_supervised=semi_supervised, facts=facts)
 
 

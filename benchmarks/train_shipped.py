@@ -59,7 +59,7 @@ RECIPES = {
     for scale, patch in ((2, 96), (3, 120), (4, 128))
 }
 RECIPES["restore"] = Recipe(
-    flags=("--task", "restore"),
+    flags=("--task", "restore", "--translate.adversarial-from", "1"),
     images=1_000_000,
     about="undoes holes, scratches, rain, haze, stripes, blur, noise and JPEG",
     side=256,  # each photo is damaged in a dozen ways

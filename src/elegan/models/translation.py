@@ -16,7 +16,7 @@ from elegan.machine.precision import Precision, choose
 from elegan.models.colours import composed, luminance, to_pixels, to_planes, with_colours_of
 from elegan.models.model import placed
 from elegan.models.resampling import resampled
-from elegan.models.restoring import family_of, restorer_inputs
+from elegan.models.restoring import AROUND, family_of, restorer_inputs, with_brightness_kept
 from elegan.models.saving import (
     UNREADABLE,
     find_model,
@@ -96,6 +96,7 @@ class TranslationModel:
     def reach(self) -> Reach:
         """How far the network looks, for tiling."""
         margin = max(self.network.margin, _BICUBIC_REACH)
+        margin += AROUND if self.task == "restore" else 0
         return Reach(stride=self.network.stride, margin=margin, scale=self.scale)
 
     @staticmethod
@@ -307,6 +308,8 @@ class TranslationModel:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.precision.autocast() if brief else contextlib.nullcontext():
             made = self.network(inputs).float()
+        if self.task == "restore":
+            made = with_brightness_kept(made, inputs, self.families)
         if not wide and self.shape.outputs == 1:  # planes of a colour image were taken one by one
             made = made.transpose(0, 1)
         return made

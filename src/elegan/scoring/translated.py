@@ -216,7 +216,7 @@ def damaged(photo: np.ndarray, point: str, random: np.random.Generator) -> Trial
     kind = POINTS[point][0]
     # Scratches look as on a print, but where they are is known, as of holes.
     mask = done.mask if kind in ("holes", "scratches") else None
-    asked = next((name for name in ASKED if kind in FAMILIES[name]), AUTO)
+    asked = next((name for name in ASKED if kind in FAMILIES[name]), AUTO) if mask is None else AUTO
     return Trial(
         on=point if asked == AUTO else f"{point} (--task {asked})",
         given=given,

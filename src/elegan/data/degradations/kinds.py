@@ -125,8 +125,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """The tasks of `elegan restore`, and the kinds of damage that each undoes."""
 
-ASKED = ("dehaze",)
-"""Families that are undone only where they are asked for: a pale photo may be what was wanted."""
+ASKED = ("inpaint", "dehaze")
+"""Families that are undone only where they are asked for, as a mask does: a pale photo may be what
+was wanted."""
 
 SHARES: dict[str, float] = {
     "denoise": 4,

@@ -13,6 +13,7 @@ from translators import photo
 from elegan.data.degradations import resize_bicubic
 from elegan.errors import EleganError, UsageError
 from elegan.models import Model, save_model, shipping, translation
+from elegan.models.restoring import restorer_inputs, with_brightness_kept
 from elegan.models.translation import TranslationModel
 from elegan.models.use import TRANSLATING, Use
 from elegan.networks import ImageShape, build_generator
@@ -26,7 +27,21 @@ def test_tiles_give_the_pixels_of_the_whole(task: str, size: tuple[int, int]) ->
     whole = model.apply(image)
     assert abs(model.apply(image, tile=16) - whole).max() < 1e-5
     assert abs(model.apply(image, memory=20_000) - whole).max() < 1e-5
-    assert abs(whole - resize_bicubic(image, whole.shape[:2])).max() > 1e-3  # it does something
+    if size != (1, 1):  # a restorer keeps the brightness, which is all that one pixel has
+        assert abs(whole - resize_bicubic(image, whole.shape[:2])).max() > 1e-3
+
+
+def test_a_restorer_changes_the_brightness_of_areas_only_for_some_kinds_of_damage() -> None:
+    families = translators.FAMILIES
+    asked = ["auto", "denoise", "deblur", "derain", "inpaint"]
+    images = torch.rand(5, 3, 40, 40) - 0.5
+    inputs = restorer_inputs(images, None, asked, families)
+    change = 0.3 + 0.2 * torch.rand(5, 3, 40, 40)
+    made = with_brightness_kept(images + change, inputs, families) - images
+    torch.testing.assert_close(made[3:], change[3:])
+    expected = change[:3, :, 20, 20] - change[:3, :, 12:29, 12:29].mean(dim=(2, 3))
+    torch.testing.assert_close(made[:3, :, 20, 20], expected)
+    assert made[:3].mean().abs() < 0.01
 
 
 def test_global_statistics_are_those_of_one_thumbnail_in_tiles(
@@ -154,7 +169,7 @@ def test_without_two_sets_of_weights_the_output_is_blended(task: str, scale: int
     plain = resize_bicubic(image, whole.shape[:2]).clip(0, 1)
     assert abs(model.with_strength(0).apply(image, tile=16) - plain).max() < 1e-5
     expected = plain + 0.5 * (whole - plain)
-    assert abs(model.with_strength(0.5).apply(image) - expected).max() < 1e-2  # clipping
+    assert abs(model.with_strength(0.5).apply(image) - expected).max() < 2e-2  # clipping
 
 
 def test_preserved_colour_takes_the_luminance_alone() -> None:

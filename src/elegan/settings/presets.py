@@ -26,7 +26,7 @@ _STYLIZING = {
     "beta1": 0.5,
     "beta2": 0.999,
     "generator_rate": 4e-4,
-    "discriminator_rate": 1e-3,  # at the generator's rate it can hardly tell, and colours stay pale
+    "discriminator_rate": 1e-3,  # faster than the generator, or it hardly tells
 }
 
 PRESETS: dict[str, Preset] = {

@@ -103,7 +103,7 @@ CASES = (
         name="lines-cycle",
         of=LINES,
         row=_BOTH_WAYS,
-        crops=700,
+        crops=1200,
         flags=("--preset", "stylize-cycle", *_UNET),
     ),
     Case(
@@ -126,7 +126,7 @@ CASES = (
         name="fruits-contrastive",
         of=FRUITS,
         row=_ONE_WAY,
-        crops=1600,
+        crops=3000,
         flags=("--preset", "stylize-unpaired", *_SMALL),
         progress=True,
     ),
@@ -134,7 +134,7 @@ CASES = (
         name="fruits-cycle",
         of=FRUITS,
         row=_BOTH_WAYS,
-        crops=600,
+        crops=1000,
         flags=("--preset", "stylize-cycle", *_SMALL),
     ),
 )

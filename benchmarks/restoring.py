@@ -47,7 +47,7 @@ def harmonic_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.rint(filled).clip(0, 255).astype(np.uint8)
 
 
-def _harmonic(values: np.ndarray, lost: np.ndarray, rounds: int = 200) -> np.ndarray:
+def _harmonic(values: np.ndarray, lost: np.ndarray, rounds: int = 80) -> np.ndarray:
     """Begins with the filled image of half the size: what is far apart would take many rounds."""
     if not lost.any() or lost.all():
         return values

@@ -6,10 +6,11 @@ By default the shipped model. Synthetic damage is done to Set14 (RGB, 8 bits); b
 stands what a simple filter does: the best Gaussian of a few widths for noise, harmonic filling for
 holes, where figures are of the lost pixels alone. Rows are the weights for fidelity, told nothing
 ("auto", a mask apart) and told the family, and those of the adversarial phase, told as by default.
-Haze must be asked for. Undamaged photos are a row, too: they should stay as they are. Real blur:
-Levin et al.'s 32 photos, scored against the sharp ones at the best shift of a few pixels. Real
-rain: 20 pairs, scored; of these some clean photos are also in bsds-train200, on which the shipped
-model was not trained.
+Haze must be asked for. Damage that the model does not know is scored with "auto" alone, holes not
+at all; undamaged photos are a row, too: they should stay as they are. Real blur: Levin et al.'s 32
+photos, scored against the sharp ones at the best shift of a few pixels. Real rain: 20 pairs,
+scored; of these some clean photos are also in bsds-train200, on which the shipped model was not
+trained.
 """
 
 import os
@@ -113,7 +114,7 @@ def methods(model: TranslationModel, point: str) -> dict[str, Method]:
     masked = kind in FAMILIES["inpaint"]
     if masked:
         rows["harmonic filling"] = lambda trial: harmonic_fill(trial.given, _mask(trial))
-    family = next((name for name, kinds in FAMILIES.items() if kind in kinds), None)
+    family = next((name for name in model.families if kind in FAMILIES[name]), None)
     for name, arm in arms(model).items():
         if family in ASKED or masked:  # asked for; a mask says it by itself
             rows[f"{name}, told"] = _asked(arm, family)
@@ -133,13 +134,19 @@ def _mask(trial: Trial) -> np.ndarray:
     return trial.mask
 
 
+def points_for(model: TranslationModel) -> list[str]:
+    """Returns the standard kinds of damage; those that lose pixels if the model fills them."""
+    fills = "inpaint" in model.families
+    return [one for one, (kind, _) in POINTS.items() if fills or kind not in FAMILIES["inpaint"]]
+
+
 def synthetic(model: TranslationModel, photos: PhotoSet) -> list[dict[str, Any]]:
     """Scores every standard kind of damage."""
     plain = [photos.photo(index) for index in range(len(photos))]
     whole = [Trial(on=WHOLE, given=one, baseline=one, truth=one) for one in plain]
     unasked = {f"{name}, auto": _asked(arm, AUTO) for name, arm in arms(model).items()}
     rows = _rows(WHOLE, whole, unasked)
-    for point in POINTS:
+    for point in points_for(model):
         trials = [
             damaged(photos.photo(index), point, np.random.default_rng(key(0, point, index)))
             for index in range(len(photos))
@@ -170,7 +177,9 @@ def rain(model: TranslationModel, data: Path) -> tuple[list[dict[str, Any]], lis
         trials.append(Trial(on="rain", given=given, baseline=given, truth=truth))
     rows: dict[str, Method] = {"input": lambda trial: trial.given}
     for name, arm in arms(model).items():
-        rows |= {f"{name}, auto": _asked(arm, AUTO), f"{name}, told": _asked(arm, "derain")}
+        rows[f"{name}, auto"] = _asked(arm, AUTO)
+        if "derain" in model.families:
+            rows[f"{name}, told"] = _asked(arm, "derain")
     return _rows("rain pairs (IRR)", trials, rows), trials
 
 
@@ -192,7 +201,8 @@ def blur(model: TranslationModel, data: Path) -> list[dict[str, Any]]:
         made = {"input": given}
         for one, arm in arms(model).items():
             made[f"{one}, auto"] = arm.apply(given)
-            made[f"{one}, told"] = arm.apply(given, task="deblur")
+            if "deblur" in model.families:
+                made[f"{one}, told"] = arm.apply(given, task="deblur")
         for row, image in made.items():
             rows.setdefault(row, []).append(_at_best_shift(image, truth))
     return [
@@ -227,19 +237,26 @@ def _at_best_shift(image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def draw(model: TranslationModel, photos: PhotoSet, out: Path) -> None:
     """Writes a sheet: a row a kind of damage, input, what was made, and the truth."""
     rows = []
-    for place, point in enumerate(POINTS):
+    for place, point in enumerate(points_for(model)):
         photo = photos.photo((0, 2, 9, 11)[place % 4])
         trial = damaged(photo, point, np.random.default_rng(key(0, point)))
         where = busiest(trial.truth)
         made = [
-            arm.apply(trial.given, mask=trial.mask, task=trial.task) for arm in arms(model).values()
+            arm.apply(
+                trial.given,
+                mask=trial.mask,
+                task=trial.task if trial.task in model.families else AUTO,
+            )
+            for arm in arms(model).values()
         ]
         rows.append([cut(one, where) for one in (trial.given, *made, trial.truth)])
     sheet(rows, ["damaged", *arms(model), "truth"], out / "restoring.jpg", shown=128)
 
 
 def draw_real_rain(model: TranslationModel, data: Path, out: Path) -> None:
-    """Writes a sheet of real rain, of which no truth is known."""
+    """Writes a sheet of real rain, of which no truth is known, for a model that knows rain."""
+    if "derain" not in model.families:
+        return
     photos = open_photos(str(data / "rain-irr.zip/rain-irr/real_input"))
     rows = []
     for index in (3, 40, 80, 120):

@@ -26,9 +26,8 @@ from elegan.data.degradations import resize_bicubic
 from elegan.data.pairs import PairSet, open_pairs
 from elegan.measure.extractors import extractor_for
 from elegan.measure.fidelity import compare
-from elegan.measure.kernel import kernel_distance
 from elegan.measure.perceptual import perceptual_distance
-from elegan.scoring.unpaired import matched
+from elegan.scoring.unpaired import matched, set_distance
 
 _SHOWN = 8  # rows of a sheet
 _SIDE = 64  # to which the extractor reduces larger images
@@ -163,11 +162,11 @@ def score(images: Images, pairs: PairSet, made: dict[str, list[np.ndarray]]) -> 
     truth = extractor.features(_stack(wanted))
     rows = []
     for name, ones in made.items():
-        distance, spread = kernel_distance(extractor.features(_stack(ones)), truth)
+        distance, spread = set_distance(extractor.features(_stack(ones)), truth)
         found = [_compared(*two) for two in zip(ones, wanted, strict=True)] if images.truth else []
         means = {key: float(np.mean([one[key] for one in found])) for key in (found or [{}])[0]}
         rows.append(_row(images, name, len(ones), kid=distance, deviation=spread, **means))
-    distance, spread = kernel_distance(truth[::2], truth[1::2])
+    distance, spread = set_distance(truth[::2], truth[1::2])
     real = "half of the targets against the other"
     return [*rows, _row(images, real, len(truth) // 2, kid=distance, deviation=spread)]
 

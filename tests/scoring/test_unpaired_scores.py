@@ -10,7 +10,7 @@ import torch
 
 from elegan.models import load_model
 from elegan.scoring.translated import score
-from elegan.scoring.unpaired import matched, pieces, score_unpaired
+from elegan.scoring.unpaired import SUBSET, matched, pieces, score_unpaired, set_distance
 
 
 class Applied:
@@ -81,3 +81,11 @@ def test_models_that_learnt_without_pairs_are_compared_with_the_target(tmp_path:
     # Where names match after all, there is a truth.
     pairs = score(model, tiny_photos.write_pairs(tmp_path / "pairs", 2), side=32)
     assert [row["row"] for row in pairs["rows"]] == ["input", "model"]
+
+
+@pytest.mark.parametrize("count", [4, 30, 3 * SUBSET])
+def test_a_deviation_tells_subsets_apart(count: int) -> None:
+    first, second = np.random.default_rng(0).normal(size=(2, count, 8))
+    distance, deviation = set_distance(first, second)
+    assert deviation > 1e-4
+    assert abs(distance) < 3 * deviation

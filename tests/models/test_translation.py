@@ -13,7 +13,7 @@ from translators import photo
 from elegan.data.degradations import resize_bicubic
 from elegan.errors import EleganError, UsageError
 from elegan.models import Model, save_model, shipping, translation
-from elegan.models.restoring import restorer_inputs, with_brightness_kept
+from elegan.models.restoring import family_of, restorer_inputs, with_brightness_kept
 from elegan.models.translation import TranslationModel
 from elegan.models.use import TRANSLATING, Use
 from elegan.networks import ImageShape, build_generator
@@ -42,6 +42,19 @@ def test_a_restorer_changes_the_brightness_of_areas_only_for_some_kinds_of_damag
     expected = change[:3, :, 20, 20] - change[:3, :, 12:29, 12:29].mean(dim=(2, 3))
     torch.testing.assert_close(made[:3, :, 20, 20], expected)
     assert made[:3].mean().abs() < 0.01
+
+
+def test_a_restorer_refuses_what_it_was_not_trained_for() -> None:
+    known = ("denoise", "deblur")
+    assert family_of("auto", known, masked=False) == "auto"
+    assert family_of("deblur", known, masked=True) == "deblur"
+    assert family_of("auto", (*known, "inpaint"), masked=True) == "inpaint"
+    with pytest.raises(UsageError, match="not trained to inpaint, but to denoise, deblur"):
+        family_of("auto", known, masked=True)
+    with pytest.raises(UsageError, match="not trained to derain"):
+        family_of("derain", known, masked=False)
+    with pytest.raises(UsageError, match="Did you mean 'denoise'"):
+        family_of("denoize", known, masked=False)
 
 
 def test_global_statistics_are_those_of_one_thumbnail_in_tiles(

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from elegan.errors import lookup
+from elegan.data.degradations import FAMILIES
+from elegan.errors import UsageError, lookup
 
 AUTO = "auto"
 """The family of an image whose damage nobody names: all planes of families are zero."""
@@ -81,9 +82,18 @@ def family_of(task: str, families: Sequence[str], *, masked: bool) -> str:
         masked: whether there is a mask.
 
     Raises:
-        UsageError: the model knows no such family.
+        UsageError: the model knows no such family, or there is a mask, no family is named and the
+            model cannot fill what the mask shows.
     """
-    if task == AUTO:
-        return "inpaint" if masked and "inpaint" in families else AUTO
-    lookup(dict.fromkeys((*families, AUTO)), task, "restore task")
-    return task
+    if task == AUTO and not masked:
+        return AUTO
+    asked = "inpaint" if task == AUTO else task
+    if asked in families:
+        return asked
+    if asked not in FAMILIES:
+        lookup(dict.fromkeys((*families, AUTO)), asked, "restore task")
+    raise UsageError(
+        f"This model was not trained to {asked}, but to {', '.join(families)}. Name one of these"
+        " with --task, or another model with --model; `elegan train PHOTOS --task restore` makes"
+        " one for all kinds of damage."
+    )

@@ -72,7 +72,7 @@ def test_models_that_learnt_without_pairs_are_compared_with_the_target(tmp_path:
     torch.manual_seed(0)
     task = tiny_photos.task_of(tiny_photos.settings("stylize-cycle"))
     task.save_model(tmp_path / "model", {})
-    model = load_model(tmp_path / "model", device="cpu", precision="float32")
+    model: Any = load_model(tmp_path / "model", device="cpu", precision="float32")
     one = tiny_photos.write_side(tmp_path / "one", 2)
     other = tiny_photos.write_side(tmp_path / "other", 2, negative=True, first=50)
     scores = score(model, one, target=other, side=32)

@@ -88,7 +88,8 @@ def test_a_run_is_shipped_in_half_precision_with_a_card(
     whole = CharacterModel.load(run.path)
     one, other = model.maps.draw([0], seed=1)[0], whole.maps.draw([0], seed=1)[0]
     assert np.abs(one - other).max() < 0.01
-    card = shipping.card(run.path, tmp_path / "characters", 8, n=4)
+    monkeypatch.setattr(shipping, "_COUNT", 4)
+    card = shipping.card(run.path, tmp_path / "characters", 8)
     assert "--images 8 --task characters" in card
     assert "| valid maps, as drawn |" in card
     monkeypatch.setattr(shipping, "LIMIT", 1000)

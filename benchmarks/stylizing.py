@@ -102,7 +102,7 @@ CASES = (
         name="lines-cycle",
         of=LINES,
         row=_BOTH_WAYS,
-        crops=1200,
+        crops=900,
         flags=("--preset", "stylize-cycle", *_UNET),
     ),
     Case(
@@ -133,7 +133,7 @@ CASES = (
         name="fruits-cycle",
         of=FRUITS,
         row=_BOTH_WAYS,
-        crops=1000,
+        crops=700,
         flags=("--preset", "stylize-cycle", *_SMALL),
     ),
 )

@@ -214,7 +214,13 @@ PRESETS: dict[str, Preset] = {
             "network": {"name": "translator"},
             "loss": {"adversarial": "least-squares"},
             "optimizer": _STYLIZING,
-            "translate": {"method": "cycle", "fidelity": 0.0, "patch": 96, "shrink": 0.0},
+            "translate": {
+                "method": "cycle",
+                "fidelity": 0.0,
+                "identity": 5.0,  # without it line art came out as its negative
+                "patch": 96,
+                "shrink": 0.0,
+            },
         },
     ),
     "characters": Preset(

@@ -162,6 +162,10 @@ def test_what_the_guard_did_since_the_last_tick() -> None:
 def test_a_discriminator_that_wins_for_long_over_a_generator_that_stands_still() -> None:
     lost = {"fooling_rate": 0.0, "coverage": 0.4}
     assert list(raised(lost, ticks(12, **lost))) == ["beaten"]
+    assert "--loss.r1" in raised(lost, ticks(12, **lost))["beaten"].remedy
+    # What a translator would refuse is not what it is told to type.
+    translator = {**lost, "luminance_agreement": 0.9}
+    assert "--loss.r1" not in raised(translator, ticks(12, **translator))["beaten"].remedy
     assert raised(lost, ticks(6, **lost)) == {}
     assert raised(lost, ticks(12, **lost, nearest=1.0)[:-1] + ticks(1)) == {}
     # It may win all the time while the generator learns, or has learned.

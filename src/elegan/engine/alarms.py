@@ -226,11 +226,13 @@ def _beaten(now: Situation) -> Alarm | None:
         return None
     if coverage > BEATEN_COVERAGE or gains:
         return None
+    # A translator's discriminator takes no gradient penalty.
+    penalty = "" if "luminance_agreement" in now.signals else "--loss.r1 1 --loss.r2 1, "
     return Alarm(
         name="beaten",
         text=f"At {BEATEN_TICKS} ticks in a row the discriminator caught more than"
         f" {1 - BEATEN:.0%} of the fakes, and the generator no longer gains.",
-        remedy="Type --loss.r1 1 --loss.r2 1, a lower --optimizer.discriminator-rate, or"
+        remedy=f"Type {penalty}a lower --optimizer.discriminator-rate, or"
         " --loss.adversarial relativistic-pair.",
     )
 

@@ -133,7 +133,7 @@ CASES = (
         name="fruits-cycle",
         of=FRUITS,
         row=_BOTH_WAYS,
-        crops=700,
+        crops=500,
         flags=("--preset", "stylize-cycle", *_SMALL),
     ),
 )

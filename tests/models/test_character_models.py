@@ -313,6 +313,20 @@ def test_a_shipped_model_serves_where_none_is_named(
     assert (tmp_path / "made" / "0-0000.png").exists()
 
 
+def test_the_model_that_comes_with_elegan_draws_what_is_asked_and_is_small() -> None:
+    folders = shipping.shipped_of("characters")
+    assert sum(one.stat().st_size for one in folders[0].iterdir()) < 5_000_000
+    asked = {"hair-colour": "pink", "skin": "fair"}
+    one, again = (CharacterModel.load().generate(1, seed=3, attributes=asked)[0] for _ in range(2))
+    assert np.array_equal(one.image, again.image)
+    assert one.valid
+    assert {"face", "eye-left", "eye-right", "mouth"} <= set(one.points.outlines)
+    middle = one.image[RESOLUTION // 4 : RESOLUTION // 2, one.image.shape[1] // 2]
+    red, green, blue = middle[..., :3].astype(float).mean(axis=0)
+    assert red > blue > green  # pink hair at the top of the head
+    assert one.image[0, 0, 3] == 0
+
+
 def test_maps_that_are_not_valid_are_drawn_anew_and_counted(
     folder: Path, planes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ COUNT = 256  # made-up images
 
 def preset_of(network: str) -> str:
     """Returns the first preset that uses the pair, `robust` where none does."""
-    used = {name: row.values["network"]["name"] for name, row in PRESETS.items()}
+    used = {name: row.values.get("network", {}).get("name") for name, row in PRESETS.items()}
     return next((name for name, pair in used.items() if pair == network), "robust")
 
 

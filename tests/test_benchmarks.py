@@ -93,3 +93,10 @@ def test_every_figure_of_a_page_is_published_by_a_script() -> None:
         for name in re.findall(r"<!-- figure: ([\w-]+) -->", page.read_text(encoding="utf-8"))
     }
     assert shown - published == set()
+
+
+def test_every_pair_is_measured_with_the_preset_that_is_meant_for_it(benchmark) -> None:
+    sizes = benchmark("sizes")
+    chosen = {network: sizes.preset_of(network) for network in sizes.PAIRS}
+    assert chosen["residual"] == "robust"
+    assert all(chosen[name] == name for name in ("article", "dcgan", "style", "few-shot"))

@@ -250,7 +250,7 @@ def draw(model: TranslationModel, photos: PhotoSet, out: Path) -> None:
             for arm in arms(model).values()
         ]
         rows.append([cut(one, where) for one in (trial.given, *made, trial.truth)])
-    sheet(rows, ["damaged", *arms(model), "truth"], out / "restoring.jpg", shown=128)
+    sheet(rows, ["damaged", *arms(model), "truth"], out / "restoring.jpg", shown=112)
 
 
 def draw_real_rain(model: TranslationModel, data: Path, out: Path) -> None:

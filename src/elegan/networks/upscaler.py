@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from elegan.errors import UsageError
+from elegan.networks.detail import AROUND, with_detail
 from elegan.networks.layers import together
 from elegan.networks.residual import ResidualBlock
 from elegan.networks.translation import (
@@ -65,8 +66,9 @@ class BicubicUpsampling(nn.Module):
 class Upscaler(Translator):
     """Bicubic upsampling + (convolution -> residual blocks -> convolution -> pixel shuffle).
 
-    The last convolution begins at zero, so the untrained network is bicubic upsampling. Input
-    planes beyond the output's colours are seen but not upsampled.
+    The first convolution is also shown the input's details (`networks.detail`). The last begins at
+    zero, so the untrained network is bicubic upsampling. Input planes beyond the output's colours
+    are seen but not upsampled.
 
     Args:
         width: channels of every layer.
@@ -82,9 +84,9 @@ class Upscaler(Translator):
                 f" not {shape.scale}."
             )
         self.shape = shape
-        self.margin = max(_REACH, 2 * depth + 2)
+        self.margin = max(_REACH, 2 * depth + 2 + AROUND)
         self.enlarge = BicubicUpsampling(shape.scale)
-        self.from_image = nn.Conv2d(shape.inputs, width, 3, padding=1)
+        self.from_image = nn.Conv2d(shape.inputs + shape.outputs, width, 3, padding=1)
         nn.init.kaiming_normal_(self.from_image.weight, nonlinearity="linear")
         nn.init.zeros_(self.from_image.bias)  # pyright: ignore[reportArgumentType]
         self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(depth))
@@ -94,7 +96,7 @@ class Upscaler(Translator):
 
     def translate(self, images: Tensor) -> Tensor:
         """Images [N, inputs, h, w] -> [N, outputs, h * scale, w * scale]."""
-        hidden = self.from_image(images)
+        hidden = self.from_image(with_detail(images, self.shape.outputs))
         for block in self.blocks:
             hidden = block(hidden)
         pixels = self.to_pixels(functional.leaky_relu(hidden, _SLOPE)).float()

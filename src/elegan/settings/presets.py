@@ -148,7 +148,7 @@ PRESETS: dict[str, Preset] = {
             "batch": 16,
             "network": {"name": "upscaler"},
             "loss": {"adversarial": "relativistic-average"},
-            "optimizer": {**_TRANSLATING, "generator_rate": 1e-3, "discriminator_rate": 1e-3},
+            "optimizer": {**_TRANSLATING, "generator_rate": 1.5e-3, "discriminator_rate": 1e-3},
             "translate": {
                 "scale": 2,
                 "degradation": "bicubic",

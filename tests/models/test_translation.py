@@ -277,6 +277,20 @@ def test_a_shipped_model_is_small_and_in_half_precision(name: str) -> None:
     assert model.apply(photo(24, 40)).shape == (24 * model.scale, 40 * model.scale, 3)
 
 
+def test_the_shipped_restorer_takes_noise_and_leaves_what_has_none() -> None:
+    random = np.random.default_rng(0)
+    smooth = resize_bicubic(random.random((6, 6, 3), np.float32), (96, 96)) * 200 + 20
+    noisy = smooth + random.normal(0, 20, smooth.shape)
+    model = TranslationModel.load(None, "restore", device="cpu")
+    clean, given = (one.clip(0, 255).round().astype(np.uint8) for one in (smooth, noisy))
+    errors = [
+        float(np.square(one.astype(np.float32) - clean).mean())
+        for one in (given, model.apply(given), model.apply(clean))
+    ]
+    assert errors[1] < 0.2 * errors[0]
+    assert errors[2] < 4  # 42 dB
+
+
 @pytest.mark.parametrize(
     ("image", "use", "said"),
     [

@@ -255,7 +255,8 @@ def describe(rows: list[dict[str, Any]], runs: list[Trained]) -> str:
     )
     return (
         f"{table(head, lines)}\n\nThe test split, whole images, RGB in 8 bits, border 0; equal"
-        f" images count {_EXACT:.0f} dB. PD-bands and KID-random, to the test targets, are lower where nearer. Crops seen: {seen}; seed 0."
+        f" images count {_EXACT:.0f} dB. PD-bands and KID-random, to the test targets, are lower"
+        f" where nearer. Crops seen: {seen}; seed 0."
         f" {trained_with(runs)}"
     )
 

@@ -258,8 +258,9 @@ def describe(rows: list[dict[str, Any]], runs: list[Trained]) -> str:
     )
     return (
         f"{table(head, lines)}\n\nThe test split, whole images, RGB in 8 bits, border 0. Of the"
-        f" inputs {equal} equal their truth and count {_EXACT:.0f} dB each, which lifts their mean PSNR."
-        f" PD-bands and KID-random, to the test targets, are lower where nearer. Crops seen: {seen}; seed 0."
+        f" inputs {equal} equal their truth and count {_EXACT:.0f} dB each, which lifts their mean"
+        " PSNR. PD-bands and KID-random, to the test targets, are lower where nearer."
+        f" Crops seen: {seen}; seed 0."
         f" {trained_with(runs)}"
     )
 

@@ -228,10 +228,10 @@ def main() -> None:
     for case in CASES:
         if case.progress:
             progress(runs[case.name].path, options.out / f"stylizing-{case.name}-progress.jpg")
-    text = describe(rows, list(runs.values()))
-    publish(
-        "stylizing", text, {"rows": rows, "runs": [one.facts for one in runs.values()]}, options.out
-    )
+    ran = list(runs.values())
+    commands = [one.facts["command"].replace(str(options.data), "$ELEGAN_DATA") for one in ran]
+    facts = {"rows": rows, "commands": commands}
+    publish("stylizing", describe(rows, ran), facts, options.out)
 
 
 def _trained(case: Case, options: Any) -> Trained:

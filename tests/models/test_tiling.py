@@ -155,3 +155,5 @@ def test_a_tile_follows_from_the_memory_and_the_largest_layer() -> None:
     side = fitting_tile(cost, Doubling.reach, memory=300_000_000)
     assert (side + 4) ** 2 * cost <= 300_000_000 < (side + 6) ** 2 * cost
     assert fitting_tile(cost, Doubling.reach, memory=1) == 64
+    narrow = torch.nn.Conv2d(10, 1, 1)
+    assert bytes_a_pixel(narrow, 10) == 8 * 10 * 4  # its input is larger than what it makes

@@ -178,10 +178,10 @@ def fitting_tile(bytes_a_pixel: float, reach: Reach, memory: int = MEMORY) -> in
 def bytes_a_pixel(network: nn.Module, inputs: int) -> float:
     """Measures what a network needs for each input pixel while it runs, in bytes, roughly.
 
-    Eight times the output of its largest layer: the skips of a U-Net or a residual block, the
-    layer's input and output, and scratch memory of convolutions.
+    Eight times what is largest of its input and its layers' outputs: the skips of a U-Net or a
+    residual block, a layer's input and output, and scratch memory of convolutions.
     """
-    largest = 0
+    largest = inputs * _PROBE**2 * 4
 
     def note(module: nn.Module, arguments: object, result: object) -> None:
         nonlocal largest

@@ -23,7 +23,16 @@ SMALL = ["--images", "12", "--batch", "2", "--ticks", "3", "--snapshots", "1", "
 SMALL += ["--precision", "float32", "--network.width", "8", "--translate.patch", "32"]
 NAMED = {
     "upscale": ["--task", "upscale", "--scale", "2", "--translate.depth", "1"],
-    "restore": ["--task", "restore", "--degradation", "noise,inpaint", "--translate.depth", "1"],
+    "restore": [
+        "--task",
+        "restore",
+        "--degradation",
+        "noise,inpaint",
+        "--translate.depth",
+        "1",
+        "--translate.adversarial-from",
+        "0.8",
+    ],
     "stylize": ["--task", "stylize", "--translate.depth", "2"],
     "stylize-unpaired": [
         *("--task", "stylize", "--method", "contrastive"),

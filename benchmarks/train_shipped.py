@@ -27,24 +27,23 @@ from elegan.models.shipping import SHIPPED
 from elegan.scoring import evaluate_model
 
 CHARACTERS = "characters"
+SIDE = 512  # of the middle of each test photo
 LICENCE = "CC0-1.0 or public domain, as the photos' collections state"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How one shipped model is trained and scored.
+    """How one shipped model is trained.
 
     Attributes:
         flags: of `elegan train`, after DATA.
         images: crops that it sees.
         about: what the network does.
-        side: in pixels, of the middle of each test photo.
     """
 
     flags: tuple[str, ...]
     images: int
     about: str
-    side: int = 512
 
 
 RECIPES = {
@@ -104,7 +103,7 @@ def _device(run: Trained) -> str:
 
 def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) -> str:
     """Returns the model card: what it is for, its data, its making, its scores, its limits."""
-    scores = evaluate_model(folder, str(photos), split="test", side=recipe.side)
+    scores = evaluate_model(folder, str(photos), split="test", side=SIDE)
     head = ["on", "row", "PSNR Y", "SSIM Y", "PSNR", "SSIM", "PD"]
     names = ("psnr_y", "ssim_y", "psnr", "ssim", "pd")
     rows = [
@@ -124,7 +123,7 @@ def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) ->
             "- It has seen thirty photos: landscapes, cities and animals. Faces, text and drawings"
             " are rare among them.",
             "",
-            f"Scores on the middle {recipe.side} pixels of the 8 test photos of the collection."
+            f"Scores on the middle {SIDE} pixels of the 8 test photos of the collection."
             f" {scores['protocol']}",
             "",
             table(head[: 2 + sum(one in scores["rows"][0] for one in names)], rows),

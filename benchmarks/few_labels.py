@@ -12,7 +12,7 @@ from typing import Any
 from figures import last_json, publish, table
 from runs import ELEGAN, Trained, parser, train, trained_with
 
-IMAGES = 200_000
+IMAGES = 525_000
 LABELS_EACH = 10
 CLASSES = 10
 SEEDS = (0, 1, 2)

@@ -1,17 +1,16 @@
 """The presets for generation side by side: the same digits, equal images, none tuned for them.
 
     python benchmarks/presets.py
+    python benchmarks/presets.py --longer      four of them, of which two are slow on a CPU
 
 Also the preset robust with the hinge loss and its players in turn, for of the relativistic pairs at
 once two things differ from it. A sheet of each is drawn beside the table.
 """
 
-from pathlib import Path
-
 from figures import publish, table
 from runs import parser, picture, short, train, trained_with
 
-IMAGES = 20_000
+IMAGES, LONGER = 20_000, 170_000
 ARMS = {
     "robust": ("--preset", "robust"),
     "robust, hinge in turn": (
@@ -24,19 +23,25 @@ ARMS = {
     "few-shot": ("--preset", "few-shot"),
 }
 """What a row is called -> its flags."""
+LONGER_ARMS = ("robust", "robust, hinge in turn", "attention", "style")
 LEAN = ("--ticks", "8", "--snapshots", "1")  # the scores at the end are what is compared
 SCORES = ("FD-digits", "precision", "recall", "coverage")
 
 
 def main() -> None:
     """Runs what the command line asks for."""
-    options = parser(__doc__, images=IMAGES).parse_args()
+    words = parser(__doc__)
+    words.add_argument(
+        "--longer", action="store_true", help=f"{LONGER:,} images in place of {IMAGES:,}"
+    )
+    options = words.parse_args()
+    figure, images = ("presets-longer", LONGER) if options.longer else ("presets", IMAGES)
     rows, trained = [], []
-    for label, flags in ARMS.items():
+    for label in LONGER_ARMS if options.longer else ARMS:
         name = label.replace(", ", "-").replace(" ", "-")
-        run = train(options.runs, f"presets-{name}", "mnist", options.images, (*flags, *LEAN))
+        run = train(options.runs, f"presets-{name}", "mnist", images, (*ARMS[label], *LEAN))
         scores = run.scored("mnist", options.samples)
-        picture(run.path, _sheet(options.out, name), ("-n", "32", "--seed", "0"))
+        picture(run.path, options.out / f"{figure}-{name}.png", ("-n", "32", "--seed", "0"))
         trained.append(run)
         rows.append(
             {"label": label, "seconds": run.seconds, "scores": scores, "trained": run.facts}
@@ -52,11 +57,7 @@ def main() -> None:
         f" {trained[0].images:,} images each with the schedule of that many, seed 0;"
         f" {options.samples:,} samples against 60,000 images. {trained_with(trained)}"
     )
-    publish("presets", text, {"rows": rows}, options.out)
-
-
-def _sheet(out: Path, name: str) -> Path:
-    return out / f"presets-{name}.png"
+    publish(figure, text, {"rows": rows}, options.out)
 
 
 if __name__ == "__main__":

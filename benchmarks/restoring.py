@@ -1,16 +1,14 @@
-"""Restoring: one network against the standard kinds of damage, real blur and real rain.
+"""Restoring: the standard kinds of damage, real blur and real rain.
 
     python benchmarks/restoring.py
 
-By default the shipped model. Synthetic damage is done to Set14 (RGB, 8 bits); beside the input
-stands what a simple filter does: the best Gaussian of a few widths for noise, harmonic filling for
-holes, where figures are of the lost pixels alone. Rows are the weights for fidelity, told nothing
-("auto", a mask apart) and told the family, and those of the adversarial phase, told as by default.
-Haze must be asked for. Damage that the model does not know is scored with "auto" alone, holes not
-at all; undamaged photos are a row, too: they should stay as they are. Real blur: Levin et al.'s 32
-photos, scored against the sharp ones at the best shift of a few pixels. Real rain: 20 pairs,
-scored; of these some clean photos are also in bsds-train200, on which the shipped model was not
-trained.
+By default the shipped models, each damage by the one that `elegan restore` would take. Synthetic
+damage is done to Set14 (RGB, 8 bits); beside the input stands what a simple filter does: the best
+Gaussian of a few widths for noise, harmonic filling for holes, where figures are of the lost pixels
+alone. Rows are told nothing ("auto", a mask apart) and told the family. Haze must be asked for.
+Undamaged photos are a row, too: they should stay as they are. Real blur: Levin et al.'s 32 photos,
+scored against the sharp ones at the best shift of a few pixels. Real rain: 20 pairs, scored; of
+these some clean photos are also in bsds-train200, on which the shipped models were not trained.
 """
 
 import os
@@ -22,7 +20,7 @@ from typing import Any
 import numpy as np
 from figures import publish, table
 from photo_sheets import busiest, cut, sheet
-from runs import parser
+from runs import crops_seen, parser
 
 from elegan.data.degradations import ASKED, FAMILIES, POINTS
 from elegan.data.degradations.blurs import gaussian_blur
@@ -33,6 +31,7 @@ from elegan.measure.fidelity import psnr, ssim
 from elegan.measure.perceptual import perceptual_distance
 from elegan.models import TranslationModel
 from elegan.models.restoring import AUTO
+from elegan.models.shipping import find_shipped
 from elegan.scoring.translated import Trial, arms, damaged
 
 _WIDTHS = (0.5, 0.7, 0.9, 1.1, 1.4)  # Gaussian filters against noise
@@ -40,6 +39,29 @@ _HIGHEST = 100.0  # dB, of equal images
 _SHIFT = 4  # pixels: a blurred photo lies anywhere near the sharp one
 WHOLE = "none: to be left alone"
 Method = Callable[[Trial], np.ndarray]
+
+
+class Restorers:
+    """The model that each family of damage is left to.
+
+    Attributes:
+        families: that some model knows.
+        models: all of them, the one that is told nothing first.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        names = [folder] if folder else [*dict.fromkeys(map(find_family, (AUTO, *FAMILIES)))]
+        self.models = [TranslationModel.load(one, "restore") for one in names]
+        self.families = {name for one in self.models for name in one.families}
+
+    def of(self, family: str) -> TranslationModel:
+        """Returns the model of a family, and that of "auto"."""
+        return next((one for one in self.models if family in one.families), self.models[0])
+
+
+def find_family(family: str) -> Path:
+    """Returns the shipped model that knows a family."""
+    return find_shipped("restore", family=family)
 
 
 def harmonic_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -105,7 +127,7 @@ def figures_of(made: np.ndarray, trial: Trial) -> dict[str, float]:
     }
 
 
-def methods(model: TranslationModel, point: str) -> dict[str, Method]:
+def methods(restorers: Restorers, point: str) -> dict[str, Method]:
     """Returns the rows of a kind of damage."""
     kind = POINTS[point][0]
     rows: dict[str, Method] = {"input": lambda trial: trial.given}
@@ -114,15 +136,18 @@ def methods(model: TranslationModel, point: str) -> dict[str, Method]:
     masked = kind in FAMILIES["inpaint"]
     if masked:
         rows["harmonic filling"] = lambda trial: harmonic_fill(trial.given, _mask(trial))
-    family = next((name for name in model.families if kind in FAMILIES[name]), None)
-    for name, arm in arms(model).items():
-        if family in ASKED or masked:  # asked for; a mask says it by itself
-            rows[f"{name}, told"] = _asked(arm, family)
-            continue
-        rows[f"{name}, auto"] = _asked(arm, AUTO)
-        if family and name != "adversarial":
-            rows[f"{name}, told"] = _asked(arm, family)
+    family = next((name for name in restorers.families if kind in FAMILIES[name]), None)
+    if family not in ASKED and not masked:  # asked for; a mask says it by itself
+        rows |= _arms(restorers, AUTO)
+    if family:
+        rows |= _arms(restorers, family)
     return rows
+
+
+def _arms(restorers: Restorers, family: str) -> dict[str, Method]:
+    told = "auto" if family == AUTO else "told"
+    models = arms(restorers.of(family))
+    return {f"{name}, {told}": _asked(model, family) for name, model in models.items()}
 
 
 def _asked(arm: TranslationModel, family: str | None) -> Method:
@@ -134,24 +159,23 @@ def _mask(trial: Trial) -> np.ndarray:
     return trial.mask
 
 
-def points_for(model: TranslationModel) -> list[str]:
-    """Returns the standard kinds of damage; those that lose pixels if the model fills them."""
-    fills = "inpaint" in model.families
+def points_for(restorers: Restorers) -> list[str]:
+    """Returns the standard kinds of damage; those that lose pixels if a model fills them."""
+    fills = "inpaint" in restorers.families
     return [one for one, (kind, _) in POINTS.items() if fills or kind not in FAMILIES["inpaint"]]
 
 
-def synthetic(model: TranslationModel, photos: PhotoSet) -> list[dict[str, Any]]:
+def synthetic(restorers: Restorers, photos: PhotoSet) -> list[dict[str, Any]]:
     """Scores every standard kind of damage."""
     plain = [photos.photo(index) for index in range(len(photos))]
     whole = [Trial(on=WHOLE, given=one, baseline=one, truth=one) for one in plain]
-    unasked = {f"{name}, auto": _asked(arm, AUTO) for name, arm in arms(model).items()}
-    rows = _rows(WHOLE, whole, unasked)
-    for point in points_for(model):
+    rows = _rows(WHOLE, whole, _arms(restorers, AUTO))
+    for point in points_for(restorers):
         trials = [
             damaged(photos.photo(index), point, np.random.default_rng(key(0, point, index)))
             for index in range(len(photos))
         ]
-        rows += _rows(point, trials, methods(model, point))
+        rows += _rows(point, trials, methods(restorers, point))
     return rows
 
 
@@ -165,7 +189,7 @@ def _rows(on: str, trials: list[Trial], rows: dict[str, Method]) -> list[dict[st
     return found
 
 
-def rain(model: TranslationModel, data: Path) -> tuple[list[dict[str, Any]], list[Trial]]:
+def rain(restorers: Restorers, data: Path) -> list[dict[str, Any]]:
     """Scores the pairs of real rain."""
     pairs = open_pairs(
         str(data / "rain-irr.zip/rain-irr/input_val"),
@@ -175,15 +199,13 @@ def rain(model: TranslationModel, data: Path) -> tuple[list[dict[str, Any]], lis
     for index in range(len(pairs)):
         given, truth = pairs.sources.photo(index), pairs.targets.photo(index)
         trials.append(Trial(on="rain", given=given, baseline=given, truth=truth))
-    rows: dict[str, Method] = {"input": lambda trial: trial.given}
-    for name, arm in arms(model).items():
-        rows[f"{name}, auto"] = _asked(arm, AUTO)
-        if "derain" in model.families:
-            rows[f"{name}, told"] = _asked(arm, "derain")
-    return _rows("rain pairs (IRR)", trials, rows), trials
+    rows: dict[str, Method] = {"input": lambda trial: trial.given, **_arms(restorers, AUTO)}
+    if "derain" in restorers.families:
+        rows |= _arms(restorers, "derain")
+    return _rows("rain pairs (IRR)", trials, rows)
 
 
-def blur(model: TranslationModel, data: Path) -> list[dict[str, Any]]:
+def blur(restorers: Restorers, data: Path) -> list[dict[str, Any]]:
     """Scores the really blurred photos of Levin et al., each at its best shift, inside a frame."""
     blurred = open_photos(str(data / "blur-levin32.zip/blur-levin32"), channels=3)
     names = [Path(name).stem for name in blurred.names]
@@ -199,10 +221,10 @@ def blur(model: TranslationModel, data: Path) -> list[dict[str, Any]]:
             continue
         given = blurred.photo(index)
         made = {"input": given}
-        for one, arm in arms(model).items():
-            made[f"{one}, auto"] = arm.apply(given)
-            if "deblur" in model.families:
-                made[f"{one}, told"] = arm.apply(given, task="deblur")
+        for family in (AUTO, "deblur")[: 1 + ("deblur" in restorers.families)]:
+            told = "auto" if family == AUTO else "told"
+            for one, arm in arms(restorers.of(family)).items():
+                made[f"{one}, {told}"] = arm.apply(given, task=family)
         for row, image in made.items():
             rows.setdefault(row, []).append(_at_best_shift(image, truth))
     return [
@@ -234,29 +256,24 @@ def _at_best_shift(image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def draw(model: TranslationModel, photos: PhotoSet, out: Path) -> None:
-    """Writes a sheet: a row a kind of damage, input, what was made, and the truth."""
+def draw(restorers: Restorers, photos: PhotoSet, out: Path) -> None:
+    """Writes a sheet: a row a kind of damage, the input, what was made when told, the truth."""
     rows = []
-    for place, point in enumerate(points_for(model)):
-        photo = photos.photo((0, 2, 9, 11)[place % 4])
+    for place, point in enumerate(points_for(restorers)):
+        photo, kind = photos.photo((0, 2, 9, 11)[place % 4]), POINTS[point][0]
         trial = damaged(photo, point, np.random.default_rng(key(0, point)))
         where = busiest(trial.truth)
-        made = [
-            arm.apply(
-                trial.given,
-                mask=trial.mask,
-                task=trial.task if trial.task in model.families else AUTO,
-            )
-            for arm in arms(model).values()
-        ]
-        rows.append([cut(one, where) for one in (trial.given, *made, trial.truth)])
-    sheet(rows, ["damaged", *arms(model), "truth"], out / "restoring.jpg", shown=112)
+        family = next((one for one in restorers.families if kind in FAMILIES[one]), AUTO)
+        made = restorers.of(family).apply(trial.given, mask=trial.mask, task=family)
+        rows.append([cut(one, where) for one in (trial.given, made, trial.truth)])
+    sheet(rows, ["damaged", "restored", "truth"], out / "restoring.jpg", shown=112)
 
 
-def draw_real_rain(model: TranslationModel, data: Path, out: Path) -> None:
-    """Writes a sheet of real rain, of which no truth is known, for a model that knows rain."""
-    if "derain" not in model.families:
+def draw_real_rain(restorers: Restorers, data: Path, out: Path) -> None:
+    """Writes a sheet of real rain, of which no truth is known, if a model knows rain."""
+    if "derain" not in restorers.families:
         return
+    model = restorers.of("derain")
     photos = open_photos(str(data / "rain-irr.zip/rain-irr/real_input"))
     rows = []
     for index in (3, 40, 80, 120):
@@ -277,24 +294,26 @@ def main() -> None:
     flags.add_argument("--model", type=Path, help="a run or model folder; by default the shipped")
     flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
     options = flags.parse_args()
-    model = TranslationModel.load(options.model, "restore")
+    restorers = Restorers(options.model)
     photos = open_photos(str(options.data / "sr-test-classic.zip/Set14"))
-    rows = synthetic(model, photos)
-    rows += rain(model, options.data)[0]
-    rows += blur(model, options.data)
+    rows = synthetic(restorers, photos)
+    rows += rain(restorers, options.data)
+    rows += blur(restorers, options.data)
     lines = [[row["on"], row["row"], str(row["images"]), *_cells(row)] for row in rows]
-    training = model.facts["training"]
     head = ["damage", "row", "photos", "PSNR", "SSIM", "PD-bands"]
-    how = model.facts["training"].get("device", model.facts["training"]["precision"])
+    seen = "; ".join(
+        f"{', '.join(model.families)}: {crops_seen(model.facts['training'])}"
+        for model in restorers.models
+    )
     text = (
         f"{table(head, lines)}\n\nSet14 in RGB, 8 bits, no border; PSNR of holes and scratches is"
-        " of the lost pixels alone; impulse is in no training; told: the family is named. The"
-        " network saw"
-        f" {training['images']:,} crops in {training['seconds'] / 60:.0f} minutes ({how})."
+        " of the lost pixels alone; impulse is in no training; told: the family is named."
+        f" Models: {seen}."
     )
-    publish("restoring", text, {"rows": rows, "model": model.facts}, options.out)
-    draw(model, photos, options.out)
-    draw_real_rain(model, options.data, options.out)
+    facts = {"rows": rows, "models": [model.facts for model in restorers.models]}
+    publish("restoring", text, facts, options.out)
+    draw(restorers, photos, options.out)
+    draw_real_rain(restorers, options.data, options.out)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,15 @@ def _how_trained(path: Path) -> dict[str, Any]:
         "commit": note.read_text(encoding="utf-8").strip() if note.is_file() else "not noted",
         "threads": environment["threads"],
         "precision": environment["precision"],
+        "accelerator": _accelerator(environment),
     }
+
+
+def _accelerator(environment: Mapping[str, Any]) -> str | None:
+    """The name of the card that a run was trained on; None on a CPU."""
+    if environment["device"] != "cuda":
+        return None
+    return environment["reason"].partition(": ")[2].partition(" (compute")[0]
 
 
 def picture(run: Path, out: Path, flags: Sequence[str] = ()) -> None:
@@ -124,7 +132,17 @@ def trained_with(runs: Sequence[Trained]) -> str:
 
 def _way(facts: dict[str, Any]) -> str:
     threads = f"{facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
-    return f"commit {facts['commit']}, {threads}, {facts['precision']}"
+    return f"commit {facts['commit']}, {facts['accelerator'] or threads}, {facts['precision']}"
+
+
+def crops_seen(training: Mapping[str, Any]) -> str:
+    """Returns what a shipped model's network saw, in which time, on what; the first run first."""
+    legs = [*([training["begun_with"]] if "begun_with" in training else []), training]
+    return ", then ".join(
+        f"{one['images']:,} crops in {one['seconds'] / 60:.0f} minutes"
+        f" ({one.get('device', training['precision'])})"
+        for one in legs
+    )
 
 
 def short(value: float | None, form: str = ".3g") -> str:

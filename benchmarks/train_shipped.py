@@ -1,12 +1,14 @@
 """Trains the models that elegan ships, and writes them with their cards.
 
-    python benchmarks/train_shipped.py upscale-x2 upscale-x4 restore characters
+    python benchmarks/train_shipped.py upscale-x2 upscale-x4 restore-noise restore-all
 
 Those for photos are trained through the command line on photos-cc0.zip (30 photos, CC0 or public
 domain), which `$ELEGAN_DATA` or --photos names; a run that was cut off goes on. What is shipped are
 the translator's weights in half precision, those from before the adversarial phase beside them, and
-a card; the discriminator stays in the run. Scores are of the 8 test photos of the same collection,
-which no training sees. Of characters, which need no data, see `characters_shipped.py`.
+a card; the discriminator stays in the run. What takes two legs begins with the weights of a longer
+run, trained before it, which is for an accelerator: on a CPU alone it takes a day. Scores are of
+the 8 test photos of the same collection, which no training sees. Of characters, which need no data,
+see `characters_shipped.py`.
 """
 
 import json
@@ -36,51 +38,112 @@ class Recipe:
     """How one shipped model is trained.
 
     Attributes:
+        name: of the model, and of the run's folder with the number of crops.
         flags: of `elegan train`, after DATA.
         images: crops that it sees.
         about: what the network does.
+        begin: what is trained before, and whose weights the run begins with.
+        faithful: whether only the weights from before the adversarial phase are shipped, where it
+            brought nothing.
     """
 
+    name: str
     flags: tuple[str, ...]
     images: int
     about: str
+    begin: "Recipe | None" = None
+    faithful: bool = False
 
 
-RECIPES = {
-    f"upscale-x{scale}": Recipe(
+def _upscaling(scale: int, patch: int, images: int, rate: str, share: str, **more: Any) -> Recipe:
+    return Recipe(
+        name=f"upscale-x{scale}",
         flags=(
-            *("--task", "upscale", "--scale", str(scale), "--batch", "8"),
-            *("--translate.depth", "8", "--translate.patch", str(patch)),
+            *("--task", "upscale", "--scale", str(scale), "--translate.patch", str(patch)),
+            *("--network.generator-width", "64", "--translate.depth", "10"),
+            *("--optimizer.generator-rate", rate, "--translate.adversarial-from", share),
         ),
-        images=1_000_000,
+        images=images,
         about=f"makes photos {scale} times larger",
+        **more,
     )
-    for scale, patch in ((2, 96), (3, 120), (4, 128))
+
+
+def _restoring(images: int, *flags: str, begin: Recipe | None = None) -> Recipe:
+    return Recipe(
+        name="restore-all",
+        flags=(
+            *("--task", "restore", "--network.name", "photo-restorer", "--translate.depth", "2"),
+            *flags,
+        ),
+        images=images,
+        about="undoes holes, scratches, rain, haze, stripes, blur, noise and what JPEG leaves",
+        begin=begin,
+    )
+
+
+def _restoring_one(name: str, family: str, images: int, about: str) -> Recipe:
+    return Recipe(
+        name=f"restore-{name}",
+        flags=(
+            *("--task", "restore", "--degradation", family, "--batch", "8"),
+            *("--translate.patch", "64", "--translate.shrink", "0.8"),
+            *("--optimizer.generator-rate", "1e-3", "--translate.adversarial-from", "1"),
+        ),
+        images=images,
+        about=about,
+    )
+
+
+TWICE = _upscaling(2, 96, 320_000, "1e-3", "0.85", faithful=True)
+DAMAGES = _restoring(185_000, "--batch", "16", "--translate.patch", "128")
+RECIPES = {
+    one.name: one
+    for one in (
+        TWICE,
+        _upscaling(4, 128, 20_000, "5e-4", "0.8", begin=TWICE),
+        _restoring(
+            18_000,
+            *("--batch", "4", "--translate.patch", "96", "--translate.shrink", "0.8"),
+            *("--optimizer.generator-rate", "3e-4", "--translate.adversarial-from", "1"),
+            begin=DAMAGES,
+        ),
+        _restoring_one("noise", "denoise", 16_000, "takes away noise and what JPEG leaves"),
+        _restoring_one("rain", "derain", 6_000, "takes away rain"),
+    )
 }
-RECIPES["restore"] = Recipe(
-    flags=(
-        *("--task", "restore", "--degradation", "denoise"),
-        *("--translate.adversarial-from", "1"),  # what an adversary adds to noise is more of it
-    ),
-    images=1_000_000,
-    about="takes away noise and what JPEG leaves",
-)
+"""The first legs are for an accelerator; what follows takes about an hour of a CPU each."""
 
 
-def ship(run: Trained, name: str, recipe: Recipe, photos: Path) -> Path:
-    """Writes a run's translator as a shipped model and returns its folder."""
-    source, folder = run.path / "model", SHIPPED / name
+def ship(legs: list[Trained], recipe: Recipe, photos: Path) -> Path:
+    """Writes the translator of the last of a recipe's runs as shipped and returns its folder."""
+    run, folder = legs[-1], SHIPPED / recipe.name
+    source = run.path / "model"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*"):
         old.unlink()
     facts = json.loads((source / "model.json").read_text(encoding="utf-8"))
     facts.pop("discriminator", None)
+    if recipe.faithful:
+        facts.update(facts.pop("fidelity"))
     for part, kind in ((facts, "translator"), (facts.get("fidelity"), "fidelity")):
         if part is not None:
             part.update(_halved(source / part["tensors"], folder, kind))
-    facts["training"] = {**facts["training"], "device": _device(run), "licence": LICENCE}
+    facts["training"] = {
+        **facts["training"],
+        "precision": run.facts["precision"],
+        "device": _device(run),
+        "licence": LICENCE,
+    }
+    if len(legs) > 1:
+        first = legs[0]
+        facts["training"]["begun_with"] = {
+            "images": first.images,
+            "seconds": first.seconds,
+            "device": _device(first),
+        }
     write_durably(folder / "model.json", json.dumps(facts, indent=2) + "\n")
-    write_durably(folder / "README.md", card(run, name, recipe, folder, photos))
+    write_durably(folder / "README.md", card(legs, recipe, folder, photos))
     return folder
 
 
@@ -95,13 +158,12 @@ def _halved(weights: Path, folder: Path, kind: str) -> dict[str, str]:
 
 
 def _device(run: Trained) -> str:
-    environment = json.loads((run.path / "environment.json").read_text(encoding="utf-8"))
-    if environment["device"] == "cuda":
-        return environment["reason"]
-    return f"{provenance()['cpu']}, {environment['threads']} thread(s), {environment['precision']}"
+    """The accelerator's name, or the CPU's and its threads, and the number format."""
+    where = run.facts["accelerator"] or f"{provenance()['cpu']}, {run.facts['threads']} thread(s)"
+    return f"{where}, {run.facts['precision']}"
 
 
-def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) -> str:
+def card(legs: list[Trained], recipe: Recipe, folder: Path, photos: Path) -> str:
     """Returns the model card: what it is for, its data, its making, its scores, its limits."""
     scores = evaluate_model(folder, str(photos), split="test", side=SIDE)
     head = ["on", "row", "PSNR Y", "SSIM Y", "PSNR", "SSIM", "PD"]
@@ -112,12 +174,20 @@ def card(run: Trained, name: str, recipe: Recipe, folder: Path, photos: Path) ->
     ]
     return "\n".join(
         [
-            f"# {name}",
+            f"# {recipe.name}",
             "",
             f"A network that {recipe.about}, shipped with elegan.",
             "",
-            f"- Trained with `{_command(run, photos)}`, commit {run.facts['commit']}, on"
-            f" {_device(run)}: {run.images:,} crops in {run.seconds / 60:.0f} minutes.",
+            *(
+                f"- Trained with `{_command(run, photos)}`, commit {run.facts['commit']}, on"
+                f" {_device(run)}: {run.images:,} crops in {run.seconds / 60:.0f} minutes."
+                for run in legs
+            ),
+            *(
+                ["- Shipped are the weights from before the adversarial phase; it brought nothing."]
+                if recipe.faithful
+                else []
+            ),
             f"- Data: photos-cc0, 30 photos, {LICENCE}. Nothing else.",
             "- Weights: the same licence as elegan (MIT), half precision.",
             "- It has seen thirty photos: landscapes, cities and animals. Faces, text and drawings"
@@ -153,8 +223,14 @@ def main() -> None:
             print(ship_characters(options.runs, options.images or characters_shipped.IMAGES))
             continue
         recipe = RECIPES[name]
-        run = train(options.runs, name, str(photos), options.images or recipe.images, recipe.flags)
-        print(ship(run, name, recipe, photos))
+        print(ship(train_legs(options.runs, recipe, photos, options.images), recipe, photos))
+
+
+def train_legs(runs: Path, recipe: Recipe, photos: Path, images: int = 0) -> list[Trained]:
+    """Trains what a recipe begins with, then the recipe's own run, to `images` if that is given."""
+    before = train_legs(runs, recipe.begin, photos) if recipe.begin else []
+    words = [*recipe.flags, *(("--from", str(before[-1].path)) if before else ())]
+    return [*before, train(runs, recipe.name, str(photos), images or recipe.images, words)]
 
 
 def ship_characters(runs: Path, images: int) -> Path:

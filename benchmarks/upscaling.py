@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from figures import publish, table
 from photo_sheets import busiest, cut, sheet
-from runs import parser
+from runs import crops_seen, parser
 
 from elegan.data.photos import open_photos
 from elegan.models import TranslationModel
@@ -110,7 +110,7 @@ def main() -> None:
         f"x{model.scale}": cost(path) for model, path in zip(models, options.models, strict=True)
     }
     said = "; ".join(f"{k} {one['ms']:,.0f} ms, {one['peak']:,.0f} MiB" for k, one in costs.items())
-    trained = "; ".join(_trained(model) for model in models)
+    trained = "; ".join(f"x{model.scale} {crops_seen(model.facts['training'])}" for model in models)
     text = (
         f"{table(head, lines)}\n\nAntialiased bicubic, 8 bits, border = scale, Y of BT.601;"
         f" PD-bands is lower where nearer to the truth. {PUBLISHED}. For a megapixel of output,"
@@ -119,14 +119,6 @@ def main() -> None:
     facts = {"rows": rows, "costs": costs, "models": [model.facts for model in models]}
     publish("upscaling", text, facts, options.out)
     draw(models, options.data, options.out)
-
-
-def _trained(model: TranslationModel) -> str:
-    facts = model.facts["training"]
-    return (
-        f"x{model.scale} {facts['images']:,} crops in {facts['seconds'] / 60:.0f} minutes"
-        f" ({facts.get('device', facts['precision'])})"
-    )
 
 
 if __name__ == "__main__":

@@ -37,23 +37,31 @@ def test_the_commit_of_a_run_is_that_of_its_beginning(benchmark, tmp_path, monke
     runs._note_commit(run)
     run.mkdir()
     (run / "settings.json").write_text("{}")
-    (run / "environment.json").write_text('{"threads": 2, "precision": "bf16"}')
+    (run / "environment.json").write_text(
+        '{"threads": 2, "precision": "bf16", "device": "cpu", "reason": "cpu bf16: AMX"}'
+    )
     monkeypatch.setattr(runs, "commit", lambda: "second")
     runs._note_commit(run)
-    assert runs._how_trained(run) == {"commit": "first", "threads": 2, "precision": "bf16"}
+    facts = {"commit": "first", "threads": 2, "precision": "bf16", "accelerator": None}
+    assert runs._how_trained(run) == facts
+    (run / "environment.json").write_text(
+        '{"threads": 1, "precision": "bf16", "device": "cuda",'
+        ' "reason": "cuda bf16: NVIDIA H200 (compute capability 9.0) multiplies bfloat16"}'
+    )
+    assert runs._how_trained(run)["accelerator"] == "NVIDIA H200"
 
 
 def test_runs_of_one_kind_are_named_once(benchmark, tmp_path) -> None:
     runs = benchmark("runs")
     facts = [
-        {"commit": "a", "threads": 2, "precision": "bf16"},
-        {"commit": "a", "threads": 2, "precision": "bf16"},
-        {"commit": "b", "threads": 1, "precision": "float32"},
+        {"commit": "a", "threads": 2, "precision": "bf16", "accelerator": None},
+        {"commit": "a", "threads": 2, "precision": "bf16", "accelerator": None},
+        {"commit": "b", "threads": 1, "precision": "bf16", "accelerator": "NVIDIA H200"},
     ]
     trained = [
         runs.Trained(path=tmp_path, images=1, seconds=1.0, scores={}, facts=one) for one in facts
     ]
-    said = "Trained with commit a, 2 threads, bf16; or with commit b, 1 thread, float32. "
+    said = "Trained with commit a, 2 threads, bf16; or with commit b, NVIDIA H200, bf16. "
     assert runs.trained_with(trained).startswith(said)
 
 
@@ -84,8 +92,9 @@ def test_a_preview_is_cut_into_its_examples(benchmark, tmp_path) -> None:
 
 
 def test_every_figure_of_a_page_is_published_by_a_script() -> None:
-    scripts = "\n".join(path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*.py"))
-    published = set(re.findall(r'publish\(\s*"([\w-]+)"', scripts))
+    scripts = [path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*.py")]
+    named = r'(?:publish\(\s*|figure, \w+ = \(|else \()"([\w-]+)"'
+    published = {name for script in scripts for name in re.findall(named, script)}
     pages = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]
     shown = {
         name

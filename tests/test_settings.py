@@ -98,6 +98,7 @@ def test_whole_numbers_are_numbers_and_null_is_allowed_where_it_means_something(
         ({"limit": 0}, "--limit"),
         ({"seed": -1}, "--seed"),
         ({"size": 0.0}, "--size"),
+        ({"size": 64.0}, r"64 times is more than 16.*--resolution 64"),
         ({"ticks": 0}, "--ticks"),
         ({"resolution": 15}, "--resolution"),
         ({"resolution": 257}, "--resolution"),

@@ -55,6 +55,15 @@ def test_a_fair_duel_raises_no_alarm() -> None:
     assert alarms == []
 
 
+def test_a_discriminator_that_begins_is_not_compared_with_the_time_before() -> None:
+    rested = [
+        {**one, "losses": {"generator": 0.04}} for one in ticks(gradient_norm_generator=0.013)
+    ]
+    begins = {"gradient_norm_generator": 0.15}
+    assert raised(begins, rested, losses=LOSSES) == {}
+    assert list(raised(begins, rested, losses={"generator": 0.04})) == ["divergence"]
+
+
 @pytest.mark.parametrize(
     ("rate", "words"),
     [(0.0, "discriminator is ahead: 100% of fakes caught"), (0.97, "generator is ahead: 97%")],

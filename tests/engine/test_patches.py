@@ -1,5 +1,6 @@
 """A translating run's stream of examples: keyed, shared, read ahead, and blind to what is held."""
 
+import itertools
 import threading
 from typing import Any
 
@@ -82,6 +83,17 @@ def test_the_next_batch_is_made_by_others_and_a_fault_in_it_comes_out() -> None:
     with pytest.raises(ValueError, match="unreadable"):
         patches.at(8)
     assert threading.current_thread().name not in names
+
+
+def test_processes_make_the_examples_that_threads_make() -> None:
+    """An accelerator's examples come from processes; what they are must not depend on it."""
+    for world in (World(), World(1, 2)):
+        patches = _patches(world=world)
+        made = zip(patches._by_threads(16), patches._by_processes(16), strict=False)
+        for (inputs, images), (other_inputs, other_images) in itertools.islice(made, 4):
+            assert torch.equal(inputs, other_inputs)
+            assert torch.equal(images, other_images)
+        assert torch.equal(patches.at(16).inputs, _patches(world=world).at(16).inputs)
 
 
 def test_tensors_are_planes_first_in_channels_last_memory() -> None:

@@ -10,10 +10,11 @@ import translators
 from safetensors.torch import load_file
 from translators import photo
 
+import elegan
 from elegan.data.degradations import resize_bicubic
 from elegan.errors import EleganError, UsageError
 from elegan.models import Model, save_model, shipping, translation
-from elegan.models.restoring import family_of, restorer_inputs, with_brightness_kept
+from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
 from elegan.models.use import TRANSLATING, Use
 from elegan.networks import ImageShape, build_generator
@@ -27,21 +28,7 @@ def test_tiles_give_the_pixels_of_the_whole(task: str, size: tuple[int, int]) ->
     whole = model.apply(image)
     assert abs(model.apply(image, tile=16) - whole).max() < 1e-5
     assert abs(model.apply(image, memory=20_000) - whole).max() < 1e-5
-    if size != (1, 1):  # a restorer keeps the brightness, which is all that one pixel has
-        assert abs(whole - resize_bicubic(image, whole.shape[:2])).max() > 1e-3
-
-
-def test_a_restorer_changes_the_brightness_of_areas_only_for_some_kinds_of_damage() -> None:
-    families = translators.FAMILIES
-    asked = ["auto", "denoise", "deblur", "derain", "inpaint"]
-    images = torch.rand(5, 3, 40, 40) - 0.5
-    inputs = restorer_inputs(images, None, asked, families)
-    change = 0.3 + 0.2 * torch.rand(5, 3, 40, 40)
-    made = with_brightness_kept(images + change, inputs, families) - images
-    torch.testing.assert_close(made[3:], change[3:])
-    expected = change[:3, :, 20, 20] - change[:3, :, 12:29, 12:29].mean(dim=(2, 3))
-    torch.testing.assert_close(made[:3, :, 20, 20], expected)
-    assert made[:3].mean().abs() < 0.01
+    assert abs(whole - resize_bicubic(image, whole.shape[:2])).max() > 1e-3
 
 
 def test_a_restorer_refuses_what_it_was_not_trained_for() -> None:
@@ -259,6 +246,23 @@ def test_the_shipped_model_of_the_next_larger_scale_is_taken(
     assert TranslationModel.load("upscale-x2-blind", "upscale").scale == 2
     with pytest.raises(EleganError, match="elegan train PHOTOS --task restore"):
         TranslationModel.load(None, "restore")
+
+
+def test_the_shipped_restorer_that_knows_the_damage_is_taken() -> None:
+    names = {
+        family: shipping.find_shipped("restore", family=family).name
+        for family in ("auto", "denoise", "inpaint", "derain", "dehaze", "destripe", "deblur")
+    }
+    alone = {"auto": "restore-noise", "denoise": "restore-noise", "derain": "restore-rain"}
+    assert names == {family: alone.get(family, "restore-all") for family in names}
+    image = photo(24, 24)
+    mask = np.zeros((24, 24), bool)
+    mask[8:12, 8:12] = True
+    filled = elegan.restore(image, mask=mask)
+    assert (filled[mask] != image[mask]).any()
+    assert np.array_equal(filled[~mask], image[~mask])
+    with pytest.raises(UsageError, match="Did you mean 'derain'"):
+        elegan.restore(image, task="derian")
 
 
 _SHIPPED = [

@@ -15,8 +15,10 @@ from elegan.networks import (
     TranslationShape,
     Translator,
     build_translator,
+    detail,
 )
-from elegan.networks.detail import detail_of
+from elegan.networks.detail import FILLED_FROM, detail_of, filled
+from elegan.networks.flat_restorer import FlatRestorer
 
 SIZES = {"width": 8, "depth": 1}
 # Every kind in the shapes that it must take: (kind, inputs, outputs, scale).
@@ -32,7 +34,8 @@ CASES: list[tuple[str, int, int, int]] = [
         for inputs, outputs in ((3, 3), (10, 3), (1, 1))
     ),
 ]
-STARTS_AT_ITS_INPUT = ("upscaler", "restorer", "detail-restorer")
+FILLS = ("photo-restorer", "flat-restorer")
+STARTS_AT_ITS_INPUT = ("upscaler", "restorer", "photo-restorer", "flat-restorer")
 
 
 @dataclass
@@ -117,6 +120,8 @@ def test_nothing_beyond_the_margin_reaches_a_pixel(built: Built, upright: bool) 
     cell = (network.margin // step + 1) * step
     size = (step, 2 * cell + step)
     images = built.inputs(*(size[::-1] if upright else size))
+    if built.name in FILLS:
+        images[:, 3:4] = 1  # what is filled amid lost pixels is made of the farthest
     network = built.replaying(images).train()  # clipping has a slope everywhere
     reaches = [_reach(network, images, cell + at, upright) for at in range(step)]
     assert max(reaches) == network.margin
@@ -188,6 +193,7 @@ def test_the_untrained_network_gives_its_input(built: Built) -> None:
     if built.name not in STARTS_AT_ITS_INPUT:
         pytest.skip("begins with noise")
     images = built.inputs(9, 12)
+    images[:, 3:4] = 0  # nothing is lost
     with torch.no_grad():
         outputs = built.network(images)
     colours = images[:, : built.shape.outputs]
@@ -275,18 +281,65 @@ def test_sizes_default_to_those_of_the_kind() -> None:
         )
 
 
-def test_detail_is_what_differs_from_the_mean_around_and_moves_the_detail_restorer() -> None:
+def test_detail_is_what_differs_from_the_mean_around() -> None:
     images = torch.rand(1, 3, 16, 16)
-    detail = detail_of(images)
+    details = detail_of(images)
     expected = images[..., 7, 9] - images[..., 5:10, 7:12].mean(dim=(2, 3))
-    torch.testing.assert_close(detail[..., 7, 9], expected)
+    torch.testing.assert_close(details[..., 7, 9], expected)
     corner = images[..., 0, 15] - images[..., :3, 13:].mean(dim=(2, 3))
-    torch.testing.assert_close(detail[..., 0, 15], corner)
+    torch.testing.assert_close(details[..., 0, 15], corner)
     torch.testing.assert_close(detail_of(torch.full((1, 3, 8, 8), 0.7)), torch.zeros(1, 3, 8, 8))
-    plain, detailed = (
-        build_translator(name, TranslationShape(10, 3), width=8, depth=1)
-        for name in ("restorer", "detail-restorer")
-    )
-    assert plain.from_patches.in_channels == 10 * 4
-    assert detailed.from_patches.in_channels == 13 * 4
-    assert detailed.margin >= plain.margin
+
+
+def test_lost_pixels_are_filled_from_around_the_nearer_the_more() -> None:
+    colours = torch.rand(2, 3, 40, 40)
+    lost = torch.zeros(2, 1, 40, 40)
+    assert filled(colours, lost) is colours
+    lost[0, :, 10:30, 12:30] = 1
+    made = filled(torch.where(lost == 1, 99.0, colours), lost)  # what is lost is not looked at
+    assert torch.equal(made[1], colours[1])
+    kept = (lost[0] == 0).expand(3, -1, -1)
+    assert torch.equal(made[0][kept], colours[0][kept])
+    known = colours[0][kept].view(3, -1)
+    assert made[0][~kept].min() > known.min()
+    assert made[0][~kept].max() < known.max()
+    halves = torch.zeros(1, 3, 40, 40)
+    halves[..., 20:] = 1
+    middle = filled(halves, lost[:1])[0, 0, 20, 12:30]
+    assert (middle.diff() >= 0).all()  # from the dark side to the bright
+    assert middle[0] < 0.2 < 0.8 < middle[-1]
+    lone = torch.ones(1, 1, 40, 200)
+    lone[..., :5] = 0
+    reached = filled(torch.ones(1, 3, 40, 200), lone)[0, 0, 20]
+    assert (reached[: 5 + FILLED_FROM] > 0).all()
+    assert (reached[5 + FILLED_FROM :] == 0).all()
+
+
+def test_filling_is_nearer_to_laplace_than_distances_alone() -> None:
+    """Of a harmonic function, which Laplace's equation gives back from its edges."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 40), torch.linspace(-1, 1, 40), indexing="ij")
+    truth = torch.stack([x * x - y * y, x * y, x])[None]
+    lost = torch.zeros(1, 1, 40, 40)
+    lost[..., 10:26, 14:30] = 1
+    errors = [
+        float(((made - truth) * lost).abs().sum() / lost.sum() / 3)
+        for made in (detail._by_distance(truth, lost), filled(truth, lost))
+    ]
+    assert errors[1] < 0.25 * errors[0]
+
+
+def test_what_a_flat_restorer_is_told_is_the_gain_of_its_blocks() -> None:
+    torch.manual_seed(0)
+    network = build_translator("flat-restorer", TranslationShape(6, 3), width=8, depth=1)
+    assert isinstance(network, FlatRestorer)
+    features = torch.randn(1, 8, 6, 6)
+    block = network.blocks[0]
+    told = torch.zeros(1, 2, 6, 6)
+    told[:, 1] = 1
+    before = block(features, told)
+    assert torch.equal(before, block(features, torch.zeros_like(told)))
+    with torch.no_grad():
+        block.gains.weight[:, 1] = -1  # this family switches the block off
+        block.second.bias.zero_()
+    torch.testing.assert_close(block(features, told), features)
+    assert not torch.equal(block(features, torch.zeros_like(told)), features)

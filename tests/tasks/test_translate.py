@@ -55,6 +55,28 @@ def test_while_it_rests_the_discriminator_does_not_move(preset: str) -> None:
     assert tiny.differences(_weights(task.discriminator.network), discriminator) != []
 
 
+def test_rates_fall_to_the_end_of_each_phase_and_are_lower_when_judged() -> None:
+    task, judged = _duel(translate=HALF).task, _duel(translate={"adversarial_from": 0.0}).task
+    alone = _duel(translate={"adversarial_from": 1.0}).task
+    assert [task.phase(one)[0] for one in (0, 0.25, 0.5, 0.75)] == [0, 0.5, 0, 0.5]
+    assert task.phase(0.4999)[0] > 0.99
+    assert task.phase(0.49)[1] == 1
+    assert 0 < task.phase(0.5)[1] < 1
+    assert judged.phase(0.3) == alone.phase(0.3) == (0.3, 1)
+
+
+def test_the_rates_of_a_step_are_those_of_its_phase() -> None:
+    duel = _duel(translate=HALF, optimizer={"warmup": 0.0, "hold": 0.0, "schedule": "linear"})
+    base, seen = duel.task.generator.base_rate, []
+    for position in range(0, duel.stop, duel.settings.batch):
+        duel.step(duel.batches.at(position))
+        seen.append(duel.task.generator.optimizer.param_groups[0]["lr"] / base)
+    half = len(seen) // 2
+    steps = [1 - one / half for one in range(half)]
+    share = duel.task.phase(0.5)[1]
+    assert seen == pytest.approx(steps + [share * one for one in steps])
+
+
 def test_the_weights_kept_are_the_averaged_ones_of_when_the_discriminator_begins() -> None:
     duel = _duel(translate=HALF)
     _steps(duel, 0, 16)

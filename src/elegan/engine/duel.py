@@ -118,7 +118,8 @@ class Duel:
 
     def _exchange(self, batch: Batch) -> bool:
         task, progress = self.task, batch.position / self.stop
-        factor = rate_factor(progress, self.settings.optimizer) * self.guard.rate_scale
+        in_phase, share = task.phase(progress)
+        factor = share * rate_factor(in_phase, self.settings.optimizer) * self.guard.rate_scale
         seed_default(self.settings.seed, "step", batch.position, self.world.rank)
         with self.precision.autocast():
             fakes = task.generate(batch)

@@ -31,6 +31,9 @@ def health(
         images: training images.
     """
     ticks = [event for event in history if event.get("event") == "tick"]
+    if losses:  # where the discriminator has just begun, its gradients are compared with none
+        plays = "discriminator" in losses
+        ticks = [one for one in ticks if ("discriminator" in _mapping(one, "losses")) == plays]
     situation = Situation(
         signals=signals,
         losses=losses or {},

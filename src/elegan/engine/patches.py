@@ -1,6 +1,8 @@
 """From photos of any sizes to batches of crops: what a translating run sees, in keyed order."""
 
-from collections.abc import Callable
+import itertools
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from elegan.data import batch_indices
 from elegan.engine.batches import Batch
@@ -15,7 +18,8 @@ from elegan.engine.distributed import World
 from elegan.machine.randomness import key
 
 _HELD_OUT_SHARE, _HELD_OUT_MOST, _HELD_OUT_FROM = 0.1, 16, 10
-_WORKERS = 2  # crops are small; more threads would only wait for each other
+_THREADS = 2  # crops are small; more would only wait for each other
+_PROCESSES, _AHEAD = 8, 4  # for an accelerator, which takes crops faster than threads make them
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,6 +38,9 @@ class Example:
 Draw = Callable[[int, np.random.Generator], Example]
 """(index of an image, random) -> an example of it, always of one size; a pure function of both."""
 
+Stacked = tuple[Tensor, Tensor]
+"""Inputs float32 [N, h, w, I] and targets float32 [N, H, W, C] of examples, on the CPU."""
+
 
 def held_out(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the indices of `count` images that are held out, and of those that are trained on.
@@ -47,11 +54,11 @@ def held_out(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[:held]), np.sort(order[held:])
 
 
-class Patches:
+class Patches(Dataset[Stacked]):
     """An endless stream of examples; some images are held out, never trained on.
 
-    Every example is a function of (seed, images seen) alone, so the examples of the next step are
-    made by other threads while this one is computed.
+    Every example is a function of (seed, images seen) alone, so those of the next steps are made
+    while this one is computed: by threads beside a CPU, by processes beside an accelerator.
 
     Attributes:
         data: what `draw` takes its images from.
@@ -72,8 +79,8 @@ class Patches:
         self.data, self.world = data, world
         self._draw, self._batch, self._seed, self._device = draw, batch, seed, device
         self.held_out_indices, self._trained = held_out(seed, count)
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="examples")
-        self._ahead: tuple[int, list[Future[Example]]] | None = None
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="examples")
+        self._coming: tuple[int, Iterator[Stacked]] | None = None
 
     @property
     def training_count(self) -> int:
@@ -87,12 +94,13 @@ class Patches:
 
     def at(self, position: int) -> Batch:
         """Returns the batch that follows `position` images seen."""
-        ahead, self._ahead = self._ahead, None
-        waiting = ahead[1] if ahead and ahead[0] == position else self._begin(position)
-        examples = [one.result() for one in waiting]
-        following = position + self._batch
-        self._ahead = following, self._begin(following)
-        return self._joined(examples, position, self.world.share(self._batch))
+        expected, coming = self._coming or (None, None)
+        if coming is None or expected != position:
+            begin = self._by_threads if self._device.type == "cpu" else self._by_processes
+            coming = begin(position)
+        inputs, images = next(coming)
+        self._coming = position + self._batch, coming
+        return self._placed(inputs, images, position, self.world.share(self._batch))
 
     def measured(self, count: int) -> Batch:
         """Returns `count` fixed examples of images held out, or of training images if none are."""
@@ -104,31 +112,64 @@ class Patches:
             )
             for row in range(count)
         ]
-        return self._joined(examples, 0, slice(0, count))
+        return self._placed(*_stacked(examples), 0, slice(0, count))
 
-    def _begin(self, position: int) -> list[Future[Example]]:
+    def __getstate__(self) -> dict[str, Any]:
+        """For the processes that make examples, which need neither threads nor each other."""
+        return {**self.__dict__, "_pool": None, "_coming": None}
+
+    def __getitem__(self, position: int) -> Stacked:
+        """Returns the examples of this process's share of the batch at `position`."""
+        return _stacked([self._draw(*one) for one in self._asked(position)])
+
+    def _asked(self, position: int) -> list[tuple[int, np.random.Generator]]:
         share = self.world.share(self._batch)
         indices = self._trained[
             batch_indices(self._seed, position, self._batch, len(self._trained))
         ]
         places = range(position + share.start, position + share.stop)
         return [
-            self._pool.submit(
-                self._draw, int(index), np.random.default_rng(key(self._seed, "example", place))
-            )
+            (int(index), np.random.default_rng(key(self._seed, "example", place)))
             for index, place in zip(indices[share], places, strict=True)
         ]
 
-    def _joined(self, examples: list[Example], position: int, share: slice) -> Batch:
+    def _by_threads(self, position: int) -> Iterator[Stacked]:
+        def begin(position: int) -> list[Future[Example]]:
+            return [self._pool.submit(self._draw, *one) for one in self._asked(position)]
+
+        waiting = begin(position)
+        for following in itertools.count(position + self._batch, self._batch):
+            examples, waiting = [one.result() for one in waiting], begin(following)
+            yield _stacked(examples)
+
+    def _by_processes(self, position: int) -> Iterator[Stacked]:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return iter(
+            DataLoader(
+                self,
+                sampler=itertools.count(position, self._batch),  # pyright: ignore
+                batch_size=None,
+                num_workers=min(_PROCESSES, max(1, (cores or 1) // 2)),
+                prefetch_factor=_AHEAD,
+                pin_memory=self._device.type == "cuda",
+            )
+        )
+
+    def _placed(self, inputs: Tensor, images: Tensor, position: int, share: slice) -> Batch:
         return Batch(
-            images=self._tensor([one.target for one in examples]),
-            inputs=self._tensor([one.inputs for one in examples]),
+            images=self._on_device(images),
+            inputs=self._on_device(inputs),
             labels=None,
             position=position,
             share=share,
             whole=self._batch,
         )
 
-    def _tensor(self, arrays: list[np.ndarray]) -> Tensor:
-        """float32 [h, w, C] each -> [N, C, h, w] in channels-last memory."""
-        return torch.from_numpy(np.stack(arrays)).to(self._device).permute(0, 3, 1, 2)
+    def _on_device(self, stacked: Tensor) -> Tensor:
+        """[N, h, w, C] -> [N, C, h, w] in channels-last memory."""
+        return stacked.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def _stacked(examples: list[Example]) -> Stacked:
+    inputs = np.stack([one.inputs for one in examples])
+    return torch.from_numpy(inputs), torch.from_numpy(np.stack([one.target for one in examples]))

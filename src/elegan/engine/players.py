@@ -84,7 +84,7 @@ class Player:
 
 
 def rate_factor(progress: float, settings: OptimizerSettings) -> float:
-    """Returns the factor on both rates at `progress` (share of the run's images seen, 0..1).
+    """Returns the factor on both rates at `progress` (share of the phase's images seen, 0..1).
 
     Linear warm-up, then constant, then from `hold` on a fall to 0 at the end.
     """

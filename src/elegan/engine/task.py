@@ -30,6 +30,13 @@ class Task(Protocol):
     @property
     def at_once(self) -> bool: ...
 
+    def phase(self, progress: float) -> tuple[float, float]:
+        """Returns how far the phase that the run is in has come, and a factor on both rates in it.
+
+        Both from 0 to 1, at `progress` of the run. Rates rise and fall once a phase.
+        """
+        ...
+
     def begin(self, say: Callable[[str], None]) -> None:
         """Prepares a run that begins (not one that is resumed): weights from elsewhere, say."""
         ...

@@ -12,6 +12,7 @@ from elegan.models.outcomes import Translated, Watch
 from elegan.models.photo_inputs import find_sources
 from elegan.models.photo_writing import Writing
 from elegan.models.repair import Repair
+from elegan.models.restoring import AUTO
 from elegan.models.translated_files import translate_files
 from elegan.models.translation import TranslationModel
 from elegan.models.use import Use, refuse_image
@@ -37,7 +38,7 @@ def translate(
         verb: upscale, restore or stylize: what the model must be for.
         images: one array as `TranslationModel.apply` takes it, or paths.
         model: a model, a run or model folder, the name of a shipped model; None for the shipped one
-            of the verb and the scale.
+            of the verb, the scale and the damage.
         out: the folder of the results of files.
         strength: see `TranslationModel.with_strength`.
         options: fields of `Use`, `Repair` (verb restore) and, for files, `Writing`.
@@ -59,7 +60,9 @@ def translate(
         writing.refuse(folder)
         sources = find_sources([str(one) for one in images], folder)
     if not isinstance(model, TranslationModel):
-        model = TranslationModel.load(model, verb, use.scale, device=device)
+        masked = masks.get("mask") is not None
+        family = "inpaint" if use.task == AUTO and masked else use.task
+        model = TranslationModel.load(model, verb, use.scale, family=family, device=device)
     elif model.task != verb:
         raise UsageError(f"The model is for '{model.task}', not for '{verb}'.")
     model = model.with_strength(strength)

@@ -4,19 +4,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from elegan.data.degradations import FAMILIES
 from elegan.errors import UsageError, lookup
 
 AUTO = "auto"
 """The family of an image whose damage nobody names: all planes of families are zero."""
-
-BRIGHTNESS = ("inpaint", "derain", "dehaze", "destripe")
-"""The families that may change how bright an area is; other damage leaves that as it was."""
-AROUND = 8
-"""Pixels on each side that an area's brightness is the mean of."""
-_COLOURS, _MASK = 3, 1
 
 
 def restorer_planes(families: Sequence[str]) -> int:
@@ -47,30 +40,6 @@ def restorer_inputs(
         if family != AUTO:
             planes[index, list(families).index(family)] = 1
     return torch.cat([images * (1 - mask), mask, planes], dim=1)
-
-
-def with_brightness_kept(made: Tensor, inputs: Tensor, families: Sequence[str]) -> Tensor:
-    """Takes from what a restorer made the change of brightness, unless its family calls for one.
-
-    Without it a network that is trained on rain and holes as well shifts whole photos, and each
-    step of its training moves the brightness of everything more than any detail.
-
-    Args:
-        made: [N, 3, h, w], what the network made.
-        inputs: [N, 3 + 1 + families, h, w], of `restorer_inputs`.
-        families: of the model, in the order of its planes.
-
-    Returns:
-        [N, 3, h, w]: where no family of `BRIGHTNESS` is asked for, the change has no mean over
-        17x17 pixels around.
-    """
-    change = made - inputs[:, :_COLOURS]
-    side = 2 * AROUND + 1  # columns, then rows: 34 additions a pixel in place of 289
-    area = avg_pool2d(change, (side, 1), 1, (AROUND, 0), count_include_pad=False)
-    area = avg_pool2d(area, (1, side), 1, (0, AROUND), count_include_pad=False)
-    free = [_COLOURS + _MASK + i for i, name in enumerate(families) if name in BRIGHTNESS]
-    kept = 1 - inputs[:, free].sum(dim=1, keepdim=True)
-    return made - area * kept
 
 
 def family_of(task: str, families: Sequence[str], *, masked: bool) -> str:

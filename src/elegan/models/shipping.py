@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from elegan.errors import EleganError
+from elegan.models.restoring import AUTO
 from elegan.models.saving import UNREADABLE, read_facts
 
 SHIPPED = Path(__file__).parent / "shipped"
+_UNNAMED = "denoise"  # what photos have most, and what is undone with the least harm to others
 
 
 def shipped_models() -> dict[str, dict[str, Any]]:
@@ -33,20 +35,21 @@ def shipped_folder(name: str) -> Path | None:
     return folder if (folder / "model.json").is_file() else None
 
 
-def find_shipped(task: str, scale: float | None = None) -> Path:
+def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> Path:
     """Returns the folder of the model that serves a task by default.
 
-    Of several the one with the next larger scale (by default the smallest), else the largest; of
-    equals the one with the shortest name.
+    Of several the one with the next larger scale (by default the smallest), else the largest. Of
+    restorers the one that knows the family of damage, or noise where none is named, and fewest
+    others. Of equals the one with the shortest name.
 
     Raises:
         EleganError: none is shipped for that task.
     """
-    of_task = {
-        name: facts["shape"]["scale"]
-        for name, facts in shipped_models().items()
-        if facts["task"] == task
-    }
+    models = {name: one for name, one in shipped_models().items() if one["task"] == task}
+    families = {name: one["recipe"].get("families", ()) for name, one in models.items()}
+    sought = _UNNAMED if family == AUTO else family
+    knowing = [name for name, known in families.items() if sought in known] or list(models)
+    of_task = {name: models[name]["shape"]["scale"] for name in knowing}
     if not of_task:
         raise EleganError(
             f"No model for '{task}' comes with this elegan. Train one with"
@@ -56,4 +59,4 @@ def find_shipped(task: str, scale: float | None = None) -> Path:
     enough = {name: one for name, one in of_task.items() if one >= wanted}
     best = min(enough.values()) if enough else max(of_task.values())
     equals = [name for name, one in of_task.items() if one == best]
-    return SHIPPED / min(equals, key=lambda name: (len(name), name))
+    return SHIPPED / min(equals, key=lambda name: (len(families[name]), len(name), name))

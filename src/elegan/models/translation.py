@@ -16,7 +16,7 @@ from elegan.machine.precision import Precision, choose
 from elegan.models.colours import composed, luminance, to_pixels, to_planes, with_colours_of
 from elegan.models.model import placed
 from elegan.models.resampling import resampled
-from elegan.models.restoring import AROUND, family_of, restorer_inputs, with_brightness_kept
+from elegan.models.restoring import AUTO, family_of, restorer_inputs
 from elegan.models.saving import (
     UNREADABLE,
     find_model,
@@ -96,7 +96,6 @@ class TranslationModel:
     def reach(self) -> Reach:
         """How far the network looks, for tiling."""
         margin = max(self.network.margin, _BICUBIC_REACH)
-        margin += AROUND if self.task == "restore" else 0
         return Reach(stride=self.network.stride, margin=margin, scale=self.scale)
 
     @staticmethod
@@ -105,6 +104,7 @@ class TranslationModel:
         task: str | None = None,
         scale: float | None = None,
         *,
+        family: str = AUTO,
         device: str = "auto",
         precision: str = "auto",
     ) -> "TranslationModel":
@@ -115,6 +115,7 @@ class TranslationModel:
                 model.
             task: what the model must be for; None for any.
             scale: chooses among the shipped models for upscaling: the next larger one is taken.
+            family: chooses among those for restoring: of damage, see `restoring.family_of`.
 
         Raises:
             UsageError: the model is for another task.
@@ -122,7 +123,7 @@ class TranslationModel:
                 none is shipped.
         """
         if path is None:
-            folder = find_shipped(task or "upscale", scale)
+            folder = find_shipped(task or "upscale", scale, family)
         else:
             folder = shipped_folder(str(path)) or find_model(Path(path))
         try:
@@ -308,8 +309,6 @@ class TranslationModel:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.precision.autocast() if brief else contextlib.nullcontext():
             made = self.network(inputs).float()
-        if self.task == "restore":
-            made = with_brightness_kept(made, inputs, self.families)
         if not wide and self.shape.outputs == 1:  # planes of a colour image were taken one by one
             made = made.transpose(0, 1)
         return made

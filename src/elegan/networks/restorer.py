@@ -9,10 +9,11 @@ import functools
 import itertools
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from elegan.networks.detail import AROUND, with_detail
+from elegan.networks.detail import AROUND, FILLED_FROM, filled, with_detail
 from elegan.networks.layers import together
 from elegan.networks.residual import ResidualBlock
 from elegan.networks.translation import (
@@ -39,31 +40,33 @@ class Restorer(Translator):
 
     Skips are added. Halving and doubling work within 2x2 cells, so they add nothing to the margin
     but the cell. The output is the input's colours plus a difference whose last convolution begins
-    at zero: the untrained network is the identity.
+    at zero: the untrained network is the identity, but for lost pixels that it fills.
 
     Args:
         width: channels of the outer level, an even number; the inner ones have up to twice as many.
         depth: residual blocks on the way in and again on the way out of each level; the innermost
             has that many once.
-        detail: whether the network is also shown the details of the colours, see
-            `networks.detail`.
+        photo: whether the input is a photo whose plane after the colours, if any, is 1 where a
+            pixel is lost: these are filled, and the details of the colours are shown in addition
+            (`networks.detail`).
     """
 
     def __init__(
-        self, shape: TranslationShape, *, width: int = 48, depth: int = 1, detail: bool = False
+        self, shape: TranslationShape, *, width: int = 48, depth: int = 1, photo: bool = False
     ) -> None:
         super().__init__()
         require_same_size(shape, "restorer")
         require_colours(shape, "restorer")
-        self.shape, self.detail = shape, detail
+        self.shape, self.photo = shape, photo
         widths = [int(width * one) for one in _WIDTHS]
         self.stride = _PATCH * 2 ** (len(widths) - 1)
         blocks, deeper = Look.around(2 * depth), len(widths) - 1
-        first = [Look.around(AROUND)] if detail else []
+        first = [Look.around(FILLED_FROM)] if photo and shape.inputs > shape.outputs else []
+        first += [Look.around(AROUND)] if photo else []
         inward = [*first, CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
         outward = [DOUBLING, blocks] * deeper + [Look.around(1), DOUBLING]
         self.margin = farthest(inward + outward, self.stride)
-        seen = shape.inputs + (shape.outputs if detail else 0)
+        seen = shape.inputs + (shape.outputs if photo else 0)
         self.from_patches = _convolution(seen * _PATCH**2, widths[0], kernel=3)
         self.inward = nn.ModuleList(_blocks(one, depth) for one in widths)
         self.halvings = nn.ModuleList(
@@ -79,7 +82,13 @@ class Restorer(Translator):
 
     def translate(self, images: Tensor) -> Tensor:
         """Images [N, inputs, h, w], sides multiples of `stride` -> [N, outputs, h, w]."""
-        seen = with_detail(images, self.shape.outputs) if self.detail else images
+        count = self.shape.outputs
+        colours, others = images[:, :count], images[:, count:]
+        if self.photo and others.shape[1]:
+            colours = filled(colours, others[:, :1])
+        seen = torch.cat([colours, others], dim=1)
+        if self.photo:
+            seen = with_detail(seen, count)
         hidden = self.from_patches(functional.pixel_unshuffle(seen, _PATCH))
         skips = []
         for blocks, halving in zip(self.inward[:-1], self.halvings, strict=True):
@@ -91,7 +100,7 @@ class Restorer(Translator):
             hidden = skips.pop() + functional.pixel_shuffle(doubling(hidden), 2)
             hidden = blocks(hidden)
         patches = self.to_patches(functional.leaky_relu(hidden, _SLOPE)).float()
-        return images[:, : self.shape.outputs] + functional.pixel_shuffle(patches, _PATCH)
+        return colours + functional.pixel_shuffle(patches, _PATCH)
 
     def stages(self) -> list[nn.Module]:
         first = together(self.from_patches, self.inward[0])
@@ -117,9 +126,9 @@ TRANSLATORS["restorer"] = TranslatorKind(
     depth=1,
     source="U-Net (Ronneberger et al. 2015) of residual blocks on 2x2 patches, added to its input",
 )
-TRANSLATORS["detail-restorer"] = TranslatorKind(
-    build=functools.partial(Restorer, detail=True),
+TRANSLATORS["photo-restorer"] = TranslatorKind(
+    build=functools.partial(Restorer, photo=True),
     width=48,
     depth=1,
-    source="the restorer that is also shown details magnified, for photos",
+    source="the restorer that fills what is lost and is shown details magnified, for photos",
 )

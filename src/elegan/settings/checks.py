@@ -7,6 +7,7 @@ from elegan.errors import UsageError
 from elegan.settings.groups import TrainSettings
 
 _FREEZE = re.compile(r"([DG]):(\d+)")
+_LARGEST_SIZE = 16
 _TRANSLATE_WEIGHTS = ("adversarial", "fidelity", "holes", "gradient", "feature_matching")
 _TRANSLATE_WEIGHTS += ("contrastive", "cycle", "identity")
 
@@ -33,6 +34,11 @@ def validate(settings: TrainSettings) -> None:
             raise UsageError(f"--{name} is a share, 0 to 1, not {value}.")
     if settings.batch < 2:
         raise UsageError("--batch must be at least 2: batch statistics of one image are undefined.")
+    if settings.size > _LARGEST_SIZE:
+        raise UsageError(
+            f"--size multiplies the widths of the networks; {settings.size:g} times is more than"
+            f" {_LARGEST_SIZE}. The pixels a side of images are --resolution {settings.size:g}."
+        )
     if settings.resolution is not None and not 16 <= settings.resolution <= 256:
         raise UsageError(f"--resolution must be 16 to 256 pixels, not {settings.resolution}.")
     if settings.translate.patch < 16:

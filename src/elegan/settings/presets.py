@@ -164,7 +164,7 @@ PRESETS: dict[str, Preset] = {
         values={
             "task": "restore",
             "batch": 4,
-            "network": {"name": "detail-restorer"},
+            "network": {"name": "flat-restorer"},
             "loss": {"adversarial": "relativistic-average"},
             "optimizer": {**_TRANSLATING, "generator_rate": 8e-4, "discriminator_rate": 1e-3},
             "translate": {

@@ -189,6 +189,10 @@ class CharacterPoints:
         )
         self._measured = batches.measured(_MEASURED)
 
+    def phase(self, progress: float) -> tuple[float, float]:
+        """The run is one phase."""
+        return progress, 1.0
+
     def begin(self, say: Callable[[str], None]) -> None:
         """Says what is trained on."""
         drawn = self.batches.drawn

@@ -15,6 +15,7 @@ from elegan.data.degradations import (
     downscale,
     from_bytes,
     resize_bicubic,
+    to_bytes,
 )
 from elegan.data.photos import PhotoSet, open_photos
 from elegan.engine.distributed import World
@@ -24,8 +25,13 @@ from elegan.models.restoring import AUTO, restorer_inputs
 from elegan.settings import TrainSettings
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
-_MOST_SHRUNK = 2.0  # times, at which a photo still shows what it shows
+_MOST_SHRUNK = 4.0  # times, at which a photo still shows what it shows
+_PLACES = 3  # of which the busiest is taken: skies teach little
+_GAINS, _GAMMAS, _DARKEST = (0.5, 1.1), (0.7, 1.4), 0.15  # of photos in another light
 _TOLD = 0.5  # share of examples with one kind of damage, whose family the restorer is told
+_HOLED = (
+    0.3  # share that has lost pixels in addition: where they are is known, so they disturb nothing
+)
 _WHOLE = 0.1  # share without damage, told or not: what is whole must stay as it is
 
 
@@ -76,7 +82,7 @@ def fitting_patch(photos: Photos, wanted: int, multiple: int = 1) -> int:
 
 
 def crop(photo: np.ndarray, side: int, random: np.random.Generator, shrink: float) -> np.ndarray:
-    """Returns a turned crop uint8 [side, side, C] from a random place.
+    """Returns a turned crop uint8 [side, side, C], the one of most detail from a few random places.
 
     Args:
         shrink: share of crops taken from a photo reduced by up to `_MOST_SHRUNK`, as far as its
@@ -86,12 +92,36 @@ def crop(photo: np.ndarray, side: int, random: np.random.Generator, shrink: floa
     if random.random() < shrink:
         room = min(photo.shape[:2]) / side
         wanted = int(side * random.uniform(1, max(1.0, min(_MOST_SHRUNK, room))))
-    top = int(random.integers(photo.shape[0] - wanted + 1))
-    left = int(random.integers(photo.shape[1] - wanted + 1))
-    piece = photo[top : top + wanted, left : left + wanted]
+    tops = random.integers(photo.shape[0] - wanted + 1, size=_PLACES)
+    lefts = random.integers(photo.shape[1] - wanted + 1, size=_PLACES)
+    pieces = (
+        photo[top : top + wanted, left : left + wanted]
+        for top, left in zip(tops, lefts, strict=True)
+    )
+    piece = max(pieces, key=_detail)
     if wanted != side:
         piece = resize_bicubic(piece, (side, side))
     return turned(piece, int(random.integers(8)))
+
+
+def _detail(piece: np.ndarray) -> float:
+    """The mean step from a pixel to the next, of its middle channel."""
+    plane = piece[:, :, piece.shape[2] // 2].astype(np.int16)
+    return float(np.abs(np.diff(plane, axis=0)).mean() + np.abs(np.diff(plane, axis=1)).mean())
+
+
+def recoloured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Returns an RGB image uint8 in other colours and light, as another photo of it might have.
+
+    Of few photos a network learns by heart how bright and how blue each is, and finds the same in
+    others. In half the draws channels change places, in half each has a gain of its own.
+    """
+    if random.random() < 0.5:
+        image = image[:, :, random.permutation(3)]
+    gains = random.uniform(*_GAINS, size=3 if random.random() < 0.5 else 1)
+    darkest, gamma = random.uniform(0, _DARKEST), random.uniform(*_GAMMAS)
+    light = darkest + (1 - darkest) * gains * from_bytes(image) ** gamma
+    return to_bytes(light)
 
 
 def turned(image: np.ndarray, way: int) -> np.ndarray:
@@ -150,7 +180,8 @@ class Damaged:
     Inputs are planes as `models.restoring.restorer_inputs` lays them: colours, what is lost, and
     one plane a family. Half the examples have one kind of damage and the plane of its family is 1;
     the others have one or two, no plane is set, and none is of a family that must be asked for
-    (`degradations.ASKED`), unless the restorer is for such damage alone. A few have none at all.
+    (`degradations.ASKED`), unless the restorer is for such damage alone. Of all a share has lost
+    pixels besides, if the restorer is for them, and a few are whole but for these.
 
     Attributes:
         kinds: names of `degradations.KINDS` to draw from.
@@ -164,6 +195,7 @@ class Damaged:
 
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         clean = crop(self.photos.photo(index), self.patch, random, self.shrink)
+        clean = recoloured(clean, random)
         if random.random() < _TOLD:
             damaged = degrade(from_bytes(clean), self.kinds, random, most=1)
             family = damaged.families[0]
@@ -172,11 +204,18 @@ class Damaged:
             family = AUTO
         given, mask = damaged.image, damaged.mask
         if random.random() < _WHOLE:
-            given, mask = clean, np.zeros_like(mask)
+            given, mask = from_bytes(clean), np.zeros_like(mask)
+        if self._losing and random.random() < _HOLED:
+            holed = degrade(given, self._losing, random, most=1)
+            given, mask = holed.image, np.maximum(mask, holed.mask)
         image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
         lost = torch.from_numpy(mask)[None, None]
         planes = restorer_inputs(image, lost, [family], self.families)
         return Example(inputs=planes[0].permute(1, 2, 0).numpy(), target=spanned(clean))
+
+    @property
+    def _losing(self) -> list[str]:
+        return [kind for kind in self.kinds if kind in FAMILIES["inpaint"]]
 
     @property
     def _unasked(self) -> list[str]:

@@ -108,6 +108,10 @@ class Generate:
         )
         return self.settings.simultaneous and not blocked
 
+    def phase(self, progress: float) -> tuple[float, float]:
+        """The run is one phase."""
+        return progress, 1.0
+
     def begin(self, say: Callable[[str], None]) -> None:
         """Takes the weights that a new run begins with from a trained model, where one is named."""
         if self.settings.transfer.source is not None:

@@ -11,7 +11,7 @@ from elegan.engine.batches import Batch
 from elegan.engine.distributed import World
 from elegan.engine.patches import Patches
 from elegan.errors import UsageError, did_you_mean
-from elegan.models.restoring import restorer_planes, with_brightness_kept
+from elegan.models.restoring import restorer_planes
 from elegan.networks import TranslationShape
 from elegan.settings import TrainSettings
 from elegan.tasks.examples import (
@@ -45,14 +45,6 @@ class Restore(Translate):
             "families": list(self._families()),
             "colours": "RGB in [-1, 1]",
         }
-
-    def generate(self, batch: Batch) -> Tensor:
-        made = super().generate(batch)
-        assert batch.inputs is not None
-        return with_brightness_kept(made, batch.inputs, self._families())
-
-    def _made(self, inputs: Tensor) -> Tensor:
-        return with_brightness_kept(super()._made(inputs), inputs, self._families())
 
     def _pixel_weights(self, batch: Batch) -> Tensor | None:
         more = self.settings.translate.holes

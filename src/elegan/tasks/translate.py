@@ -38,6 +38,7 @@ MEASURED = 16  # fixed crops that every tick is measured on
 _SHOWN = 8  # of them, in pictures
 _PREFIX = "fidelity."  # of the kept weights' names in a checkpoint
 _DISCRIMINATOR_WIDTH, _LEVELS = 32, 3
+_JUDGED_RATE = 0.3  # of the rates, once a network trained for fidelity is judged: texture, not more
 
 
 class Translate:
@@ -100,6 +101,13 @@ class Translate:
     def at_once(self) -> bool:
         """Never: the generator minimises more than the adversarial loss."""
         return False
+
+    def phase(self, progress: float) -> tuple[float, float]:
+        """Fidelity alone is one phase, which ends with rates as low as those of the run itself."""
+        begin = self.settings.translate.adversarial_from
+        if self._rests(progress):
+            return progress / begin, 1.0
+        return (progress - begin) / (1 - begin), _JUDGED_RATE if begin > 0 else 1.0
 
     def begin(self, say: Callable[[str], None]) -> None:
         """Takes the weights that a new run begins with from a trained model, where one is named."""

@@ -77,7 +77,7 @@ def restore(
     Args:
         inputs: image files, folders, patterns such as "photos/*.jpg".
         model: a run folder, a model folder or the name of a shipped model; by default the shipped
-            one.
+            one that knows the task.
         task: auto, inpaint, derain, dehaze, destripe, deblur or denoise; auto is inpaint where
             there is a mask, and else leaves it to the network to see what is wrong.
         mask: what to change: a file (white: change), a folder of files named as the photos, alpha,

@@ -134,8 +134,8 @@ SHARES: dict[str, float] = {
     "deblur": 4,
     "derain": 1.5,
     "inpaint": 1.5,
-    "dehaze": 0.3,
-    "destripe": 0.3,
+    "dehaze": 0.5,
+    "destripe": 0.5,
 }
 """How often training draws a family. Blur and noise are what photos have, and hard to learn beside
 damage that changes the brightness of whole areas, which outweighs them in every gradient."""

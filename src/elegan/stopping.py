@@ -1,11 +1,14 @@
-"""Stop rules: epochs and minutes become a count of images, once, when a run begins."""
+"""How fast a run goes and where it ends: threads, epochs and minutes are settled when it begins."""
 
-import dataclasses
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from elegan.engine import distributed
 from elegan.engine.batches import Stream
@@ -14,30 +17,44 @@ from elegan.engine.duel import Duel
 from elegan.engine.run_folder import RunFolder
 from elegan.engine.task import Task
 from elegan.machine.precision import Precision
-from elegan.settings import PRESETS, TrainSettings
+from elegan.settings import TrainSettings
 
+MakeTask = Callable[[], Task]
 _ENDLESS = 1 << 40  # images, of a run that is timed
+_TRIAL = 1.5  # seconds of steps at each number of threads
+_WORTH_SCORING = 20.0  # seconds of steps from which on it is measured what scoring adds
+_FINAL_SCORES = 4.0  # times the first quick score that the scores at the end take
+_CHANGE_FROM = 1.5  # times as fast as the number of threads that a resumed run began with
 
 
-def resolve_stop(
-    settings: TrainSettings,
-    batches: Stream,
-    make_task: Callable[[], Task],
-    precision: Precision,
-    console: Console,
-) -> TrainSettings:
-    """Turns epochs or minutes into images, once; a resumed run reads the count."""
-    images = settings.images
-    if settings.epochs:
-        images = from_epochs(settings, batches)
-    elif settings.minutes:
-        speed = measure_speed(settings, batches, make_task, precision, settings.minutes)
-        images = distributed.largest(max(settings.batch, int(speed * settings.minutes * 60)))
-        console.say(
-            f"measured {speed:,.0f} images/s: {settings.minutes:g} minutes are {images:,} images"
-        )
-    images = images or PRESETS[settings.preset].images
-    return dataclasses.replace(settings, images=images, epochs=None, minutes=None)
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What the parts of a run take, in seconds.
+
+    Attributes:
+        image: one image's share of a step.
+        tick, snapshot: one of each.
+        rest: after the last step, scoring and the report.
+        reason: number of threads and speed, in words.
+    """
+
+    image: float
+    tick: float = 0.0
+    snapshot: float = 0.0
+    rest: float = 0.0
+    reason: str = ""
+
+    def seconds(self, images: int, settings: TrainSettings) -> float:
+        """Returns what so many images take, with their ticks, snapshots and scores."""
+        return images * self.image + self._besides(settings)
+
+    def images(self, seconds: float, settings: TrainSettings) -> int:
+        """Returns how many images fit into the seconds; a quarter of these at least is training."""
+        training = max(seconds - self._besides(settings), seconds / 4)
+        return distributed.largest(max(settings.batch, int(training / self.image)))
+
+    def _besides(self, settings: TrainSettings) -> float:
+        return settings.ticks * self.tick + settings.snapshots * self.snapshot + self.rest
 
 
 def from_epochs(settings: TrainSettings, batches: Stream) -> int:
@@ -45,18 +62,102 @@ def from_epochs(settings: TrainSettings, batches: Stream) -> int:
     return max(settings.batch, math.ceil((settings.epochs or 0) * batches.training_count))
 
 
+def measure_pace(
+    settings: TrainSettings,
+    batches: Stream,
+    make_task: MakeTask,
+    precision: Precision,
+    task: Task,
+    *,
+    goal: int | None,
+    kept: int | None = None,
+) -> Pace:
+    """Measures how fast a run will go, and sets the number of threads that make it fastest.
+
+    Args:
+        task: the run's own, whose scores are timed (they change nothing in it).
+        goal: images that are to be seen; None where the minutes are given.
+        kept: the threads that a resumed run began with. Other ones change the last digits of what
+            it computes, so they are taken only where they are half as fast again.
+    """
+    seconds = 60 * settings.minutes if settings.minutes else math.inf
+    trial = min(_TRIAL, max(0.2, 0.03 * seconds))
+    speed, reason = _settle_threads(
+        lambda budget: measure_speed(settings, batches, make_task, precision, budget / 3),
+        trial,
+        kept=kept,
+        among=_candidates(precision, batches.world),
+    )
+    pace = Pace(image=1 / speed, reason=reason)
+    if goal is not None and goal * pace.image < _WORTH_SCORING:
+        return pace
+    tick = _timed(task.signals)
+    first, later = _timed(task.score), _timed(task.score)  # the first measures real images too
+    return Pace(
+        image=pace.image, tick=tick, snapshot=later, rest=_FINAL_SCORES * first, reason=reason
+    )
+
+
+def _candidates(precision: Precision, world: distributed.World) -> tuple[int, ...]:
+    """All threads, half of them and so on to one; what the person or the launcher set stays."""
+    most = torch.get_num_threads()
+    if precision.device.type != "cpu" or world.size > 1 or "OMP_NUM_THREADS" in os.environ:
+        return (most,)
+    return tuple(most >> halved for halved in range(most.bit_length()))
+
+
+def _settle_threads(
+    measure: Callable[[float], float], trial: float, *, kept: int | None, among: tuple[int, ...]
+) -> tuple[float, str]:
+    """Sets the fastest number of threads; returns its images a second, and words for it.
+
+    Beside another busy process two threads on two cores can be slower than one: each waits for the
+    other, which waits for the processor.
+    """
+    found: dict[int, float] = {}
+    for count in sorted({*among, kept or among[0]} & set(among), reverse=True):
+        torch.set_num_threads(count)
+        found[count] = measure(trial)
+        if kept is None and found[count] < 0.8 * max(found.values()):
+            break  # fewer still will not be faster
+    chosen = max(found, key=lambda count: found[count])
+    if kept in found and found[chosen] < _CHANGE_FROM * found[kept]:
+        chosen = kept
+    torch.set_num_threads(chosen)
+    speeds = "; ".join(f"{_threads(count)} {found[count]:,.0f} images/s" for count in found)
+    why = " (OMP_NUM_THREADS)" if "OMP_NUM_THREADS" in os.environ else ""
+    reason = f"computing with {_threads(chosen)}{why}: {speeds}"
+    if kept is not None and chosen != kept:
+        reason += (
+            f". It began with {_threads(kept)}: from here on numbers may differ in their last"
+            " digits from those of a run without a break"
+        )
+    return found[chosen], reason
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _timed(measure: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    measure()
+    return time.perf_counter() - began
+
+
 def measure_speed(
     settings: TrainSettings,
     batches: Stream,
-    make_task: Callable[[], Task],
+    make_task: MakeTask,
     precision: Precision,
     minutes: float,
 ) -> float:
     """Returns images per second of real steps on networks that are then thrown away.
 
-    Whole cycles of the lazy penalties are timed, and the median cycle counts, so that neither
-    warm-up nor another process's burst decides. Where the discriminator rests at first, both parts
-    of the run are timed.
+    It takes a twentieth of `minutes`, at most 15 seconds; of networks so slow that four cycles of
+    the lazy penalties do not fit, up to three times that. Whole cycles are timed, and the median
+    cycle counts, so that neither warm-up nor another process's burst decides. Where the
+    discriminator rests at first, both parts of the run are timed.
     """
     rests = settings.translate.adversarial_from
     both = ((0, rests), (math.ceil(rests * _ENDLESS), 1 - rests))
@@ -70,7 +171,7 @@ def measure_speed(
         console=Console(RunFolder(Path()), quiet=True),
         stop=_ENDLESS,
     )
-    budget = min(15.0, max(2.0, minutes * 60 * 0.05)) / len(parts)
+    budget = min(15.0, minutes * 60 * 0.05) / len(parts)
     each = {first: _seconds_an_image(duel, first, budget) for first in parts}
     return 1 / sum(share * each[first] for first, share in parts.items())
 
@@ -79,10 +180,14 @@ def _seconds_an_image(duel: Duel, position: int, budget: float) -> float:
     """Times steps from `position` on, for about `budget` seconds."""
     settings, cycles = duel.settings, []
     cycle, began = settings.loss.penalty_every, time.perf_counter()
-    while len(cycles) < 4 or distributed.largest(int(time.perf_counter() - began < budget)):
+    while distributed.largest(_goes_on(len(cycles), time.perf_counter() - began, budget)):
         start = time.perf_counter()
         for _ in range(cycle):
             duel.step(duel.batches.at(position))
             position += settings.batch
         cycles.append(time.perf_counter() - start)
-    return statistics.median(cycles[1:]) / (cycle * settings.batch)
+    return statistics.median(cycles[1:] or cycles) / (cycle * settings.batch)
+
+
+def _goes_on(cycles: int, passed: float, budget: float) -> int:
+    return int(cycles < 1 or passed < budget or (cycles < 4 and passed < 3 * budget))

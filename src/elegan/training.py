@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import platform
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from elegan import __version__
-from elegan.engine import distributed
+from elegan.engine import checkpoints, distributed
 from elegan.engine.batches import DataFacts, Stream
 from elegan.engine.console import Console, duration
 from elegan.engine.duel import Duel
@@ -22,9 +23,9 @@ from elegan.errors import EleganError, UsageError, lookup
 from elegan.machine.precision import Precision, choose
 from elegan.models.use import TRANSLATING
 from elegan.run import Run
-from elegan.scoring import evaluate_run
+from elegan.scoring import evaluate_run, headline
 from elegan.settings import PRESETS, TrainSettings, from_json, validate
-from elegan.stopping import from_epochs, resolve_stop
+from elegan.stopping import from_epochs, measure_pace
 from elegan.tasks import TASKS
 
 _MAY_CHANGE = {"images", "epochs", "minutes", "out", "device"}  # between a run and its resumption
@@ -69,25 +70,49 @@ def resume(path: Path | str) -> Run:
 
 
 def plan(settings: TrainSettings) -> dict[str, Any]:
-    """Returns what `train` would do, without writing anything but the data cache (--dry-run)."""
+    """Returns what `train` would do, without writing anything but the data cache (--dry-run).
+
+    How long it would take is measured for some seconds, on networks that are thrown away.
+    """
     check_names(settings)
     stages = TASKS[settings.task].stages
     if stages is not None:  # the first tells what can be told before anything is trained
         return plan(next(iter(stages(settings, Path(settings.out or _default(settings))).values())))
+    folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
+    folder.refuse_strangers()
     data = load_data(settings)
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, distributed.World())
-    task = make_task()
-    stop = settings.images or (settings.epochs and from_epochs(settings, batches))
+    asked, resumes = settings, folder.settings.exists()
+    if resumes:
+        settings = _agree(folder, settings, data, batches)
+    task, goal = make_task(), _goal(settings, batches)
+    seen = _images_seen(folder) if resumes else 0
+    left = goal - seen if goal is not None and goal > seen else None
+    if goal is not None and left is None and not asked.minutes:
+        left = 0
+    with _threads_put_back():
+        pace = measure_pace(asked, batches, make_task, precision, task, goal=left)
+    if left is None:
+        left = pace.images(60 * (asked.minutes or 0), settings)
     return {
         "settings": dataclasses.asdict(settings),
-        "out": str(settings.out or _default(settings)),
+        "out": str(folder.path),
+        "resumes_at": seen if resumes else None,
         "precision": precision.reason,
+        "pace": pace.reason,
         "data": {key: value for key, value in data.facts().items() if key != "verdicts"},
         "data_summary": data.summary,
-        "images": stop or (None if settings.minutes else PRESETS[settings.preset].images),
+        "images": seen + left,
+        "seconds": pace.seconds(left, settings) if left else 0.0,
         "capacity": task.capacity(),
     }
+
+
+def _images_seen(folder: RunFolder) -> int:
+    """Returns the images that the newest checkpoint of a run has seen."""
+    found = checkpoints.load(folder.checkpoints, lambda line: None)
+    return found[1]["images"] if found else 0
 
 
 def _train_stages(settings: TrainSettings) -> Run:
@@ -105,8 +130,11 @@ def _train_stages(settings: TrainSettings) -> Run:
         if world.leads:
             folder.write_json("settings.json", dataclasses.asdict(settings))
         distributed.barrier()
+        whole = folder.model.exists()
         for stage in use.stages(settings, folder.path).values():
-            train(stage)
+            # A stage that is done goes on for --minutes only where all of them are done.
+            begun = RunFolder(Path(stage.out or "")).settings.exists()
+            train(dataclasses.replace(stage, minutes=None) if begun and not whole else stage)
         if world.leads:
             with folder.explained("model"):
                 use.join(folder.path)
@@ -132,23 +160,18 @@ def load_data(settings: TrainSettings) -> Any:
 def _train_in(
     folder: RunFolder, settings: TrainSettings, data: DataFacts, world: distributed.World
 ) -> None:
+    began = time.perf_counter()
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, world)
-    found = folder.settings.exists()
+    asked, found = settings, folder.settings.exists()
     if found:
         settings = _agree(folder, settings, data, batches)
     if world.leads:
         folder.sweep()
-    with Console(folder, quiet=not world.leads) as console:
-        console.say(
-            f"{data.name}: {data.summary}; {precision.reason}; {torch.get_num_threads()} threads"
-        )
-        if not found:
-            for note in data.notes:
-                console.say(f"  {note}")
-        if not found or settings.images is None:
-            settings = resolve_stop(settings, batches, make_task, precision, console)
-        assert settings.images is not None
+    with Console(folder, quiet=not world.leads) as console, _threads_put_back():
+        console.say(f"{data.name}: {data.summary}; {precision.reason}")
+        for note in () if found else data.notes:
+            console.say(f"  {note}")
         duel = Duel(
             task=make_task(),
             batches=batches,
@@ -156,28 +179,85 @@ def _train_in(
             settings=settings,
             precision=precision,
             console=console,
-            stop=settings.images,
+            stop=_goal(settings, batches) or 0,
+            began=began,
         )
-        if found and duel.restore():
-            _say_restored(duel)
-            if duel.images >= duel.stop:
-                if world.leads and not _is_finished(folder, duel.images):
-                    duel.conclude()
-                    _finish(folder, duel, console)
-                return
-        elif found and (folder.model / "model.json").exists():
+        restored = found and duel.restore()
+        if restored and duel.images >= duel.stop and not asked.minutes:
+            console.say(
+                f"The run in {folder.path} is complete: {duel.images:,} images."
+                " To go on, type: --minutes 5, or a larger --images"
+            )
+            if world.leads and not _is_finished(folder, duel.images):
+                duel.conclude()
+                _finish(folder, duel)
+            return
+        if found and not restored and (folder.model / "model.json").exists():
             raise EleganError(
                 f"The run in {folder.path} has lost its checkpoints, so it cannot go on."
                 " Begin anew with another --out; its model is still there."
             )
-        else:
-            duel.task.begin(console.say)
-            if world.leads:
-                _begin(folder, settings, data, batches, duel.task, precision)
+        _settle(duel, asked, make_task, kept=_threads_of(folder) if restored else None)
+        if world.leads:
+            if restored:
+                _go_on(duel)
+            else:
+                _begin(duel)
         distributed.barrier()
         duel.run()
         if world.leads:
-            _finish(folder, duel, console)
+            _finish(folder, duel)
+
+
+def _goal(settings: TrainSettings, batches: Stream) -> int | None:
+    """Returns the images at which a run is to end; None where minutes say when."""
+    if settings.epochs:
+        return from_epochs(settings, batches)
+    return settings.images or (None if settings.minutes else PRESETS[settings.preset].images)
+
+
+def _settle(duel: Duel, asked: TrainSettings, make_task: Callable[[], Task], *, kept: int | None):
+    """Settles threads and stop, and says how long it will take.
+
+    Args:
+        asked: the settings of this command. Its minutes count for a run that begins or is complete;
+            in between they were turned into images when it began.
+        kept: the number of threads that a run began with which is now resumed.
+    """
+    settings, console = duel.settings, duel.console
+    goal = duel.stop if duel.stop > duel.images else None
+    console.doing("measuring the speed")
+    pace = measure_pace(
+        asked, duel.batches, make_task, duel.precision, duel.task, goal=goal, kept=kept
+    )
+    console.say(pace.reason)
+    if goal is None:
+        passed = time.perf_counter() - duel.began
+        more = pace.images(60 * (asked.minutes or 0) - passed, settings)
+        duel.stop = duel.images + more
+    duel.settings = dataclasses.replace(settings, images=duel.stop, epochs=None, minutes=None)
+    duel.rest = pace.rest
+    expected = duration(pace.seconds(duel.stop - duel.images, settings))
+    verb = f"resuming at {duel.images:,} of" if duel.images else "training for"
+    console.say(f"{verb} {duel.stop:,} images, about {expected} -> {duel.folder.path}")
+
+
+@contextlib.contextmanager
+def _threads_put_back():
+    """A run chooses its number of threads; what comes after it in this process has its own."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _threads_of(folder: RunFolder) -> int | None:
+    """Returns the number of threads that a run computes with, where that is known."""
+    try:
+        return json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))["threads"]
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def prepare(
@@ -207,11 +287,7 @@ def _agree(
         )
     # Minutes were turned into images when the run began; only a count can move the stop.
     stop = from_epochs(settings, batches) if settings.epochs else settings.images
-    if stop and stop != before.images:
-        before = dataclasses.replace(before, images=stop)
-        if batches.world.leads:
-            folder.write_json("settings.json", dataclasses.asdict(before))
-    return before
+    return dataclasses.replace(before, images=stop) if stop else before
 
 
 def _refuse_changes(folder: RunFolder, before: TrainSettings, settings: TrainSettings) -> None:
@@ -243,42 +319,36 @@ def _is_finished(folder: RunFolder, images: int) -> bool:
         return False
 
 
-def _say_restored(duel: Duel) -> None:
-    if duel.world.leads:
-        duel.folder.forget_after(duel.images)
-    if duel.images >= duel.stop:
-        duel.console.say(
-            f"The run in {duel.folder.path} is complete: {duel.images:,} images."
-            f" To go on, ask for more, such as --images {2 * duel.images}."
-        )
-        return
-    duel.folder.append_event({"event": "resume", "images": duel.images, "seconds": duel.seconds})
+def _go_on(duel: Duel) -> None:
+    """Says what was restored, and keeps where the run now ends."""
+    folder = duel.folder
+    folder.forget_after(duel.images)
+    folder.write_json("environment.json", environment(duel.precision))
+    folder.write_json("settings.json", dataclasses.asdict(duel.settings))
+    threads = torch.get_num_threads()
+    folder.append_event(
+        {"event": "resume", "images": duel.images, "seconds": duel.elapsed, "threads": threads}
+    )
     duel.console.say(
-        f"resumed {duel.folder.path} at {duel.images:,} of {duel.stop:,} images: both networks,"
-        f" the average, both optimizers, guard (rates x{duel.guard.rate_scale:g});"
-        f" {duration(duel.seconds)} of training so far"
+        "restored: both networks, the average, both optimizers,"
+        f" guard (rates x{duel.guard.rate_scale:g}); {duration(duel.seconds)} of training so far"
     )
 
 
-def _begin(
-    folder: RunFolder,
-    settings: TrainSettings,
-    data: DataFacts,
-    batches: Stream,
-    task: Task,
-    precision: Precision,
-) -> None:
+def _begin(duel: Duel) -> None:
     """Writes what a run folder holds before the first step; settings last, for they mark a run."""
+    folder, task, data = duel.folder, duel.task, duel.batches.data
+    task.begin(duel.console.say)
     with folder.explained("samples"):
         folder.events.unlink(missing_ok=True)  # of a beginning that was killed
         folder.samples.mkdir(parents=True, exist_ok=True)
-    folder.write_json("environment.json", environment(precision))
+    folder.write_json("environment.json", environment(duel.precision))
     folder.write_json("data.json", data.facts())
     task.real_sheet(folder.path / "real.png")
-    task.first_batch(batches.at(0), folder.path / "first-batch.png")
+    task.first_batch(duel.batches.at(0), folder.path / "first-batch.png")
     start = {"event": "start", "images": 0, "seconds": 0.0, "capacity": task.capacity()}
     folder.append_event(start)
-    folder.write_json("settings.json", dataclasses.asdict(settings))
+    folder.write_json("settings.json", dataclasses.asdict(duel.settings))
 
 
 def environment(precision: Precision) -> dict[str, Any]:
@@ -296,16 +366,21 @@ def environment(precision: Precision) -> dict[str, Any]:
     }
 
 
-def _finish(folder: RunFolder, duel: Duel, console: Console) -> None:
-    """Scores the model and writes the report."""
+def _finish(folder: RunFolder, duel: Duel) -> None:
+    """Scores the model, writes the report and says in a few lines what came out."""
     from elegan.report import write_report
 
-    console.say("scoring against real images ...")
-    console.say(evaluate_run(Run(folder.path)))
+    console, run = duel.console, Run(folder.path)
+    console.doing("scoring against real images")
+    console.log(evaluate_run(run))
+    console.doing("writing the report")
     report = write_report(folder.path)
+    found = headline(run.scores)
     console.say(
-        f"done in {duration(duel.seconds)} of training. Samples: {folder.samples};"
-        f" report: {report}\nNext: {_next(duel.settings.task, folder.path)}"
+        f"done: {duel.images:,} images in {duration(duel.elapsed)}{'; ' if found else ''}{found}\n"
+        f"  samples: {folder.samples}\n"
+        f"  report:  {report}, with every score\n"
+        f"Next: {_next(duel.settings.task, folder.path)}"
     )
 
 

@@ -1,12 +1,17 @@
-"""What a person sees while a run goes on: a progress bar on a terminal, plain lines elsewhere."""
+"""What a person sees while a run goes on: a moving bar on a terminal, plain lines elsewhere."""
 
 import sys
+import time
 from types import TracebackType
 
 from rich.console import Console as RichConsole
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from elegan.engine.run_folder import RunFolder
+
+_EVERY = 0.1  # seconds between two moves of the bar
+_ALARM = "bold yellow"
 
 
 def duration(seconds: float) -> str:
@@ -31,18 +36,21 @@ class Console:
         self._folder, self._quiet = folder, quiet
         self._rich = RichConsole(file=sys.stderr, highlight=False, quiet=quiet)
         self._bar: Progress | None = None
+        self._moved = 0.0
 
     def __enter__(self) -> "Console":
         if self._rich.is_terminal and not self._quiet:
             self._bar = Progress(
+                SpinnerColumn(),
                 TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.completed:,.0f}/{task.total:,.0f} images  {task.fields[rest]}"),
+                BarColumn(bar_width=16),
+                TextColumn("{task.fields[rest]}"),
+                TimeElapsedColumn(),
                 console=self._rich,
                 transient=True,
             )
+            self._bar.add_task("starting", total=None, rest="")
             self._bar.start()
-            self._bar.add_task("training", total=None, rest="")
         return self
 
     def __exit__(
@@ -55,17 +63,51 @@ class Console:
             self._bar.stop()
             self._bar = None
 
+    def doing(self, what: str) -> None:
+        """Names what goes on from now on, such as "training"."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=what)
+
     def say(self, line: str) -> None:
         """Prints a line and logs it."""
-        if self._quiet:
-            return
-        self._rich.print(line, markup=False, soft_wrap=True)
-        self._folder.append_log(line)
+        self._print(line)
+        self.log(line)
 
-    def progress(self, images: int, stop: int, speed: float | None) -> None:
-        """Moves the bar. Without a terminal nothing is printed: ticks are lines of their own."""
-        if self._bar is not None:
-            rest = (
-                f"{speed:,.0f} images/s, {duration((stop - images) / speed)} left" if speed else ""
-            )
-            self._bar.update(self._bar.task_ids[0], completed=images, total=stop, rest=rest)
+    def alarm(self, line: str) -> None:
+        """Prints a line that must not be overlooked, and logs it."""
+        self._print(line, style=_ALARM)
+        self.log(line)
+
+    def tick(self, line: str, short: str) -> None:
+        """Logs a line and prints it; a terminal that it does not fit gets the short one."""
+        if self._rich.is_terminal:
+            shown = line if len(line) <= self._rich.width else short
+            self._rich.print(Text(shown), no_wrap=True, overflow="ellipsis")
+        else:
+            self._print(line)
+        self.log(line)
+
+    def log(self, line: str) -> None:
+        """Writes a line to log.txt alone."""
+        if not self._quiet:
+            self._folder.append_log(line)
+
+    def progress(self, images: int, stop: int, left: float | None) -> None:
+        """Moves the bar, at most ten times a second; without a terminal nothing is printed.
+
+        Args:
+            images: seen so far.
+            stop: images at which the run ends.
+            left: seconds to the end of the run, scoring included; None where not known yet.
+        """
+        now = time.perf_counter()
+        if self._bar is None or now - self._moved < _EVERY:
+            return
+        self._moved = now
+        rest = f"{images:,}/{stop:,} images" + (f", {duration(left)} left" if left else "")
+        self._bar.update(self._bar.task_ids[0], completed=images, total=stop, rest=rest)
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        # A pipe or a file gets whole lines; a terminal has them broken between words.
+        whole = not self._rich.is_terminal
+        self._rich.print(line, markup=False, soft_wrap=whole, style=style)

@@ -27,6 +27,8 @@ from elegan.machine.precision import Precision
 from elegan.machine.randomness import seed_default
 from elegan.settings import TrainSettings
 
+_SLOW = 3.0  # times slower than the fastest tick, beyond which it is said
+
 
 @dataclass(kw_only=True)
 class Duel:
@@ -39,7 +41,9 @@ class Duel:
         settings: resolved.
         stop: images at which the run ends.
         images: real images seen so far, all processes together.
-        seconds: spent in steps so far, over all resumes; ticks and snapshots are not counted.
+        seconds: of wall time that earlier sittings of the run took.
+        began: when this sitting began, on the clock of `time.perf_counter`.
+        rest: seconds that are still to come after the last step: scoring and the report.
     """
 
     task: Task
@@ -51,6 +55,8 @@ class Duel:
     stop: int
     images: int = 0
     seconds: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+    rest: float = 0.0
     guard: Guard = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
@@ -58,7 +64,10 @@ class Duel:
         self._sums: dict[str, float] = defaultdict(float)
         self._steps = 0
         self._raised: set[str] = set()  # alarms of the last tick, so that each is printed once
-        self._tick_began: tuple[int, float] | None = None  # (images, seconds), after a warm-up
+        self._stepping = 0.0  # seconds of steps since the last tick
+        self._warm = False  # whether a tick has passed: what came before it was a warm-up
+        self._fastest: dict[bool, float] = {}  # images/s with and without the discriminator
+        self._start: tuple[int, float] | None = None  # images and seconds when the first step began
 
     # --- the loop ---------------------------------------------------------------------------
 
@@ -71,12 +80,15 @@ class Duel:
         """
         if self.images == 0:
             self._save()  # there is always a checkpoint to roll back to
+        self.console.doing("training")
+        self._start = (self.images, self.elapsed)
         with Interruption() as interruption:
             while self.images < self.stop:
                 began = time.perf_counter()
                 finite = self.step(self.batches.at(self.images))
                 before, self.images = self.images, self.images + self.settings.batch
-                self.seconds += time.perf_counter() - began
+                self._stepping += time.perf_counter() - began
+                self.console.progress(min(self.images, self.stop), self.stop, self._left())
 
                 ended = self.images >= self.stop
                 snapshot = self._is_due(before, self.settings.snapshots)
@@ -94,6 +106,11 @@ class Duel:
                 if signal_number and not ended:
                     self._stop_early(signal_number)
         self._event("stop", reason="done")
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of wall time since the run began, over all sittings."""
+        return self.seconds + time.perf_counter() - self.began
 
     def conclude(self) -> None:
         """Writes what a kill left out between the last checkpoint and the end of `run`."""
@@ -186,16 +203,10 @@ class Duel:
 
     def _tick(self) -> None:
         """Measures, writes one event, prints one line."""
-        images, seconds = self._tick_began or (None, None)
-        speed = (
-            (self.images - images) / (self.seconds - seconds)
-            if images is not None and seconds is not None and self.images > images
-            else None
-        )
-        self._tick_began = (self.images, self.seconds)
+        speed, stepping = self._speed(), self._stepping
         means = {name: total / max(1, self._steps) for name, total in self._sums.items()}
         self._sums.clear()
-        self._steps = 0
+        self._steps, self._stepping, self._warm = 0, 0.0, True
         if not self.world.leads:
             return
         norms = {name: means.pop(name) for name in list(means) if name.startswith("gradient_norm")}
@@ -215,30 +226,61 @@ class Duel:
             health=sentence,
             alarms=[asdict(alarm) for alarm in alarms],
         )
-        left = f", {duration((self.stop - self.images) / speed)} left" if speed else ""
-        rate = f"{speed:,.0f} images/s" if speed else "warming up"
-        self.console.say(
-            f"{self.images:>9,}/{self.stop:,} images  {duration(self.seconds)} ({rate}{left})  "
-            f"D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}  {sentence}"
+        images = min(self.images, self.stop)
+        rate = f", {speed:,.0f} images/s" if speed else ""
+        self.console.tick(
+            f"{images:>9,}/{self.stop:,} images, {duration(self.elapsed)}{rate}"
+            f"  D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}"
+            f"  {sentence}",
+            f"{images / self.stop:>4.0%}  {images:>9,} images  {sentence}",
         )
         for alarm in alarms:
             if alarm.name not in self._raised:
-                self.console.say(f"  alarm: {alarm}")
+                self.console.alarm(f"  alarm: {alarm}")
         self._raised = {alarm.name for alarm in alarms}
-        self.console.progress(self.images, self.stop, speed)
+        if speed is not None and stepping > 1:  # of a moment nothing can be said
+            self._say_if_slow(speed, playing="discriminator" in means)
+
+    def _speed(self) -> float | None:
+        """Images a second of the steps since the last tick; None where they were a warm-up."""
+        if not self._warm or not self._stepping:
+            return None
+        return self._steps * self.settings.batch / self._stepping
+
+    def _say_if_slow(self, speed: float, *, playing: bool) -> None:
+        """Says when steps take three times as long as they did, and what to do about it."""
+        fastest = self._fastest.get(playing, speed)
+        self._fastest[playing] = max(speed, fastest)
+        if speed < fastest / _SLOW:
+            self.console.alarm(
+                f"  slow: {speed:,.0f} images/s, where {fastest:,.0f} were reached. Something else"
+                " keeps the processor busy: stop it, or press Ctrl-C and type"
+                f" elegan resume {self.folder.path}, which measures anew how many threads are best."
+            )
+            del self._fastest[playing]  # said once, until it is faster again
+
+    def _left(self) -> float | None:
+        """Seconds to the end of the run, ticks, snapshots and scoring included."""
+        if self._start is None or self.images <= self._start[0]:
+            return None
+        images, seconds = self._start
+        each = (self.elapsed - seconds) / (self.images - images)
+        return max(0, self.stop - self.images) * each + self.rest
 
     def _snapshot(self) -> None:
         """Writes samples, a score, the model and a checkpoint."""
         if self.world.leads:
+            self.console.doing("scoring")
             with self.folder.explained("samples"):
                 self.task.preview(self.folder.samples / f"{self.images:07d}.png")
             scores = self.task.score()
             if scores:
                 self._event("snapshot", scores=scores)
                 figures = ", ".join(f"{name} {value:.3g}" for name, value in scores.items())
-                self.console.say(f"{self.images:>9,}/{self.stop:,} images  {figures}")
+                self.console.say(f"{self.images / self.stop:>4.0%}  {figures}")
             else:
                 self._event("snapshot")
+            self.console.doing("training")
         self._save()
 
     def _save(self) -> None:
@@ -268,12 +310,12 @@ class Duel:
             return
         reason = f"a loss or gradient was not finite near {self.images:,} images"
         self._event("guard", action=action, reason=reason)
-        self.console.say(f"  guard: {reason}; {action}")
+        self.console.alarm(f"  guard: {reason}; {action}")
         if action == "rollback":
             self.restore(rolling_back=True)
             if self.world.leads:
                 self.folder.forget_after(self.images)
-            self.console.say(f"  guard: learning rates are now x{self.guard.rate_scale:g}")
+            self.console.alarm(f"  guard: learning rates are now x{self.guard.rate_scale:g}")
         elif action == "stop":
             raise EleganError(
                 f"Training stopped: {reason}, again after {self.guard.rollbacks_allowed} rollbacks"
@@ -304,7 +346,7 @@ class Duel:
             self.seconds = facts["seconds"]
             self.guard.restore(facts["guard"])
         self._sums.clear()
-        self._steps, self._tick_began = 0, None
+        self._steps, self._stepping, self._warm = 0, 0.0, False
         return True
 
     def _players(self) -> dict[str, Player]:
@@ -333,7 +375,7 @@ class Duel:
         return not distributed.largest(int(faulty))
 
     def _facts(self) -> dict[str, Any]:
-        return {"images": self.images, "seconds": self.seconds, "guard": self.guard.facts()}
+        return {"images": self.images, "seconds": self.elapsed, "guard": self.guard.facts()}
 
     def _training(self) -> dict[str, Any]:
         data = self.batches.data
@@ -343,7 +385,7 @@ class Duel:
             "preset": self.settings.preset,
             "seed": self.settings.seed,
             "images": self.images,
-            "seconds": round(self.seconds, 1),
+            "seconds": round(self.elapsed, 1),
             "precision": self.precision.reason,
         }
 
@@ -355,5 +397,5 @@ class Duel:
     def _event(self, event: str, **values: Any) -> None:
         if self.world.leads:
             self.folder.append_event(
-                {"event": event, "images": self.images, "seconds": round(self.seconds, 3), **values}
+                {"event": event, "images": self.images, "seconds": round(self.elapsed, 3), **values}
             )

@@ -34,6 +34,8 @@ class Interruption:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal_number is not None:
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt  # which leaves the terminal as it was
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.signal_number = number

@@ -214,6 +214,7 @@ def _few_shot(find: _Finder, net: Any) -> None:
 
 _RULES: dict[str, Callable[[_Finder, Any], None]] = {
     "article": _article,
+    "article-printed": _article,
     "attention": _attention,
     "dcgan": _dcgan,
     "few-shot": _few_shot,

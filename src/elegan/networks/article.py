@@ -1,12 +1,15 @@
 """The article's two networks: layers, kernels, strides, noise and dropout exactly as it has them.
 
 The convolutions follow the padding rule of the article's framework ("same": what does not
-divide evenly is padded after), its initialisation (Glorot uniform, zero biases), its batch
-normalisation (momentum 0.99, epsilon 0.001, after the activation) and its leaky slope of 0.2, so
-that weights
-carried over from there give the same outputs. `docs/article.md` lists what the article's training
-code gets wrong.
+divide evenly is padded after), its batch normalisation (momentum 0.99, epsilon 0.001, after the
+activation) and its leaky slope of 0.2, so that weights carried over from there give the same
+outputs. Pair `article-printed` also begins with its weights (Glorot uniform, zero biases); pair
+`article` begins with larger ones in the one layer that the noise enters by. `docs/article.md` lists
+what the article's training code gets wrong.
 """
+
+import dataclasses
+import functools
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +41,11 @@ class ArticleGenerator(Generator):
         width: channels of the narrowest hidden layer; the others are 2 and 4 times as wide.
         latent: length of the noise vector.
         condition: one of `GENERATOR_CONDITIONS`.
+        dense_glorot: the dense layer begins as the article's does. Glorot's weights leave the noise
+            a standard deviation of 0.13 behind it, and no normalisation follows: biases soon
+            outweigh the noise, and one image is drawn for all of it. Otherwise its weights are
+            normal with variance 2 / inputs (He et al. 2015, eq. 10), which keeps the noise as large
+            as it comes.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class ArticleGenerator(Generator):
         width: int = 64,
         latent: int = 100,
         condition: str = "concat",
+        dense_glorot: bool = False,
     ) -> None:
         super().__init__()
         self.shape, self.latent = shape, latent
@@ -63,6 +72,8 @@ class ArticleGenerator(Generator):
         self.norm2 = _normalisation(width, classes)
         self.up3 = _SameTransposed(width, shape.channels)
         _initialise(self)
+        if not dense_glorot:
+            nn.init.kaiming_normal_(self.dense.weight)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, latent] (, labels int64 [N]) -> images [N, C, R, R] in [-1, 1]."""
@@ -175,4 +186,10 @@ PAIRS["article"] = NetworkPair(
     width=64,
     latent=100,
     source="the article's MNIST experiment: two upsampling and two strided layers; 28 to 64 px",
+)
+
+PAIRS["article-printed"] = dataclasses.replace(
+    PAIRS["article"],
+    generator=functools.partial(ArticleGenerator, dense_glorot=True),
+    source="the same layers with the article's own first weights, which collapse",
 )

@@ -50,6 +50,27 @@ def evaluate_run(run: Run) -> str:
     return generated.score_run(run)
 
 
+def headline(scores: Mapping[str, Any]) -> str:
+    """Returns the one figure to look at first beside what it is to be read against, or ""."""
+    if "test_accuracy" in scores:
+        return f"{scores['test_accuracy']:.1%} of the test images named rightly"
+    distance = next((name for name in scores if name.startswith("FD-")), None)
+    if distance in scores.get("floor", {}):
+        real = scores["floor"][distance]
+        return f"{distance} {scores[distance]:.3g}, real images {real:.3g} (lower is better)"
+    rows = scores.get("rows", [{}])
+    metric = next((name for name in ("psnr", "kid") if name in rows[0]), None)
+    if metric is None:
+        return ""
+    means = {
+        name: sum(found) / len(found)
+        for name in {row["row"]: None for row in rows}
+        if (found := [row[metric] for row in rows if row["row"] == name])
+    }
+    unit = "PSNR, dB: " if metric == "psnr" else "kernel distance: "
+    return unit + ", ".join(f"{name} {value:.3g}" for name, value in means.items())
+
+
 def format_any(scores: Mapping[str, Any]) -> str:
     """Returns scores as text for a terminal."""
     if "stages" in scores:

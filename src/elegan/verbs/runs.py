@@ -10,14 +10,18 @@ def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
     from elegan import training
 
     if dry_run:
+        from elegan.engine.console import duration
         from elegan.measure.capacity import describe_capacity
 
         plan = training.plan(settings)
-        data = plan["data"]
-        stop = f"{plan['images']:,} images" if plan["images"] else f"{settings.minutes:g} minutes"
+        seen, images = plan["resumes_at"], plan["images"]
+        verb = f"resume at {seen:,} of" if seen is not None else "train for"
+        goal = f"Would {verb} {images:,} images, about {duration(plan['seconds'])} -> {plan['out']}"
+        if seen is not None and seen >= images:
+            goal = f"The run in {plan['out']} is complete: {images:,} images"
         return Answer(
-            f"Would train {settings.preset} on {data['name']} ({plan['data_summary']}) for {stop}"
-            f" into {plan['out']}\n{plan['precision']}\n{describe_capacity(plan['capacity'])}"
+            f"{goal}\n{settings.preset} on {plan['data']['name']}: {plan['data_summary']}"
+            f"\n{plan['precision']}; {plan['pace']}\n{describe_capacity(plan['capacity'])}"
             "\nNothing was written.",
             plan,
         )

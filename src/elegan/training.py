@@ -158,6 +158,9 @@ def _train_in(
             console=console,
             stop=settings.images,
         )
+        players = duel.task.generator.network, duel.task.discriminator.network
+        if caution := distributed.caution(settings.batch, *players):
+            console.say(caution)
         if found and duel.restore():
             _say_restored(duel)
             if duel.images >= duel.stop:

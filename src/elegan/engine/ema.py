@@ -53,7 +53,7 @@ class Ema:
         for mine, theirs in self._copied:
             mine.copy_(theirs)
         for norm, weight in self._norms:
-            norm._power_method(norm._reshape_weight_to_matrix(weight), 1)  # noqa: SLF001
+            norm._power_method(norm._reshape_weight_to_matrix(weight), 1)
 
 
 def _spectral_norms(network: nn.Module) -> list[tuple[Any, torch.Tensor]]:

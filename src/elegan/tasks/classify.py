@@ -135,7 +135,8 @@ class Classify(Generate):
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Feature matching against the real images of the discriminator's step."""
         assert self._features is not None
-        return {"loss": feature_matching(self._features, self._see(fakes)[0])}
+        real, fake = distributed.together(self._features), distributed.together(self._see(fakes)[0])
+        return {"loss": feature_matching(real, fake)}
 
     def after_discriminator_step(self, batch: Batch) -> None:
         super().after_discriminator_step(batch)

@@ -16,7 +16,6 @@ from elegan.engine.ema import Ema
 from elegan.engine.task import Losses
 from elegan.errors import UsageError
 from elegan.losses import (
-    ADVERSARIAL,
     class_cross_entropy,
     flip_labels,
     path_length_penalty,
@@ -32,9 +31,8 @@ from elegan.settings import TrainSettings
 from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.gauge import Gauge
 from elegan.tasks.penalties import Penalties, is_due
-from elegan.tasks.players import begin_from, build_players, network_sizes
+from elegan.tasks.players import adversarial_loss, begin_from, build_players, network_sizes
 from elegan.tasks.view import Past, View
-
 
 # Of the discriminator's loss by a logit. Adam's epsilon (1e-8) is 12 orders of magnitude above it,
 # and the smallest float32 and bfloat16, to which a network may shrink it further, 18 below.
@@ -65,7 +63,7 @@ class Generate:
         self.ema = Ema(
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
-        self.loss = ADVERSARIAL[settings.loss.adversarial]
+        self.loss = adversarial_loss(settings)
         self.view = View(settings, self.loss, precision.device)
         self._penalties = Penalties(settings.loss, precision.device)
         self._mean_length = torch.zeros((), device=precision.device)  # of paths (StyleGAN2)

@@ -1,7 +1,8 @@
 """N processes with a share of the batch each equal one process with the whole of it.
 
 True to rounding for networks in which no layer mixes the images of a batch or draws numbers: batch
-normalisation sees a process's own share only, and dropout masks are drawn for each process.
+normalisation sees a process's own share only, and dropout masks are drawn for each process, which
+the screen says.
 """
 
 import dataclasses
@@ -17,8 +18,9 @@ import tiny
 import torch
 from processes import finish, start, train_as
 
-from elegan.engine.distributed import World, average, largest
+from elegan.engine.distributed import World, average, caution, join, largest, together
 from elegan.errors import UsageError
+from elegan.networks import PAIRS
 from elegan.settings import TrainSettings
 from elegan.training import train
 
@@ -52,7 +54,10 @@ def _train_by_two(settings: TrainSettings) -> list:
     return [start(train_as, rank, 2, port, settings) for rank in (0, 1)]
 
 
-@pytest.mark.parametrize(("network", "loss"), [(PLAIN, "hinge"), ("residual", "relativistic-pair")])
+@pytest.mark.parametrize(
+    ("network", "loss"),
+    [(PLAIN, "hinge"), (PLAIN, "relativistic-average"), ("residual", "relativistic-pair")],
+)
 def test_two_processes_equal_one(tmp_path: Path, network: str, loss: str) -> None:
     one, two = (_settings(tmp_path, name, network=network, loss=loss) for name in ("one", "two"))
     processes = _train_by_two(two)
@@ -67,6 +72,46 @@ def test_two_processes_equal_one(tmp_path: Path, network: str, loss: str) -> Non
     events = (tmp_path / "two" / "events.jsonl").read_text().splitlines()
     assert sum('"event": "tick"' in line for line in events) == 4
     assert sum('"event": "start"' in line for line in events) == 1
+
+
+def _mean_of_all_rows(rank: int, size: int, port: int, folder: Path) -> None:
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(size))
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    world = join()
+    rows = torch.arange(12.0).view(6, 2)[world.share(6)].requires_grad_()
+    loss = together(rows).mean(0).square().sum()
+    loss.backward()
+    assert rows.grad is not None
+    torch.save({"loss": loss.detach(), "gradient": rows.grad / size}, folder / f"{rank}.pt")
+
+
+def test_what_is_taken_of_all_rows_together_has_the_gradient_of_the_whole(tmp_path: Path) -> None:
+    port = _free_port()
+    processes = [start(_mean_of_all_rows, rank, 2, port, tmp_path) for rank in (0, 1)]
+    assert [finish(process) for process in processes] == [0, 0]
+    whole = torch.arange(12.0).view(6, 2).requires_grad_()
+    loss = whole.mean(0).square().sum()
+    loss.backward()
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    assert whole.grad is not None
+    for one in found:
+        torch.testing.assert_close(one["loss"], loss.detach())
+    torch.testing.assert_close(torch.cat([one["gradient"] for one in found]), whole.grad)
+
+
+def test_the_screen_says_what_two_processes_do_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = {name: tiny.task_of(tiny.settings(network={"name": name})) for name in PAIRS}
+    assert not any(caution(8, task.generator.network) for task in networks.values())
+    monkeypatch.setattr("elegan.engine.distributed.world", lambda: World(0, 2))
+    said = {
+        name: caution(8, task.generator.network, task.discriminator.network)
+        for name, task in networks.items()
+    }
+    assert said["residual"] == ""
+    assert "own 4 images" in said["dcgan"]
+    assert "dropout and noise" not in said["dcgan"]
+    assert "own 4 images; each process draws its own dropout" in said["article"]
+    assert "dropout and noise" in said["style"]
 
 
 def test_two_processes_resume_and_both_heed_a_signal_to_one(tmp_path: Path) -> None:

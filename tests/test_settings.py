@@ -110,6 +110,10 @@ def test_whole_numbers_are_numbers_and_null_is_allowed_where_it_means_something(
         ({"optimizer": {"generator_rate": 0.0}}, r"--optimizer\.generator-rate"),
         ({"optimizer": {"warmup": 2.0}}, r"--optimizer\.warmup"),
         ({"ema": {"half_life": 0.0}}, r"--ema\.half-life"),
+        ({"augment": {"probability": 1.5}}, r"--augment\.probability"),
+        ({"augment": {"pseudo": True, "mode": "fixed"}}, "no real image"),
+        ({"augment": {"pseudo": True, "mode": "fixed", "probability": 1.0}}, "no real image"),
+        ({"task": "classify", "balance": True}, "Leave out --balance"),
     ],
 )
 def test_values_no_run_could_work_with_are_refused(values: dict, words: str) -> None:

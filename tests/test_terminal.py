@@ -132,7 +132,7 @@ def test_an_alarm_stands_out(data: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [80, 120])
 def test_photos_in_a_terminal(columns: int, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
-    tiny_photos.write_photos(photos, count=3)
+    tiny_photos.write_side(photos, count=3)
     out = tmp_path / "larger"
     screen = in_terminal("upscale", str(photos), "--out", str(out), columns=columns)
     screen.check()

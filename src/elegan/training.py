@@ -182,6 +182,9 @@ def _train_in(
             stop=_goal(settings, batches) or 0,
             began=began,
         )
+        players = duel.task.generator.network, duel.task.discriminator.network
+        if caution := distributed.caution(settings.batch, *players):
+            console.say(caution)
         restored = found and duel.restore()
         if restored and duel.images >= duel.stop and not asked.minutes:
             console.say(

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from elegan.engine.ema import Ema, decay
 
@@ -45,3 +46,21 @@ def test_the_average_is_frozen_and_in_evaluation_mode() -> None:
     before = network.weight.clone()
     average.update(1, 1)
     assert torch.equal(network.weight, before)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(6, 12, 3), nn.ConvTranspose2d(6, 12, 3)])
+def test_averaged_weights_under_spectral_norm_really_have_norm_one(layer: nn.Module) -> None:
+    """Weights that turn keep the vectors behind: averaged vectors would measure no weight."""
+    torch.manual_seed(0)
+    network = spectral_norm(layer)
+    average = Ema(network, half_life=400, ramp=0)
+    for step in range(1, 201):
+        with torch.no_grad():
+            network.parametrizations.weight.original.add_(  # pyright: ignore
+                torch.randn(layer.weight.shape), alpha=0.05
+            )
+        network(torch.randn(2, 6, 8, 8))  # in training: moves the vectors of the network
+        average.update(step * 8, 8)
+    weight = average.network.weight.transpose(0, int(isinstance(layer, nn.ConvTranspose2d)))
+    norm = torch.linalg.matrix_norm(weight.flatten(1), 2).item()
+    assert norm == pytest.approx(1, abs=0.02)

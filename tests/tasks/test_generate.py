@@ -1,5 +1,7 @@
 """The task `generate`: losses and penalties as weighted, every loss on every network."""
 
+import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +191,48 @@ def test_signals_see_who_wins() -> None:
     assert caught["fooling_rate"] == 0
     assert caught["score_gap"] > 0
     assert caught["duplicates"] == 1
+
+
+class _Judging(torch.nn.Module):
+    """Gives each image the logit that its first pixel holds; its weights see every pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1, 256))
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        return torch.nn.functional.linear(images.flatten(1), self.weight).squeeze(1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("name", [name for name, loss in ADVERSARIAL.items() if loss.one_pass])
+def test_one_pass_gives_both_gradients_however_sure_the_discriminator(
+    name: str, precision: str
+) -> None:
+    """Against separate passes in float64, for logits from -200 to 200."""
+    values = [-200.0, -120.0, -90.0, -60.0, -30.0, -3.0, 0.5, 3.0, 30.0, 60.0, 90.0, 120.0, 200.0]
+    task = _plain(loss={"adversarial": name}, batch=len(values), precision=precision)
+    task.discriminator.network = network = _Judging()
+    batch = task.batches.at(0)
+    fakes = torch.zeros(len(values), 1, 16, 16)
+    fakes[:, 0, 0, 0] = torch.tensor(values)
+    for real_logit in (-200.0, 0.0, 200.0):
+        reals = torch.zeros_like(fakes)
+        reals[:, 0, 0, 0] = real_logit
+        leaf = fakes.clone().requires_grad_()
+        losses, _, ratio = task.losses_at_once(dataclasses.replace(batch, images=reals), leaf, 0.0)
+        network.zero_grad()
+        losses["loss"].backward()
+        assert leaf.grad is not None
+        exact = copy.deepcopy(network).double()
+        own = fakes.double().requires_grad_()
+        real, fake = exact(reals.double()), exact(own)
+        generator = task.loss.generator(real.detach(), fake)
+        (turned,) = torch.autograd.grad(generator, own, retain_graph=True)
+        (by_weight,) = torch.autograd.grad(task.loss.discriminator(real, fake), exact.weight)
+        # One rounding of the logits in bfloat16 is what may differ, and not a whole gradient.
+        rtol = 1e-4 if precision == "float32" else 2e-2
+        torch.testing.assert_close((leaf.grad * ratio).double(), turned, rtol=rtol, atol=1e-9)
+        # Terms of the size of a logit, 200, may cancel here.
+        moved = network.weight.grad.double()
+        torch.testing.assert_close(moved, by_weight, rtol=rtol, atol=200 * rtol * 1e-2)

@@ -126,6 +126,25 @@ def test_adaptive_probability_rises_while_the_discriminator_is_sure_and_travels(
     assert view.probability == 0
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, 1.0), (0.0, 0.0), (0.3, 0.3)])
+def test_a_fixed_probability_is_what_it_says(given: float | None, expected: float) -> None:
+    view = _view(augment={"kinds": "brightness", "mode": "fixed", "probability": given})
+    assert view.probability == expected
+    images = torch.zeros(500, 1, 4, 4)
+    changed = (view.show(images, 0.0) != images).flatten(1).any(1).float().mean().item()
+    assert changed == pytest.approx(expected, abs=0.07)
+
+
+def test_pseudo_replaces_the_share_that_is_named() -> None:
+    task = _plain(batch=32, augment={"pseudo": True, "mode": "fixed", "probability": 0.2})
+    replaced = 0
+    for position in range(0, 1600, 32):
+        batch = task.batches.at(position)
+        shown = task.view.real_stream(batch, lambda: torch.full((32, 1, 16, 16), 9.0))
+        replaced += int((shown == 9.0).flatten(1).all(1).sum())
+    assert replaced / 1600 == pytest.approx(0.2, abs=0.04)
+
+
 def test_the_first_batch_is_pictured_as_the_discriminator_sees_it(tmp_path: Path) -> None:
     pictures = []
     for kinds in ("", "brightness"):

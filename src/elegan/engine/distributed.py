@@ -2,15 +2,20 @@
 networks.
 
 Each process takes its share of every batch; after backward the gradients are flattened, averaged in
-one all-reduce and scattered back. Two players and double backward need nothing more.
+one all-reduce and scattered back. Two players and double backward need nothing more. What is taken
+of a batch as a whole, such as a mean in a loss, is taken of all rows `together`.
 """
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+
+from elegan.networks.layers import FastDropout, PixelNoise
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,48 @@ def average(tensors: list[Tensor]) -> None:
     flat /= size
     for one, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
         one.copy_(part.view(one.shape))
+
+
+class _Together(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        parts = [torch.empty_like(own) for _ in range(world().size)]
+        dist.all_gather(parts, own.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        # Every process computes the same loss of all rows, and `average` divides by their number.
+        here, (gradient,) = world(), gradients
+        return gradient[here.share(len(gradient))] * here.size
+
+
+def together(rows: Tensor) -> Tensor:
+    """Returns the rows [N / processes, ...] of all processes as [N, ...], in order of their ranks.
+
+    Gradients pass through, such that their `average` is that of a loss of the whole batch. Every
+    process must call it, with as many rows.
+    """
+    return rows if world().size == 1 else _Together.apply(rows)  # pyright: ignore
+
+
+def caution(batch: int, *networks: nn.Module) -> str:
+    """Returns in what several processes differ from one with the whole batch; "" where they do not.
+
+    Args:
+        batch: images of a step, all processes together.
+        networks: that are trained.
+    """
+    size = world().size
+    parts = [part for network in networks for part in network.modules()]
+    said = []
+    if any(isinstance(part, _BatchNorm) for part in parts):
+        said.append(f"batch normalisation sees each process's own {batch // size} images")
+    if any(isinstance(part, FastDropout | PixelNoise) for part in parts):
+        said.append("each process draws its own dropout and noise")
+    if size == 1 or not said:
+        return ""
+    return f"{size} processes do not make quite the run that one makes: {'; '.join(said)}."
 
 
 def largest(number: int) -> int:

@@ -1,9 +1,14 @@
 """The exponential moving average of a generator's weights."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import (
+    _SpectralNorm,  # pyright: ignore[reportPrivateUsage]
+)
+from torch.nn.utils.parametrize import ParametrizationList
 
 
 def decay(images: int, batch: int, half_life: float, ramp: float) -> float:
@@ -22,6 +27,10 @@ def decay(images: int, batch: int, half_life: float, ramp: float) -> float:
 class Ema:
     """A frozen copy of a network that follows it.
 
+    The vectors by which spectral norm measures a weight are those of one weight alone: the average
+    of two weights' vectors measures neither, and leaves norms of several times 1. So the average
+    keeps its own, moved with each update by one power iteration on its own weight, as in training.
+
     Attributes:
         network: the average, in evaluation mode, without gradients.
     """
@@ -29,6 +38,7 @@ class Ema:
     def __init__(self, network: nn.Module, *, half_life: float, ramp: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life, self.ramp = half_life, ramp
+        self._norms = _spectral_norms(self.network)
         self._followed = _averaged(network)
         self._average = _averaged(self.network)
         self._copied = list(zip(_copied(self.network), _copied(network), strict=True))
@@ -42,10 +52,23 @@ class Ema:
         )
         for mine, theirs in self._copied:
             mine.copy_(theirs)
+        for norm, weight in self._norms:
+            norm._power_method(norm._reshape_weight_to_matrix(weight), 1)
+
+
+def _spectral_norms(network: nn.Module) -> list[tuple[Any, torch.Tensor]]:
+    """Returns each spectral norm with the weight that it divides."""
+    return [
+        (part[0], part.original)
+        for part in network.modules()
+        if isinstance(part, ParametrizationList) and isinstance(part[0], _SpectralNorm)
+    ]
 
 
 def _averaged(network: nn.Module) -> list[torch.Tensor]:
-    buffers = [one for one in network.buffers() if one.is_floating_point()]
+    vectors = {id(one) for norm, _ in _spectral_norms(network) for one in norm.buffers()}
+    floats = [one for one in network.buffers() if one.is_floating_point()]
+    buffers = [one for one in floats if id(one) not in vectors]
     return [one.detach() for one in network.parameters()] + buffers
 
 

@@ -54,6 +54,19 @@ def validate(settings: TrainSettings) -> None:
         raise UsageError("--unlabelled belongs to --preset classify.")
     if settings.loss.pseudo_labels and settings.task != "classify":
         raise UsageError("--loss.pseudo-labels belongs to --preset classify.")
+    if settings.balance and settings.task == "classify":
+        raise UsageError(
+            "--balance draws images by their classes, and to --preset classify the classes of all"
+            " but the labelled images are unknown. Leave out --balance; labelled images are drawn"
+            " evenly as it is."
+        )
+    augment = settings.augment
+    if augment.pseudo and augment.mode == "fixed" and augment.first_probability >= 1:
+        raise UsageError(
+            "--augment.pseudo with --augment.mode fixed passes that share of generated images off"
+            f" as real, here {augment.first_probability:.0%}: the discriminator would see no real"
+            " image. Type --augment.probability 0.2, or --augment.mode adaptive."
+        )
     parse_freeze(settings.transfer.freeze)
 
 
@@ -129,7 +142,7 @@ def _shares(settings: TrainSettings) -> dict[str, float]:
         "loss.smoothing": loss.smoothing,
         "loss.flip": loss.flip,
         "loss.alignment": loss.alignment,
-        "augment.probability": augment.probability,
+        "augment.probability": augment.first_probability,
         "augment.target": augment.target,
         "mixing.replay": settings.mixing.replay,
         "mixing.generated": settings.mixing.generated,

@@ -102,8 +102,9 @@ class AugmentSettings:
     """Kinds or sets of them, comma-separated (`elegan list augmentations`); empty = none."""
     mode: Literal["adaptive", "fixed"] = "adaptive"
     """Whether the probability follows the discriminator's overfitting (ADA) or stays."""
-    probability: float = 0.0
-    """Of each kind for each image; where adaptive, at the start of the run."""
+    probability: float | None = None
+    """Of each kind for each image; where adaptive, at the start of the run. By default 1 where
+    fixed, as in DiffAugment, and 0 where adaptive, as in ADA."""
     padding: Literal["border", "reflection", "zeros"] = "border"
     """What a shifted or turned image shows beyond its edge: the edge repeated, mirrored, gray."""
     signal: Literal["scores", "held-out"] = "scores"
@@ -115,6 +116,13 @@ class AugmentSettings:
     """The adaptive probability moves from 0 to 1 in so many images at the fastest."""
     pseudo: bool = False
     """Also pass generated images off as real with that probability (APA)."""
+
+    @property
+    def first_probability(self) -> float:
+        """`probability`, or what stands for it where it is not given."""
+        if self.probability is not None:
+            return self.probability
+        return 1.0 if self.mode == "fixed" else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

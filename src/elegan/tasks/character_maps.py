@@ -12,7 +12,6 @@ from elegan.data.characters.parts import PARTS
 from elegan.data.pictures import grid, save_png
 from elegan.engine.batches import Batch, Batches
 from elegan.engine.ema import Ema
-from elegan.losses import ADVERSARIAL
 from elegan.machine.pixels import to_tensor, to_uint8
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import key, normal
@@ -28,7 +27,7 @@ from elegan.settings import TrainSettings
 from elegan.tasks.character_data import CharacterData
 from elegan.tasks.generate import Generate
 from elegan.tasks.penalties import Penalties
-from elegan.tasks.players import make_player
+from elegan.tasks.players import adversarial_loss, make_player
 from elegan.tasks.view import View
 
 WIDTH, LATENT = 24, 64
@@ -77,7 +76,7 @@ class CharacterMaps(Generate):
         self.ema = Ema(
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
-        self.loss = ADVERSARIAL[settings.loss.adversarial]
+        self.loss = adversarial_loss(settings)
         self.view = View(settings, self.loss, precision.device)
         self._penalties = Penalties(settings.loss, precision.device)
         self._mean_length = torch.zeros((), device=precision.device)

@@ -57,8 +57,9 @@ class Classify(Generate):
             )
         _refuse_unused(settings)
         super().__init__(settings, data, batches, precision)
-        self._strong = parse_kinds(settings.augment.kinds)
-        self._strength = settings.augment.probability or 1.0
+        chosen = settings.augment
+        self._strong = parse_kinds(chosen.kinds) or _WEAK
+        self._strength = chosen.first_probability if chosen.kinds else 1.0
         trained = batches.training_indices
         known = trained[labels[trained] >= 0]
         count = settings.labelled or len(known)
@@ -134,7 +135,8 @@ class Classify(Generate):
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Feature matching against the real images of the discriminator's step."""
         assert self._features is not None
-        return {"loss": feature_matching(self._features, self._see(fakes)[0])}
+        real, fake = distributed.together(self._features), distributed.together(self._see(fakes)[0])
+        return {"loss": feature_matching(real, fake)}
 
     def after_discriminator_step(self, batch: Batch) -> None:
         super().after_discriminator_step(batch)
@@ -146,8 +148,7 @@ class Classify(Generate):
         return self.settings.augment.padding
 
     def _strongly(self, images: Tensor) -> Tensor:
-        kinds = self._strong or _WEAK
-        return augment(images, kinds, self._strength, padding=self._padding)
+        return augment(images, self._strong, self._strength, padding=self._padding)
 
     def _labelled_batch(self, count: int) -> tuple[Tensor, Tensor]:
         """Draws labelled images evenly: at most as many as there are, without one twice."""

@@ -16,7 +16,6 @@ from elegan.engine.ema import Ema
 from elegan.engine.task import Losses
 from elegan.errors import UsageError
 from elegan.losses import (
-    ADVERSARIAL,
     class_cross_entropy,
     flip_labels,
     path_length_penalty,
@@ -32,8 +31,12 @@ from elegan.settings import TrainSettings
 from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.gauge import Gauge
 from elegan.tasks.penalties import Penalties, is_due
-from elegan.tasks.players import begin_from, build_players, network_sizes
+from elegan.tasks.players import adversarial_loss, begin_from, build_players, network_sizes
 from elegan.tasks.view import Past, View
+
+# Of the discriminator's loss by a logit. Adam's epsilon (1e-8) is 12 orders of magnitude above it,
+# and the smallest float32 and bfloat16, to which a network may shrink it further, 18 below.
+_LEAST_SLOPE = 1e-20
 
 
 class Generate:
@@ -60,7 +63,7 @@ class Generate:
         self.ema = Ema(
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
-        self.loss = ADVERSARIAL[settings.loss.adversarial]
+        self.loss = adversarial_loss(settings)
         self.view = View(settings, self.loss, precision.device)
         self._penalties = Penalties(settings.loss, precision.device)
         self._mean_length = torch.zeros((), device=precision.device)  # of paths (StyleGAN2)
@@ -145,16 +148,20 @@ class Generate:
         """Both losses from one pass; see `engine.task.Task`.
 
         No layer of the discriminators mixes the images of a batch, so by the chain rule the two
-        gradients of an image differ by the ratio of the losses' derivatives by its logit.
+        gradients of an image differ by the ratio of the losses' derivatives by its logit. A sure
+        discriminator's own derivative vanishes while the generator's does not (from about -50 on,
+        and from -88 on in float32 as well), so it is kept at `_LEAST_SLOPE` at least: nothing
+        beside any other gradient of the discriminator's, and enough to be turned into another's.
         """
         losses, real, fake = self._discriminator_loss(batch, fakes, progress)
         generator = self.loss.generator(real.detach(), fake)
         (by_discriminator,) = torch.autograd.grad(losses["loss"], fake, retain_graph=True)
         (by_generator,) = torch.autograd.grad(generator, fake, retain_graph=True)
-        # A slope that has underflowed has left no gradient to turn either.
-        slope = torch.where(by_discriminator == 0, 1.0, by_discriminator)
-        ratio = (by_generator / slope).view(-1, 1, 1, 1)
-        return losses, {"loss": generator.detach()}, ratio
+        small = by_discriminator.abs() < _LEAST_SLOPE
+        slope = by_discriminator.masked_fill(small, _LEAST_SLOPE)
+        kept = ((slope - by_discriminator) * fake).sum()
+        losses = {**losses, "loss": losses["loss"] + kept}
+        return losses, {"loss": generator.detach()}, (by_generator / slope).view(-1, 1, 1, 1)
 
     def _discriminator_loss(
         self, batch: Batch, fakes: Tensor, progress: float

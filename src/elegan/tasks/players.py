@@ -1,5 +1,6 @@
 """The two players of a run: built from settings, begun from trained weights, partly frozen."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from elegan.engine import distributed
 from elegan.engine.players import Player
 from elegan.errors import EleganError, UsageError
+from elegan.losses import ADVERSARIAL, AdversarialLoss
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import seed_default
 from elegan.models.saving import UNREADABLE, find_model, read_facts, read_tensors
@@ -39,6 +42,22 @@ def network_sizes(
     if shape.classes or condition:
         discriminator["condition"] = condition or network.discriminator_condition
     return generator, discriminator
+
+
+def adversarial_loss(settings: TrainSettings) -> AdversarialLoss:
+    """Returns the run's adversarial loss; where it compares images, those of all processes."""
+    loss = ADVERSARIAL[settings.loss.adversarial]
+    if not loss.relativistic or distributed.world().size == 1:
+        return loss
+
+    def discriminator(real: Tensor, fake: Tensor, /, smoothing: float = 0.0) -> Tensor:
+        real, fake = distributed.together(real), distributed.together(fake)
+        return loss.discriminator(real, fake, smoothing=smoothing)
+
+    def generator(real: Tensor, fake: Tensor) -> Tensor:
+        return loss.generator(distributed.together(real), distributed.together(fake))
+
+    return dataclasses.replace(loss, discriminator=discriminator, generator=generator)
 
 
 def build_players(

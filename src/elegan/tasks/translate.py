@@ -15,7 +15,6 @@ from elegan.engine.ema import Ema
 from elegan.engine.patches import Patches
 from elegan.engine.task import Losses
 from elegan.losses import (
-    ADVERSARIAL,
     charbonnier,
     gradient_difference,
     paired_feature_matching,
@@ -32,7 +31,7 @@ from elegan.networks import (
 )
 from elegan.networks.layers import scaled_width
 from elegan.settings import TrainSettings
-from elegan.tasks.players import begin_from, make_player
+from elegan.tasks.players import adversarial_loss, begin_from, make_player
 
 MEASURED = 16  # fixed crops that every tick is measured on
 _SHOWN = 8  # of them, in pictures
@@ -74,7 +73,7 @@ class Translate:
         self.ema = Ema(
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
-        self.loss = ADVERSARIAL[settings.loss.adversarial]
+        self.loss = adversarial_loss(settings)
         self.fidelity: dict[str, Tensor] | None = None  # kept weights, by name
         self._measured = batches.measured(MEASURED)
 

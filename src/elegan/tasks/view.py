@@ -54,7 +54,7 @@ class View:
         self._controller = None
         if self.is_on and chosen.mode == "adaptive":
             self._controller = AdaptiveController(
-                target=chosen.target, speed=chosen.images, initial=chosen.probability
+                target=chosen.target, speed=chosen.images, initial=chosen.first_probability
             )
         self._statistic: float | None = None
         mixing = settings.mixing
@@ -70,9 +70,7 @@ class View:
     def probability(self) -> float:
         if self._controller is not None:
             return self._controller.probability
-        chosen = self._settings.augment
-        # A fixed mode without a probability augments always, as DiffAugment does.
-        return chosen.probability or 1.0
+        return self._settings.augment.first_probability
 
     # --- before the discriminator -----------------------------------------------------------
 

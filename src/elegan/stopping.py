@@ -82,7 +82,7 @@ def measure_pace(
     """
     seconds = 60 * settings.minutes if settings.minutes else math.inf
     trial = min(_TRIAL, max(0.2, 0.03 * seconds))
-    speed, reason = _settle_threads(
+    speed, reason = settle_threads(
         lambda budget: measure_speed(settings, batches, make_task, precision, budget / 3),
         trial,
         kept=kept,
@@ -106,16 +106,22 @@ def _candidates(precision: Precision, world: distributed.World) -> tuple[int, ..
     return tuple(most >> halved for halved in range(most.bit_length()))
 
 
-def _settle_threads(
+def settle_threads(
     measure: Callable[[float], float], trial: float, *, kept: int | None, among: tuple[int, ...]
 ) -> tuple[float, str]:
     """Sets the fastest number of threads; returns its images a second, and words for it.
+
+    Args:
+        measure: seconds -> images a second with the threads that are set.
+        trial: seconds for each number.
+        kept: what a resumed run began with; it stays unless another is half as fast again.
+        among: numbers to try, falling.
 
     Beside another busy process two threads on two cores can be slower than one: each waits for the
     other, which waits for the processor.
     """
     found: dict[int, float] = {}
-    for count in sorted({*among, kept or among[0]} & set(among), reverse=True):
+    for count in among:
         torch.set_num_threads(count)
         found[count] = measure(trial)
         if kept is None and found[count] < 0.8 * max(found.values()):

@@ -256,18 +256,25 @@ def test_a_signal_saves_and_names_the_command_that_goes_on(
     assert _events(duel, "stop")[0]["images"] == 32
 
 
-def _interrupt_twice() -> None:
-    with Interruption() as interruption:
+def _stop_twice() -> None:
+    with Interruption():
+        signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
-        if interruption.signal_number == signal.SIGTERM:
-            signal.raise_signal(signal.SIGINT)
 
 
-def test_a_second_signal_acts_at_once() -> None:
-    process = multiprocessing.get_context("fork").Process(target=_interrupt_twice)
+def test_a_second_sigterm_acts_at_once() -> None:
+    process = multiprocessing.get_context("fork").Process(target=_stop_twice)
     process.start()
     process.join(20)
-    assert process.exitcode == -signal.SIGINT
+    assert process.exitcode == -signal.SIGTERM
+
+
+def test_a_second_interrupt_acts_at_once_and_unwinds() -> None:
+    # So that whoever hid the cursor shows it again.
+    with Interruption():
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_bf16_keeps_weights_and_averages_in_float32(tmp_path: Path) -> None:

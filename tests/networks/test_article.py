@@ -1,6 +1,7 @@
 """The article's networks against a naive computation of what its framework does."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -127,12 +128,22 @@ def test_batch_statistics_move_as_the_articles_do() -> None:
 
 
 def test_initial_weights_are_glorot_uniform_with_zero_biases() -> None:
-    network = build_generator("article", MNIST, width=64, latent=100)
+    network = build_generator("article-printed", MNIST, width=64, latent=100)
     (dense,) = _layers(network, nn.Linear)
     limit = (6 / (100 + 12_544)) ** 0.5
     assert dense.weight.abs().max() <= limit
     assert dense.weight.abs().max() > 0.99 * limit
     assert (dense.bias == 0).all()
+
+
+def test_the_corrected_dense_layer_keeps_the_noise_as_large_as_it_comes() -> None:
+    latents = torch.randn(64, 100)
+    deviations = {}
+    for name in ("article", "article-printed"):
+        (dense,) = _layers(build_generator(name, MNIST, width=64, latent=100), nn.Linear)
+        deviations[name] = dense(latents).relu().square().mean().sqrt().item()
+    assert deviations["article"] == pytest.approx(1, abs=0.05)  # He et al. 2015, eq. 10
+    assert deviations["article-printed"] < 0.1
 
 
 def test_dropout_works_in_training_only() -> None:

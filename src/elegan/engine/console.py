@@ -69,13 +69,13 @@ class Console:
             self._bar.update(self._bar.task_ids[0], description=what)
 
     def say(self, line: str) -> None:
-        """Prints a line and logs it."""
+        """Prints a line, which stays whole so that its commands can be copied, and logs it."""
         self._print(line)
         self.log(line)
 
     def alarm(self, line: str) -> None:
         """Prints a line that must not be overlooked, and logs it."""
-        self._print(line, style=_ALARM)
+        self._print(line, style=_ALARM, soft_wrap=not self._rich.is_terminal)
         self.log(line)
 
     def tick(self, line: str, short: str) -> None:
@@ -107,7 +107,5 @@ class Console:
         rest = f"{images:,}/{stop:,} images" + (f", {duration(left)} left" if left else "")
         self._bar.update(self._bar.task_ids[0], completed=images, total=stop, rest=rest)
 
-    def _print(self, line: str, style: str | None = None) -> None:
-        # A pipe or a file gets whole lines; a terminal has them broken between words.
-        whole = not self._rich.is_terminal
-        self._rich.print(line, markup=False, soft_wrap=whole, style=style)
+    def _print(self, line: str, style: str | None = None, soft_wrap: bool = True) -> None:
+        self._rich.print(line, markup=False, soft_wrap=soft_wrap, style=style)

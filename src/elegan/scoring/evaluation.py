@@ -54,9 +54,9 @@ def headline(scores: Mapping[str, Any]) -> str:
     """Returns the one figure to look at first beside what it is to be read against, or ""."""
     if "test_accuracy" in scores:
         return f"{scores['test_accuracy']:.1%} of the test images named rightly"
-    distance = next((name for name in scores if name.startswith("FD-")), None)
-    if distance in scores.get("floor", {}):
-        real = scores["floor"][distance]
+    floor = scores.get("floor", {})
+    for distance in (name for name in floor if name.startswith("FD-")):
+        real = floor[distance]
         return f"{distance} {scores[distance]:.3g}, real images {real:.3g} (lower is better)"
     rows = scores.get("rows", [{}])
     metric = next((name for name in ("psnr", "kid") if name in rows[0]), None)

@@ -46,7 +46,7 @@ def health(
     alarms = [alarm for rule in RULES if (alarm := rule(situation)) is not None]
     sentence = _sentence(signals)
     if signals.get("coverage") is not None and not alarms:
-        sentence += f"; samples reach {signals['coverage']:.0%} of the real images checked"
+        sentence += f"; coverage {signals['coverage']:.0%} of the real images checked"
     return sentence, alarms
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from elegan.engine.alarms import Alarm
 from elegan.engine.health import health, judge_again
+from elegan.settings import preset_settings
 
 FAIR = {
     "fooling_rate": 0.3,
@@ -44,7 +45,7 @@ def ticks(count: int = 10, **changes) -> list[dict]:
 
 def raised(signals: dict, history=(), progress: float = 0.5, **more) -> dict[str, Alarm]:
     _, alarms = health({**FAIR, **signals}, progress, history, **more)
-    assert all(alarm.text.endswith(".") and "--" in alarm.remedy for alarm in alarms)
+    assert all(alarm.text.endswith(".") and alarm.remedy.endswith(".") for alarm in alarms)
     return {alarm.name: alarm for alarm in alarms}
 
 
@@ -94,6 +95,58 @@ def test_each_bad_signal_raises_its_alarm_alone(signals: dict, name: str, words:
 def test_alarms_about_variety_wait() -> None:
     early = {"duplicates": 1.0, "coverage": 0.0, "nearest": 0.0, "label_agreement": 0.1}
     assert raised(early, progress=0.05) == {}
+    assert raised(early, progress=0.1) == {}  # the first of ten ticks
+    assert "collapse" in raised(early, progress=0.11)
+
+
+BAD = {
+    "collapse": {"duplicates": 0.5},
+    "missing": {"coverage": 0.01},
+    "overfitting": {"held_out_gap": 1.6},
+    "copying": {"nearest": 0.1},
+    "beaten": {"fooling_rate": 0.0, "coverage": 0.4},
+    "ignored-labels": {"label_agreement": 0.2},
+    "divergence": {"score_scale": 1500.0},
+}
+ON = {
+    "--augment.kinds": {"augment": {"kinds": "digits"}},
+    "--loss.r1 1": {"loss": {"r1": 0.5}},
+    "--loss.adversarial": {"loss": {"adversarial": "relativistic-average"}},
+    "--preset robust": {},
+    "--network.generator-condition": {"network": {"generator_condition": "normalisation"}},
+    "--network.discriminator-condition": {"network": {"discriminator_condition": "projection"}},
+    "--precision float32": {"precision": "float32"},
+}
+
+
+def remedies(run) -> dict[str, str]:
+    found = {}
+    for name, signals in BAD.items():
+        past = ticks(12, **({} if name == "divergence" else signals))
+        found[name] = raised(signals, past, images=5000, settings=run)[name].remedy
+    return found
+
+
+@pytest.mark.parametrize(("flag", "values"), ON.items())
+def test_no_remedy_is_on_already(flag: str, values: dict) -> None:
+    preset = "robust" if flag == "--preset robust" else "dcgan"
+    off = {"loss": {"adversarial": "hinge"}, "precision": "bf16"}
+    off["network"] = {"generator_condition": "concat", "discriminator_condition": "concat"}
+    before = preset_settings("dcgan", "mnist", off)
+    assert any(flag in remedy for remedy in remedies(before).values())
+    run = preset_settings(preset, "mnist", values)
+    assert not any(flag in remedy for remedy in remedies(run).values())
+
+
+def test_a_remedy_names_the_value_to_move_from_and_only_what_the_task_takes() -> None:
+    run = preset_settings("dcgan", "mnist", {"optimizer": {"generator_rate": 3e-5}, "size": 2.0})
+    found = remedies(run)
+    assert "a lower --optimizer.generator-rate than 3e-05" in found["collapse"]
+    assert "a smaller --size than 2" in found["overfitting"]
+    classify = remedies(preset_settings("classify", "mnist"))
+    assert not any("--loss" in remedy or "--augment" in remedy for remedy in classify.values())
+    few = raised({}, images=50, settings=preset_settings("few-shot", "photos"))["few-images"]
+    assert "--augment" not in few.remedy
 
 
 def test_missing_signals_are_not_judged() -> None:

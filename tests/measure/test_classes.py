@@ -67,7 +67,7 @@ def test_a_class_without_variety_is_named():
     assert found["ant"]["coverage"] < 0.3 * found["ant"]["coverage_real"]
     assert found["cow"]["coverage"] > 0.8 * found["cow"]["coverage_real"]
     assert list(hard_classes(found)) == ["ant"]
-    assert "of what real images reach" in hard_classes(found)["ant"]
+    assert "its coverage is " in hard_classes(found)["ant"]
 
 
 def test_a_class_that_fools_nobody_is_named():
@@ -88,7 +88,7 @@ def test_an_unconditional_generator_that_leaves_a_class_out():
     assert found["ant"]["accuracy"] is None
     hard = hard_classes(found)
     assert list(hard) == ["cow"]
-    assert "samples reach 0% of what real images reach of it" in hard["cow"]
+    assert "its coverage is 0% of that of real images (other classes" in hard["cow"]
     assert found["ant"]["coverage"] == pytest.approx(found["ant"]["coverage_real"], abs=0.15)
 
 
@@ -100,6 +100,33 @@ def test_a_few_images_prove_nothing():
     found = scores(group(20, 3, wrong=1.0))
     assert hard_classes(found) == {}
     assert "too few images" in describe_hard(found, {})[0]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_of_a_collapsed_or_untrained_run_no_class_passes_for_easy(asked: bool):
+    noise = np.random.default_rng(0).normal(0, 0.01, (800, 4)).astype(np.float32)
+    labels = np.arange(800) % 4
+    found = scores(Group(features=noise, labels=labels, called=labels), asked=asked)
+    assert hard_classes(found) == {}
+    heading, _ = describe_hard(found, {})
+    assert heading.startswith("All classes are hard: the coverage is 0%")
+    # Near the data, but none of what was asked for.
+    samples = group(800, 3)
+    others = Group(**{**vars(samples), "called": (samples.called + 1) % 4})
+    heading, _ = describe_hard(scores(others), {})
+    assert heading.startswith("All classes are hard: the share of samples as asked is 0%")
+
+
+def test_a_judge_that_is_mostly_wrong_names_no_class():
+    real = group(800, 1)
+    random = np.random.default_rng(5)
+    called = np.where(random.random(800) < 0.4, real.labels, (real.labels + 1) % 4)
+    unseen = Group(**{**vars(real), "called": called})
+    samples = group(800, 3, narrow=(0,), wrong=0.9)
+    found = class_scores(samples, unseen, group(2000, 2), NAMES, asked=True)
+    assert hard_classes(found) == {}
+    heading, _ = describe_hard(found, {})
+    assert "cannot be judged: the judge is right on 4" in heading
 
 
 def test_fooling_rate_is_the_share_of_pairs():

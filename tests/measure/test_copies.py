@@ -59,6 +59,23 @@ def test_as_many_as_chance_gives_are_no_copies() -> None:
     assert facts["features"]["pairs"][0]["file"].startswith("image ")
 
 
+def test_some_repeats_in_the_data_do_not_switch_the_search_off() -> None:
+    """107 of 2,000 unseen images repeat training images; 1 % of the others set the threshold."""
+    training, unseen = points(3000, 2), points(2000, 1)
+    plain = nearness(points(400, 3), unseen, training)
+    unseen[:107] = training[:107]
+    samples = points(400, 3)
+    samples[:40] = training[7] + 1e-4
+    found = nearness(samples, unseen, training)
+    assert found.threshold == pytest.approx(plain.threshold, rel=0.1)
+    assert found.expected == pytest.approx(0.01, abs=0.002)
+    facts = copy_facts({"pixels": found}, np.arange(400), None)
+    assert is_copying(facts["pixels"])
+    # Repeats whose features differ by the rounding of another batch are repeats all the same.
+    unseen[:107] += 1e-6
+    assert nearness(samples, unseen, training).threshold == found.threshold
+
+
 def test_training_data_full_of_repeats() -> None:
     """Where unseen images repeat training images, no distance is below the threshold of 0."""
     training = points(100, 2)
@@ -66,3 +83,10 @@ def test_training_data_full_of_repeats() -> None:
     facts = copy_facts({"pixels": found}, np.arange(50), None)
     assert facts["pixels"]["count"] == 0
     assert facts["pixels"]["pairs"][0]["relative"] is None
+    (text,) = describe_copies(facts)
+    assert text.startswith("Copying cannot be judged in pixels")
+    both = {**facts, **copy_facts({"features": near(points(400, 3))}, np.arange(400), None)}
+    first, second = describe_copies(both)
+    assert first == text
+    assert second.startswith("No sign of copying: ")
+    assert "pixels" not in second

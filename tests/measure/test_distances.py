@@ -87,6 +87,20 @@ def test_kernel_distance_is_unbiased_where_the_plain_mean_is_not():
     assert abs(np.mean(values)) < 4 * error
 
 
+@pytest.mark.parametrize("count", [300, 1000])
+def test_the_kernel_distance_of_few_images_has_a_deviation(count):
+    """Whole sides drawn again and again would have none."""
+    random = np.random.default_rng(0)
+    first, second = (random.normal(0, 1, (count, 8)) for _ in range(2))
+    halves = kernel_distance(first, second, subset_size=count // 2)
+    assert kernel_distance(first, second) == halves
+    assert halves[1] > 1e-3
+    # What the distance really scatters by, between sets of half as many.
+    sets = random.normal(0, 1, (40, 2, count // 2, 8))
+    scatter = np.std([squared_discrepancy(*pair) for pair in sets])
+    assert halves[1] == pytest.approx(scatter, rel=0.5)
+
+
 def test_kernel_distance_sees_a_shift_and_repeats_with_its_seed():
     first, second = features(400, 8), features(300, 8, 1, 0.5)
     mean, deviation = kernel_distance(first, second, subsets=20, subset_size=200, seed=3)

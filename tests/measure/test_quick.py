@@ -98,6 +98,16 @@ def test_colour_and_large_images():
     assert all(isinstance(value, float) for value in signals.values())
 
 
+def test_repeats_in_the_data_leave_the_usual_distance_as_it_is():
+    random = np.random.default_rng(0)
+    training, unseen = (random.integers(0, 256, (200, 12, 12, 1), np.uint8) for _ in range(2))
+    usual = prepare_reference(training, unseen).distance
+    repeated = np.concatenate([training[:150], unseen[:50]])
+    assert prepare_reference(training, repeated).distance == pytest.approx(usual, rel=0.05)
+    every = prepare_reference(training, training[:50])
+    assert "nearest" not in quick_signals(unseen, every)
+
+
 def test_fewest_images():
     prepared = prepare_reference(blobs(2, 0))
     assert all(np.isfinite(value) for value in quick_signals(blobs(2, 1), prepared).values())

@@ -11,6 +11,7 @@ from elegan.measure import sides
 from elegan.measure.extractors import extractor_for
 from elegan.measure.features import Extractor
 from elegan.measure.scores import METRICS, evaluate, format_scores
+from elegan.report.scores import protocol
 
 # Of extractors that count modes, of conditional models, and with a discriminator at hand.
 ONLY_WHERE_KNOWN = {"test_accuracy", "modes", "reverse_kl", "as_asked", "fooling_rate"}
@@ -97,6 +98,38 @@ def test_without_held_out_images_halves_of_the_reference_are_the_floor():
     # Half of the reference against the other half: no image of it meets itself.
     assert result["floor"]["FD-pixels"] > 0
     assert result["floor"]["nearest_pixels"] > 0
+
+
+def test_repeats_alone_leave_copying_unjudged():
+    reference = images(60, 2)
+    result = evaluate(
+        images(50, 1), reference, extractor=Pixels(), held_out=np.concatenate([reference[:30]] * 2)
+    )
+    assert "near_copies_pixels" not in {**result, **result["floor"]}
+    assert "Copying cannot be judged in pixels" in format_scores(result)
+
+
+def test_a_precision_above_real_images_is_called_what_it_is():
+    # Half the spread about each level: nearer to the middle than real images are.
+    random = np.random.default_rng(1)
+    level = np.where(random.random((400, 1, 1, 1)) < 0.5, 180, 70)
+    narrow = (level + random.normal(0, 10, (400, 4, 4, 1))).astype(np.uint8)
+    result = evaluate(narrow, images(600, 2), extractor=Pixels(), held_out=images(400, 3))
+    assert result["precision"] > result["floor"]["precision"] + 0.1
+    assert "blurred or of few kinds" in " ".join(result["notes"])
+    assert "blurred" in format_scores(result)
+    fair = evaluate(images(400, 1), images(600, 2), extractor=Pixels(), held_out=images(400, 3))
+    assert "blurred" not in format_scores(fair)
+
+
+def test_random_features_say_that_they_cannot_judge_likeness():
+    random = np.random.default_rng(0)
+    sets = [random.integers(0, 256, (30, 40, 40, 3), dtype=np.uint8) for _ in range(2)]
+    result = evaluate(*sets, extractor=extractor_for(None, 40, 3, "random"), held_out=None)
+    assert "cannot judge likeness" in format_scores(result)
+    assert "cannot judge likeness" in " ".join(protocol(result))
+    judged = evaluate(*sets, extractor=extractor_for(None, 40, 3, "digits"), held_out=None)
+    assert "likeness" not in format_scores(judged)
 
 
 def test_small_counts_are_warned_of(monkeypatch):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from elegan.settings import TrainSettings
+
 Figures = Mapping[str, float]
 
 
@@ -42,6 +44,7 @@ class Situation:
         losses_before: the losses of the ticks before.
         skips, rollbacks: the guard's acts since the last tick.
         images: training images, None where unknown.
+        settings: of the run, None where unknown; what is on already is no remedy.
     """
 
     signals: Figures
@@ -52,14 +55,81 @@ class Situation:
     skips: int
     rollbacks: int
     images: int | None
+    settings: TrainSettings | None = None
 
     def before(self, name: str, most: int) -> list[float]:
         """Returns a signal at up to `most` earlier ticks, oldest first, where it was measured."""
         return known(self.ticks, name)[-most:]
 
 
+# Flags that a remedy may name, and whether a run has them already.
+_AUGMENT = "--augment.kinds diffaugment"
+_PENALTIES = "--loss.r1 1 --loss.r2 1"
+_PAIRS = "--loss.adversarial relativistic-pair"
+_ROBUST = "--preset robust"
+_NORMALISATION = "--network.generator-condition normalisation"
+_PROJECTION = "--network.discriminator-condition projection"
+_FLOAT32 = "--precision float32"
+_IS_ON: Mapping[str, Callable[[TrainSettings], bool]] = {
+    _AUGMENT: lambda run: bool(run.augment.kinds),
+    _PENALTIES: lambda run: run.loss.r1 > 0 or run.loss.r2 > 0,
+    _PAIRS: lambda run: run.loss.adversarial.startswith("relativistic"),
+    _ROBUST: lambda run: run.preset == "robust",
+    _NORMALISATION: lambda run: run.network.generator_condition == "normalisation",
+    _PROJECTION: lambda run: run.network.discriminator_condition == "projection",
+    _FLOAT32: lambda run: run.precision == "float32",
+}
+_FROM_NOISE = ("generate", "characters-maps")  # tasks that take all of these
+_TAKEN_BY_ALL = (_FLOAT32,)
+
+
+def _open(now: Situation, *flags: str) -> list[str]:
+    """Returns those of the flags that the run's task takes and that are not on yet."""
+    if now.settings is None:  # a translator, at least, is known by what it measures
+        every = "luminance_agreement" not in now.signals
+    else:
+        every = now.settings.task in _FROM_NOISE
+    taken = [flag for flag in flags if every or flag in _TAKEN_BY_ALL]
+    return [flag for flag in taken if now.settings is None or not _IS_ON[flag](now.settings)]
+
+
+def _change(now: Situation, how: str, flag: str, value: Callable[[TrainSettings], float]) -> str:
+    """Returns such as 'a lower --optimizer.generator-rate than 0.001'."""
+    than = "" if now.settings is None else f" than {value(now.settings):g}"
+    return f"a {how} --{flag}{than}"
+
+
+def _lower(now: Situation, player: str) -> str:
+    def rate(run: TrainSettings) -> float:
+        optimizer = run.optimizer
+        generators = player == "generator"
+        return optimizer.generator_rate if generators else optimizer.discriminator_rate
+
+    return _change(now, "lower", f"optimizer.{player}-rate", rate)
+
+
+def _smaller(now: Situation) -> str:
+    return _change(now, "smaller", "size", lambda run: run.size)
+
+
+def _larger(now: Situation) -> str:
+    return _change(now, "larger", "size", lambda run: run.size)
+
+
+def _stronger(now: Situation) -> list[str]:
+    """Returns the advice of a larger R1, to a run whose task takes it."""
+    offered = now.settings is None or now.settings.task in _FROM_NOISE
+    return [_change(now, "larger", "loss.r1", lambda run: run.loss.r1)] if offered else []
+
+
+def _one_of(first: str, *others: str) -> str:
+    """Returns 'first, second or third'."""
+    *rest, last = first, *others
+    return f"{', '.join(rest)} or {last}" if rest else last
+
+
 EARLY = 0.1
-"""Share of the run before which nothing is said of variety."""
+"""Share of the run in which nothing is said of variety."""
 
 TREND = 3
 """Ticks over which a figure that mends itself is left alone."""
@@ -72,14 +142,13 @@ def _collapse(now: Situation) -> Alarm | None:
     duplicates = now.signals.get("duplicates", 0.0)
     before = now.before("duplicates", TREND)
     mends = bool(before) and duplicates < before[0] * MENDS_BY ** (len(before) / TREND)
-    if now.progress < EARLY or duplicates <= COLLAPSE_DUPLICATES or mends:
+    if now.progress <= EARLY or duplicates <= COLLAPSE_DUPLICATES or mends:
         return None
     return Alarm(
         name="collapse",
         text=f"{duplicates:.0%} of all pairs of samples are alike: the generator draws few"
         " different images.",
-        remedy="Type a lower --optimizer.generator-rate, --loss.r1 1 --loss.r2 1 or"
-        " --loss.adversarial relativistic-pair; --preset robust has these two.",
+        remedy=f"Type {_one_of(_lower(now, 'generator'), *_open(now, _PENALTIES, _PAIRS))}.",
     )
 
 
@@ -91,17 +160,17 @@ MISSING_COVERAGE, LOST_SHARE, RISES_BY = 0.3, 0.5, 1.15
 
 def _missing(now: Situation) -> Alarm | None:
     coverages = [*known(now.ticks, "coverage"), now.signals.get("coverage", 1.0)]
-    if now.progress < EARLY or not (_lacks(coverages) and _lacks(coverages[:-1] or coverages)):
+    if now.progress <= EARLY or not (_lacks(coverages) and _lacks(coverages[:-1] or coverages)):
         return None
     coverage, best = coverages[-1], max(coverages)
     lost = best > MISSING_COVERAGE and coverage < LOST_SHARE * best
     fell = f", where it was {best:.0%}" if lost else ""
     return Alarm(
         name="missing",
-        text=f"Samples lie near only {coverage:.0%} of the real images checked{fell}: much of the"
+        text=f"The coverage is only {coverage:.0%} of the real images checked{fell}: much of the"
         " data is not generated.",
-        remedy="Train longer with a larger --images; if that share does not rise, type a larger"
-        " --size, lower rates, or --preset robust.",
+        remedy="Train longer with a larger --images; if the coverage does not rise, type"
+        f" {_one_of(_larger(now), _lower(now, 'generator'), *_open(now, _ROBUST))}.",
     )
 
 
@@ -129,8 +198,8 @@ def _overfitting(now: Situation) -> Alarm | None:
         text="The discriminator scores training images"
         f" {now.signals.get('held_out_gap', 0.0):.1f} standard deviations above unseen real ones,"
         f" {low:.0%} of which it ranks below 95% of them: it memorises.",
-        remedy="Type --augment.kinds diffaugment, add images, or take a smaller --size or more"
-        " --loss.r1.",
+        remedy="Add images, or type"
+        f" {_one_of(*_open(now, _AUGMENT), _smaller(now), *_stronger(now))}.",
     )
 
 
@@ -149,7 +218,7 @@ COPIES_NEAREST, COPIES_COVERAGE = 0.3, 0.5
 
 def _copying(now: Situation) -> Alarm | None:
     nearest = now.signals.get("nearest", 1.0)
-    if now.progress < EARLY or nearest >= COPIES_NEAREST:
+    if now.progress <= EARLY or nearest >= COPIES_NEAREST:
         return None
     if now.signals.get("coverage", 1.0) <= COPIES_COVERAGE:
         return None
@@ -157,7 +226,7 @@ def _copying(now: Situation) -> Alarm | None:
         name="copying",
         text=f"Samples lie {1 / max(nearest, 0.01):.0f} times closer to training images than unseen"
         " real images do: the generator copies.",
-        remedy="Type --augment.kinds diffaugment, add images, or take a smaller --size;"
+        remedy=f"Add images, or type {_one_of(*_open(now, _AUGMENT), _smaller(now))};"
         " `elegan evaluate` names the copies.",
     )
 
@@ -193,8 +262,8 @@ def _divergence(now: Situation) -> Alarm | None:
     return Alarm(
         name="divergence",
         text=f"The duel diverges: {'; '.join(causes)}.",
-        remedy="Halve --optimizer.generator-rate and --optimizer.discriminator-rate, raise"
-        " --loss.r1, or type --precision float32.",
+        remedy=f"Type {_lower(now, 'generator')} and {_lower(now, 'discriminator')}"
+        f"{''.join(f', or {one}' for one in (*_stronger(now), *_open(now, _FLOAT32)))}.",
     )
 
 
@@ -226,14 +295,11 @@ def _beaten(now: Situation) -> Alarm | None:
         return None
     if coverage > BEATEN_COVERAGE or gains:
         return None
-    # A translator's discriminator takes no gradient penalty.
-    penalty = "" if "luminance_agreement" in now.signals else "--loss.r1 1 --loss.r2 1, "
     return Alarm(
         name="beaten",
         text=f"At {BEATEN_TICKS} ticks in a row the discriminator caught more than"
         f" {1 - BEATEN:.0%} of the fakes, and the generator no longer gains.",
-        remedy=f"Type {penalty}a lower --optimizer.discriminator-rate, or"
-        " --loss.adversarial relativistic-pair.",
+        remedy=f"Type {_one_of(_lower(now, 'discriminator'), *_open(now, _PENALTIES, _PAIRS))}.",
     )
 
 
@@ -271,8 +337,7 @@ def _ignored(now: Situation) -> Alarm | None:
         name="ignored-labels",
         text=f"{made:.0%} of the samples look like the class that was asked for, of real images"
         f" {real:.0%}: the generator does not heed the labels.",
-        remedy="Type --network.generator-condition normalisation, --network.discriminator-condition"
-        " projection, or train longer.",
+        remedy=f"Type {_one_of(*_open(now, _NORMALISATION, _PROJECTION), 'a larger --images')}.",
     )
 
 
@@ -286,7 +351,8 @@ def _few(now: Situation) -> Alarm | None:
         name="few-images",
         text=f"There are only {now.images} images to train on: from fewer than {FEW_IMAGES} a"
         " generator learns to copy them.",
-        remedy="Add images, or type --augment.kinds diffaugment and look at the copies that"
+        remedy="Add images"
+        f"{''.join(f', or type {flag}' for flag in _open(now, _AUGMENT))}; look at the copies that"
         " `elegan evaluate` names.",
     )
 
@@ -306,8 +372,9 @@ def _inverted(now: Situation) -> Alarm | None:
         name="inverted",
         text="What is dark in the input has become bright in the output: their brightness"
         f" correlates by {agreement:.2f} at two ticks in a row.",
-        remedy="Begin anew with more weight on leaving the target's images alone, such as"
-        " --translate.identity 10, or with another --seed.",
+        remedy="Begin anew with more weight on leaving the target's images alone, with"
+        f" {_change(now, 'larger', 'translate.identity', lambda run: run.translate.identity)}, or"
+        " with another --seed.",
     )
 
 

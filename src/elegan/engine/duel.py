@@ -7,7 +7,7 @@ when.
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -217,6 +217,7 @@ class Duel:
             self.folder.read_events(),
             losses=means,
             images=self.batches.countable,
+            settings=replace(self.settings, precision=self.precision.name),
         )
         self._event(
             "tick",

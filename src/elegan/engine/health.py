@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from elegan.engine.alarms import RULES, Alarm, Figures, Situation
+from elegan.settings import TrainSettings
 
 # The fooling rate is a share of pairs; at 0.5 the discriminator cannot tell.
 DISCRIMINATOR_WINS, GENERATOR_WINS = 0.03, 0.9
@@ -17,10 +18,11 @@ def health(
     *,
     losses: Figures | None = None,
     images: int | None = None,
+    settings: TrainSettings | None = None,
 ) -> tuple[str, list[Alarm]]:
     """Returns (a sentence, the alarms).
 
-    Alarms about variety wait until a tenth of the run is done: every generator begins with one
+    Alarms about variety wait until a tenth of the run is over: every generator begins with one
     blob. Those that need a trend are silent without a history.
 
     Args:
@@ -29,6 +31,7 @@ def health(
         history: the run's events up to now, of which earlier ticks and the guard's acts count.
         losses: means since the last tick.
         images: training images.
+        settings: of the run; without them a remedy may name what is on already.
     """
     ticks = [event for event in history if event.get("event") == "tick"]
     if losses:  # where the discriminator has just begun, its gradients are compared with none
@@ -42,11 +45,12 @@ def health(
         losses_before=[_mapping(tick, "losses") for tick in ticks],
         **_guard(history),
         images=images,
+        settings=settings,
     )
     alarms = [alarm for rule in RULES if (alarm := rule(situation)) is not None]
     sentence = _sentence(signals)
     if signals.get("coverage") is not None and not alarms:
-        sentence += f"; samples reach {signals['coverage']:.0%} of the real images checked"
+        sentence += f"; coverage {signals['coverage']:.0%} of the real images checked"
     return sentence, alarms
 
 

@@ -1,4 +1,4 @@
-"""Class by class: are samples what was asked for, is the class reached, which classes are hard?
+"""Class by class: are samples what was asked for, is the class covered, which classes are hard?
 
 Each figure of a class stands beside that of unseen real images of it, taken at equal counts, so
 that a class that is hard to judge or widely spread is not mistaken for one that is badly made.
@@ -22,6 +22,12 @@ MOST_COMPARED = 500
 
 FEWEST = 10
 """A class with fewer samples or real images than this is not judged."""
+
+RIGHT_AT_LEAST = 0.5
+"""A judge that is right on fewer real images says nothing of any class."""
+
+GOOD_AT_LEAST = 0.5
+"""Where the middle class has less of what real images have, no class is called easy."""
 
 STANDARD_ERRORS = 3.0
 """A class must differ from the others by so many standard errors to be called hard."""
@@ -176,8 +182,7 @@ def _on_accuracy(one: Mapping[str, Any], _: float) -> str:
 
 def _on_coverage(one: Mapping[str, Any], usual: float) -> str:
     return (
-        f"samples reach {_ratio(one) or 0:.0%} of what real images reach of it"
-        f" (other classes {usual:.0%})"
+        f"its coverage is {_ratio(one) or 0:.0%} of that of real images (other classes {usual:.0%})"
     )
 
 
@@ -206,11 +211,14 @@ def hard_classes(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
     A class is hard where a figure of it lies below the median of the other classes by more than
     chance explains at its number of images (three standard errors), and by enough to matter: 3
-    points of accuracy against real images, 15 of relative coverage or of the fooling rate.
+    points of accuracy against real images, 15 of relative coverage or of the fooling rate. None is
+    where the judge is wrong on most real images.
 
     Args:
         scores: what `class_scores` returned.
     """
+    if _right(scores) < RIGHT_AT_LEAST:
+        return {}
     found: dict[str, tuple[float, list[str]]] = {}
     for aspect in _ASPECTS:
         judged = {name: one for name, one in scores.items() if aspect.count(one) >= FEWEST}
@@ -242,4 +250,31 @@ def describe_hard(
     counts = [aspect.count(one) for one in scores.values() for aspect in _ASPECTS]
     if max(counts, default=0) < FEWEST:
         return "There are too few images of each class to tell which are hard.", []
+    if (right := _right(scores)) < RIGHT_AT_LEAST:
+        return (
+            f"Which classes are hard cannot be judged: the judge is right on {right:.0%} of real"
+            " images only.",
+            [],
+        )
+    for words, figure in (("coverage", _ratio), ("share of samples as asked", _as_asked)):
+        known = [value for one in scores.values() if (value := figure(one)) is not None]
+        if known and (middle := float(np.median(known))) < GOOD_AT_LEAST:
+            return (
+                f"All classes are hard: the {words} is {middle:.0%} of that of real images in the"
+                " middle class.",
+                [],
+            )
     return "No class is clearly harder than the rest.", []
+
+
+def _right(scores: Mapping[str, Mapping[str, Any]]) -> float:
+    """The share of real images of which the judge is right; 1 where it was not asked."""
+    known = [one for one in scores.values() if one["accuracy_real"] is not None]
+    total = sum(one["real"] for one in known)
+    return sum(one["accuracy_real"] * one["real"] for one in known) / total if total else 1.0
+
+
+def _as_asked(one: Mapping[str, Any]) -> float | None:
+    if one["accuracy"] is None or not one["accuracy_real"]:
+        return None
+    return one["accuracy"] / one["accuracy_real"]

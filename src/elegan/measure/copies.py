@@ -86,6 +86,11 @@ def copy_facts(
     return facts
 
 
+def can_be_judged(facts: Mapping[str, Any]) -> bool:
+    """Whether there is a distance below which a sample would be a near-copy."""
+    return all(pair.get("relative") is not None for pair in facts["pairs"])
+
+
 def is_copying(facts: Mapping[str, Any]) -> bool:
     """Whether there are more near-copies than chance explains, by three standard errors."""
     expected = facts["expected"]
@@ -93,10 +98,17 @@ def is_copying(facts: Mapping[str, Any]) -> bool:
 
 
 def describe_copies(copies: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns sentences that name what is copied, or one that says that nothing is."""
+    """Returns sentences that name what is copied, say that nothing is, or that none can tell."""
     said, clear = [], []
     for space, facts in copies.items():
         count, of, expected = facts["count"], facts["of"], facts["expected"]
+        if not can_be_judged(facts):
+            said.append(
+                f"Copying cannot be judged in {space}: the unseen real images repeat training"
+                " images exactly, so no distance tells a copy. Take repeats out of the data"
+                " (`elegan inspect` counts them) and type `elegan evaluate` again."
+            )
+            continue
         if not is_copying(facts):
             clear.append(f"{count:,} of {of:,} samples in {space}")
             continue
@@ -108,7 +120,11 @@ def describe_copies(copies: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f" unseen real images {expected:.0f}): {', '.join(names[:_NAMED])}{more}."
         )
     if clear:
-        where = "No sign of copying" if not said else "Elsewhere no sign of it"
+        where = (
+            "Elsewhere no sign of it"
+            if any(map(is_copying, copies.values()))
+            else "No sign of copying"
+        )
         said.append(
             f"{where}: {' and '.join(clear)} are nearer to a training image than 99 % of unseen"
             " real images are, no more than chance explains."

@@ -26,12 +26,14 @@ class Extractor(ABC):
         sha256: of the weights; two figures compare only when it is the same.
         classes: names of the classes that `probabilities` speaks of, or ().
         modes: number of modes that `mode_of` tells apart, 0 where the extractor counts none.
+        caution: a sentence on what its figures cannot tell, "" where they tell likeness.
     """
 
     name: str
     sha256: str
     classes: tuple[str, ...] = ()
     modes: int = 0
+    caution: str = ""
 
     @abstractmethod
     def measure(

@@ -14,7 +14,7 @@ def kernel_distance(
     second: NDArray[np.floating],
     *,
     subsets: int = SUBSETS,
-    subset_size: int = SUBSET_SIZE,
+    subset_size: int | None = None,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Returns the mean and the standard deviation of the distance over random subsets.
@@ -25,10 +25,14 @@ def kernel_distance(
     Args:
         first, second: features [N, D] and [M, D].
         subsets: how many pairs of subsets are drawn.
-        subset_size: images in a subset; fewer when a side has fewer.
+        subset_size: images in a subset; by default 1,000, or half of the smaller side where that
+            is fewer, for a subset that is a whole side has no deviation.
         seed: of the draw.
     """
-    size = min(subset_size, len(first), len(second))
+    smaller = min(len(first), len(second))
+    if subset_size is None:
+        subset_size = min(SUBSET_SIZE, max(2, smaller // 2))
+    size = min(subset_size, smaller)
     random = np.random.default_rng(seed)
     values = [
         squared_discrepancy(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def mode_scores(
     labels: NDArray[np.int64], reference: NDArray[np.float64], prefix: str = ""
 ) -> dict[str, Any]:
-    """Returns the number of modes reached and the reverse Kullback-Leibler divergence.
+    """Returns the number of modes made and the reverse Kullback-Leibler divergence.
 
     The divergence is that of the shares of generated images from the shares of real ones,
     sum p log(p / q), in nats, as Metz et al. 2017 and Lin et al. 2018 report it for stacked digits.

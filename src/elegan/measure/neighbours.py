@@ -21,6 +21,8 @@ VALUES = 1024
 EXPECTED_SHARE = 0.01
 """The share of unseen real images that the threshold of a near-copy lets through, by its making."""
 
+_ROUNDING = 1e-4  # of the median distance
+
 _BLOCK = 5000
 
 _IMAGES_AT_ONCE = 200
@@ -33,10 +35,11 @@ class Nearness:
     Attributes:
         median: the median distance of the generated images.
         usual: the median distance of the unseen real images.
-        threshold: the distance that 1 % of the unseen real images stay below.
+        threshold: the distance that 1 % of the unseen real images stay below, those that repeat a
+            training image left out; 0 where all do, so that nothing can be judged.
         copies: generated images below it.
         share: of the generated images below it; about 0.01 when nothing is copied.
-        expected: the same share of the unseen real images.
+        expected: the same share of these unseen real images.
         distances: of each generated image to its nearest training image.
         rows: that training image.
         usual_rows: the nearest training image of each unseen real image.
@@ -69,18 +72,28 @@ def nearness(
     """
     distances, rows = nearest(generated, training)
     usual, usual_rows = nearest(unseen, training, own)
-    threshold = float(np.quantile(usual, EXPECTED_SHARE))
+    new = distinct(usual)
+    threshold = float(np.quantile(new, EXPECTED_SHARE)) if len(new) else 0.0
     return Nearness(
         median=float(np.median(distances)),
         usual=float(np.median(usual)),
         threshold=threshold,
         copies=int((distances < threshold).sum()),
         share=float((distances < threshold).mean()),
-        expected=float((usual < threshold).mean()),
+        expected=float((new < threshold).mean()) if len(new) else 0.0,
         distances=distances,
         rows=rows,
         usual_rows=usual_rows,
     )
+
+
+def distinct(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the distances of those images that do not repeat their nearest one.
+
+    Repeats lie at 0 in pixels; in features at the rounding of float32, which batches differ by.
+    """
+    apart = distances[distances > 0]
+    return apart[apart > _ROUNDING * np.median(apart)] if len(apart) else apart
 
 
 def nearest(

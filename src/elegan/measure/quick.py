@@ -17,7 +17,7 @@ from torch import Tensor
 
 from elegan.errors import EleganError
 from elegan.measure.manifold import squared_distances
-from elegan.measure.neighbours import nearest, small_pixels
+from elegan.measure.neighbours import distinct, nearest, small_pixels
 
 SIDE = 12
 REFERENCE_LIMIT = 20_000
@@ -35,7 +35,8 @@ class QuickReference:
         rows: training images [M, D] at 12x12, at most 20,000 of them.
         identical: the distance below which two images count as near-identical: 0.1 % of the pairs
             of real images are that close, or fewer, for it is at most 0.3 of their median distance.
-        distance: the median distance of unseen real images to their nearest training image.
+        distance: the median distance of unseen real images to their nearest training image, those
+            that repeat one left out; 0 where all do.
         labels: int64 [M], the classes of the rows, or None.
         agreement: share of training images whose nearest other one is of their class.
         chance: the same of labels that have nothing to do with the images.
@@ -82,11 +83,12 @@ def prepare_reference(
     else:
         own = np.arange(min(HELD_OUT_LIMIT, len(rows)))
         distances, _ = nearest(rows[own], rows, own=own)
+    new = distinct(distances)
     pairs = _pair_distances(torch.from_numpy(rows[:1000]))
     return QuickReference(
         rows=rows,
         identical=_near_identical(pairs),
-        distance=float(np.median(distances)),
+        distance=float(np.median(new)) if len(new) else 0.0,
         **({} if labels is None else _label_facts(rows, labels[chosen])),
     )
 
@@ -130,7 +132,8 @@ def quick_signals(
       unseen real images. About 1 is healthy. Below 0.5 more than half of the samples are nearer to
       a training image than an unseen one would be, by a factor of two: copying, or samples from
       the simplest corner of the data only (nothing but the digit 1: 0.3), which `coverage` tells
-      apart. Above 2 the samples do not look like the data yet.
+      apart. Above 2 the samples do not look like the data yet. Left out where every unseen image
+      repeats a training image.
     - `coverage`, 0 to 1: the share of real images with a sample in the ball that reaches to their
       5th nearest real neighbour (Naeem et al. 2020), among as many reals as samples. A perfect
       generator has about 1 - 2^-5 = 0.97; below 0.5 whole regions of the data are missing.
@@ -150,9 +153,10 @@ def quick_signals(
     distances, found = nearest(rows.numpy(), reference.rows)
     signals = {
         "duplicates": float((_pair_distances(rows) <= reference.identical).float().mean()),
-        "nearest": float(np.median(distances)) / max(reference.distance, 1e-6),
         "coverage": float(held.float().mean()),
     }
+    if reference.distance > 0:
+        signals["nearest"] = float(np.median(distances)) / reference.distance
     if labels is not None and reference.labels is not None:
         chance = reference.chance
         error = (chance * (1 - chance) / min(len(rows), reference.compared)) ** 0.5

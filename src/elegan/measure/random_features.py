@@ -45,6 +45,11 @@ class RandomExtractor(Extractor):
     """
 
     name = "random"
+    caution = (
+        "These features come from a network that was never trained: the figures tell how contrast,"
+        " texture, colours and layout are spread, and cannot judge likeness, that is whether a"
+        " sample looks like what the data show. Look at the samples."
+    )
 
     def __init__(self, seed: int = 0) -> None:
         random = np.random.Generator(np.random.Philox(seed))

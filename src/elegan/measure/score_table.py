@@ -12,11 +12,11 @@ METRICS: dict[str, str] = {
     "test_accuracy": "higher is better; share of test images that the discriminator names rightly",
     "FD": "lower is better; Fréchet distance of features, named after its extractor",
     "KID": "lower is better; kernel distance of features, unbiased at any count",
-    "precision": "higher is better; share of samples that lie among real images",
+    "precision": "near the floor is better; share of samples that lie among real images",
     "recall": "higher is better; share of real images that lie among samples",
     "density": "near the floor is better; how thickly real images surround the samples",
     "coverage": "higher is better; share of real images with a sample beside them",
-    "modes": "higher is better; kinds of image reached, of those that the extractor tells apart",
+    "modes": "higher is better; kinds of image made, of those that the extractor tells apart",
     "reverse_kl": "lower is better; divergence of the modes' shares from the real ones, in nats",
     "as_asked": "higher is better; share of samples that are of the class asked for",
     "fooling_rate": "0.5 at best; share of samples that the discriminator scores above real ones",
@@ -46,6 +46,7 @@ def format_scores(scores: Mapping[str, Any]) -> str:
         f"floor: {scores['floor_from']}.",
         f"Extractor: {extractor['name']}, {extractor['dimensions']} features, "
         f"SHA-256 {extractor['sha256'][:12]}.",
+        *([extractor["caution"]] if extractor.get("caution") else []),
         "",
         f"{'':<22}{'generated':>12}{'floor':>12}",
     ]
@@ -88,7 +89,7 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
 CLASS_COLUMNS = {
     "accuracy": "as asked",
     "accuracy_real": "real",
-    "coverage": "reached",
+    "coverage": "coverage",
     "coverage_real": "real",
     "fooling_rate": "fooling",
 }

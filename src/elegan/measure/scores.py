@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,6 +87,7 @@ def evaluate(
         (reference, real.features),
         unseen_at if held_out is None else None,
     )
+    judged = {space: found for space, found in near.items() if found.threshold > 0}
     naming = (extractor.classes, reference_labels)
     labelled, labelled_floor = labelled_scores(
         Looked(images=generated, side=samples, rows=looked_at, nearest=near["features"].rows),
@@ -104,11 +106,14 @@ def evaluate(
         held_out=held_out is not None,
         seed=seed,
     )
+    own = _distances(samples, real, extractor.name, count, seed)
+    real_own = _distances(floor.unseen, floor.against, extractor.name, count, seed)
     return {
         "extractor": {
             "name": extractor.name,
             "sha256": extractor.sha256,
             "dimensions": real.features.shape[1],
+            **({"caution": extractor.caution} if extractor.caution else {}),
         },
         "counts": {
             "generated": len(samples),
@@ -119,24 +124,27 @@ def evaluate(
             **{f"near_copies_{space}": found.copies for space, found in near.items()},
         },
         "seed": seed,
-        **_distances(samples, real, extractor.name, count, seed),
+        **own,
         **_modes(generated, reference_labels, extractor),
         **labelled,
         **_classes(samples, near["features"].rows, naming),
         **{f"nearest_{space}": found.median for space, found in near.items()},
-        **{f"near_copies_{space}": found.share for space, found in near.items()},
+        **{f"near_copies_{space}": found.share for space, found in judged.items()},
         "copies": copy_facts(near, looked_at, reference_names),
         "reference_thresholds": {space: found.threshold for space, found in near.items()},
         "floor_from": floor.source,
         "floor": {
-            **_distances(floor.unseen, floor.against, extractor.name, count, seed),
+            **real_own,
             **_modes(held_out, reference_labels, extractor),
             **labelled_floor,
             **_classes(floor.unseen, near["features"].usual_rows, naming),
             **{f"nearest_{space}": found.usual for space, found in near.items()},
-            **{f"near_copies_{space}": found.expected for space, found in near.items()},
+            **{f"near_copies_{space}": found.expected for space, found in judged.items()},
         },
-        "notes": _notes(samples, real, floor, held_out is None),
+        "notes": [
+            *_notes(samples, real, floor, held_out is None),
+            *_too_precise(own["precision"], real_own["precision"], count),
+        ],
     }
 
 
@@ -159,7 +167,7 @@ def _distances(
 def _modes(
     images: NDArray[np.uint8] | None, labels: NDArray[np.int64] | None, extractor: Extractor
 ) -> dict[str, Any]:
-    """Returns how many modes the images reach, where the extractor counts them."""
+    """Returns how many modes the images are of, where the extractor counts them."""
     if images is None or labels is None or not extractor.modes:
         return {}
     shares = np.bincount(labels, minlength=extractor.modes) / len(labels)
@@ -234,6 +242,17 @@ def _notes(samples: Side, real: Side, floor: Floor, halves: bool) -> list[str]:
             "so its Fréchet distance is a little too high."
         )
     return notes
+
+
+def _too_precise(precision: float, floor: float, count: int) -> list[str]:
+    """Says what a precision above that of real images is, where chance does not explain it."""
+    share = min(max(floor, 0.05), 0.95)
+    if precision <= floor + 3 * math.sqrt(2 * share * (1 - share) / count):
+        return []
+    return [
+        f"The precision, {precision:.2f}, is above the {floor:.2f} of real images: samples are"
+        " blurred or of few kinds, and crowd where real images are densest. It is no merit."
+    ]
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""Class by class in the report: what was asked for and came, what is reached, which are hard."""
+"""Class by class in the report: what was asked for and came, what is covered, which are hard."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -84,7 +84,7 @@ def _reading(scores: Mapping[str, Any], columns: Mapping[str, str]) -> str:
     if "accuracy" in columns:
         said.append("As asked: samples that are taken for the class asked for.")
     if "coverage" in columns:
-        said.append("Reached: images of the class with a sample beside them.")
+        said.append("Coverage: images of the class with a sample beside them.")
     if "fooling_rate" in columns:
         said.append("Fooling: samples that the discriminator scores above real images.")
     if said:

@@ -74,6 +74,8 @@ def protocol(scores: Mapping[str, Any]) -> list[str]:
         # The first digits of a hash are enough to see that two differ.
         digest = str(extractor.get("sha256", ""))[:12]
         said.append(f"Extractor: {extractor['name']}{f', SHA-256 {digest}' if digest else ''}.")
+    if extractor.get("caution"):
+        said.append(str(extractor["caution"]))
     if (seed := finite(scores.get("seed"))) is not None:
         said.append(f"Seed {seed:.0f}.")
     if (seen := finite(scores.get("images_seen"))) is not None:

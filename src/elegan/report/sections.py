@@ -62,6 +62,8 @@ def verdict_section(facts: RunFacts) -> str:
     parts += [_alarm(alarm) for alarm in alarms(facts)]
     parts.append(f"<p>{escape(state(facts))}</p>")
     parts.append(_headline_scores(score_rows(facts.scores)))
+    if caution := find(facts.scores.get("extractor") or {}, "caution"):
+        parts.append(f'<p class="small">{escape(str(caution))}</p>')
     if facts.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in facts.notes)
         parts.append(f'<div class="notes"><h3>Missing from this report</h3><ul>{notes}</ul></div>')

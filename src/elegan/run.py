@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from elegan.engine.run_folder import is_run
 from elegan.errors import EleganError, did_you_mean
 from elegan.settings import TrainSettings, from_json
 
@@ -21,11 +22,11 @@ class Run:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        if not (self.path / "settings.json").is_file():
+        if not is_run(self.path):
             parent = self.path.parent
             near = [one.name for one in parent.iterdir()] if parent.is_dir() else []
             raise EleganError(
-                f"{self.path} is no run: it holds no settings.json."
+                f"{self.path} is no run: it holds no settings.json of elegan's."
                 f"{did_you_mean(self.path.name, near)} Begin one with `elegan train`."
             )
 

@@ -243,3 +243,16 @@ def test_impossible_sheets_are_refused(model: Model, tmp_path: Path) -> None:
             slider_sheet(model, found, **options)
     with pytest.raises(UsageError, match=r"\.png"):
         save_sheet(tmp_path / "s.gif", np.zeros((2, 2, 1), np.uint8))
+
+
+def test_the_vectors_beside_a_sheet_replace_nothing_but_vectors(
+    model: Model, tmp_path: Path
+) -> None:
+    found = find_directions(model, 1)
+    save_directions(tmp_path / "d.npz", model, found)
+    save_directions(tmp_path / "d.npz", model, found)
+    np.savez(tmp_path / "mine.npz", images=np.zeros(3))
+    before = (tmp_path / "mine.npz").read_bytes()
+    with pytest.raises(UsageError, match=r"mine\.npz is there already.*--out"):
+        save_directions(tmp_path / "mine.npz", model, found)
+    assert (tmp_path / "mine.npz").read_bytes() == before

@@ -11,9 +11,7 @@ import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from elegan.errors import EleganError
+from elegan.machine.files import remove_temporaries, temporary_beside
 
 STALE_SECONDS = 24 * 3600
 FORMAT = 1  # a change of how images are decoded or stored raises it
@@ -38,22 +37,6 @@ def cache_folder() -> Path:
         return Path(named).expanduser()
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "elegan"
-
-
-@contextlib.contextmanager
-def temporary_beside(target: Path) -> Iterator[Path]:
-    """Yields an unused path in the folder of `target`; what is still there at the end is removed.
-
-    The name is private to this process, so that two writers of one target never meet.
-    """
-    temporary = target.parent / f".{target.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}"
-    try:
-        yield temporary
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -232,7 +215,7 @@ def new_entry(key: str) -> Iterator[Path]:
     target = entry_path(key)
     with explained_failures():
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
+        remove_temporaries(target.parent, STALE_SECONDS)
         with temporary_beside(target) as temporary:
             temporary.mkdir()
             yield temporary
@@ -241,14 +224,6 @@ def new_entry(key: str) -> Iterator[Path]:
             except OSError:
                 if not is_whole(target):
                     raise
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what writers that were killed left behind more than a day ago."""
-    for path in folder.glob(".*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path)
 
 
 def is_whole(folder: Path) -> bool:

@@ -6,7 +6,6 @@ process died. The newest is found by sequence number, never by time stamp.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from elegan.engine import distributed
 from elegan.errors import EleganError
-from elegan.machine.files import flush, save_tensors, sha256, write_durably
+from elegan.machine.files import flush, save_tensors, sha256, temporary_beside, write_durably
 
 VERSION = 1
 KEPT = 2
@@ -50,21 +49,19 @@ def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping
                 raise NotFiniteError(f"{name}.{key} is not finite; such weights are never saved")
     sequence = max(_sequences(folder), default=0) + 1
     final = folder / f"{sequence:04d}"
-    temporary = folder / f".{sequence:04d}.{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process that had the same number
     try:
-        temporary.mkdir(parents=True)
-        digests = {}
-        for name, tensors in parts.items():
-            path = temporary / f"{name}.safetensors"
-            save_tensors(path, tensors)
-            digests[path.name] = sha256(path)
-        manifest = {"version": VERSION, "sequence": sequence, "facts": facts, "files": digests}
-        write_durably(temporary / "manifest.json", json.dumps(manifest, indent=2))
-        temporary.rename(final)
-        flush(folder)
+        with temporary_beside(final) as temporary:
+            temporary.mkdir(parents=True)
+            digests = {}
+            for name, tensors in parts.items():
+                path = temporary / f"{name}.safetensors"
+                save_tensors(path, tensors)
+                digests[path.name] = sha256(path)
+            manifest = {"version": VERSION, "sequence": sequence, "facts": facts, "files": digests}
+            write_durably(temporary / "manifest.json", json.dumps(manifest, indent=2))
+            temporary.rename(final)
+            flush(folder)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise EleganError(
             f"Cannot write the checkpoint {final}: {error.strerror or error}. Earlier checkpoints"
             " are whole. Free some space or mend the permissions, then run the same command again."

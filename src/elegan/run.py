@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from elegan.engine.run_folder import is_run
 from elegan.errors import EleganError, did_you_mean
 from elegan.settings import TrainSettings, from_json
 
@@ -21,6 +20,8 @@ class Run:
     """
 
     def __init__(self, path: Path | str) -> None:
+        from elegan.engine.run_folder import is_run
+
         self.path = Path(path)
         if not is_run(self.path):
             parent = self.path.parent

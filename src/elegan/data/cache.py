@@ -11,8 +11,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from elegan.errors import EleganError
 from elegan.machine.files import remove_temporaries, temporary_beside
 
 STALE_SECONDS = 24 * 3600
+_KEY = re.compile(r"[0-9a-f]{64}")
 FORMAT = 1  # a change of how images are decoded or stored raises it
 
 
@@ -204,21 +206,23 @@ def entry_path(key: str) -> Path:
 
 
 @contextlib.contextmanager
-def new_entry(key: str) -> Iterator[Path]:
+def new_entry(key: str | Callable[[], str]) -> Iterator[Path]:
     """Yields an empty folder that becomes the entry `key` when the block ends without an error.
 
-    Where another process made the same entry meanwhile, that one stays: the two are equal.
+    Where the key depends on what the block finds, a function gives it at the end. Where another
+    process made the same entry meanwhile, that one stays: the two are equal.
 
     Raises:
         EleganError: the disk is full or the cache cannot be written; nothing is left behind.
     """
-    target = entry_path(key)
+    place = entry_path("")
     with explained_failures():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_temporaries(target.parent, STALE_SECONDS)
-        with temporary_beside(target) as temporary:
+        place.mkdir(parents=True, exist_ok=True)
+        remove_temporaries(place, STALE_SECONDS)
+        with temporary_beside(place / "entry") as temporary:
             temporary.mkdir()
             yield temporary
+            target = entry_path(key if isinstance(key, str) else key())
             try:
                 temporary.rename(target)
             except OSError:
@@ -272,6 +276,7 @@ def recall(stamp: str) -> Path | None:
     """Returns the entry of the source with this stamp, or None."""
     try:
         key = (cache_folder() / "stamps" / stamp).read_text(encoding="ascii")
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return find(key) if key else None
+    # `find` removes what is damaged, so nothing but a key may become a path.
+    return find(key) if _KEY.fullmatch(key) else None

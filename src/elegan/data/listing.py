@@ -87,4 +87,5 @@ def reader(archive: Path | None) -> Iterator[Callable[[FileEntry], bytes]]:
 
 def _read_file(entry: FileEntry) -> bytes:
     with open(entry.location, "rb") as file:
-        return file.read(MAX_FILE_BYTES)
+        # Python reserves as much as is asked for, so not the limit.
+        return file.read(min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES))

@@ -182,6 +182,11 @@ def test_a_file_that_is_missing_or_no_array_is_explained(model: Model, tmp_path:
     (tmp_path / "bad.npz").write_bytes(b"bad")
     with pytest.raises(UsageError, match="cannot be read"):
         draw_file(model, tmp_path / "bad.npz")
+    with (tmp_path / "bad.npy").open("wb") as file:  # a header that promises 8 PB
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 1000)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UsageError, match="cannot be read"):
+        draw_file(model, tmp_path / "bad.npy")
     (tmp_path / "file").touch()
     with pytest.raises(EleganError, match="--out"):
         save_codes(tmp_path / "file" / "l.npz", model, "latents", torch.zeros(1, 6))

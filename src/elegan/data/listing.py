@@ -14,6 +14,8 @@ IMAGE_SUFFIXES = (
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
 MAX_FILE_BYTES = 512 << 20
+MAX_ZIP_BYTES = 1 << 30  # what an archive may hold whatever its own size ...
+MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 
 Read = Callable[["FileEntry"], bytes]
 

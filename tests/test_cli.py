@@ -99,7 +99,7 @@ def test_generate_in_every_form(run: str, tmp_path: Path, capsys) -> None:
     assert (tmp_path / "s.npz").exists()
     assert _ask(capsys, "generate", run, "--n", "4", "--out", str(tmp_path / "s.png"))[0] == 0
     assert _ask(capsys, "generate", f"{run}/model", "-n", "4", "--out", str(tmp_path / "f"))[0] == 0
-    assert len(list((tmp_path / "f").iterdir())) == 4
+    assert len(list((tmp_path / "f").glob("*.png"))) == 4
     code, _, said = _ask(capsys, "generate", run, "--label", "3", "--out", str(tmp_path / "x.png"))
     assert (code, "--conditional" in said) == (2, True)
 

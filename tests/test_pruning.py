@@ -169,3 +169,10 @@ def test_prune_from_the_shell(run: elegan.Run, data: str, tmp_path: Path, capsys
     facts = json.loads(capsys.readouterr().out)
     assert facts["rows"]["pruned"]["width"] == 8
     assert Path(facts["out"], "model", "model.json").exists()
+
+
+def test_a_model_is_never_replaced_by_its_own_pruning(run: elegan.Run, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match=r"touches only what it wrote.*--out"):
+        prune(run, out=run.path, steps=0)
+    assert before == {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}

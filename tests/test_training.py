@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import elegan
+from elegan.data.pictures import save_png
 from elegan.engine import distributed
 from elegan.engine.batches import Batch
 from elegan.engine.duel import Duel
@@ -333,11 +334,30 @@ def test_a_beginning_that_was_killed_is_begun_anew(data: str, tmp_path: Path) ->
     whole = tiny.model_sha256(tmp_path / "run")
     other = tmp_path / "other"
     other.mkdir()
-    for name in ("lock", "log.txt", "real.png", "events.jsonl"):
+    for name in ("lock", "log.txt", "real.png", "events.jsonl"):  # all before settings.json
         (other / name).write_bytes((tmp_path / "run" / name).read_bytes())
     run = train(dataclasses.replace(settings, out=str(other)))
     assert [one["event"] for one in run.events].count("start") == 1
     assert tiny.model_sha256(other) == whole
+
+
+def test_a_folder_of_photos_is_not_made_a_run(tmp_path: Path) -> None:
+    for index, image in enumerate(tiny.pixels(8)):
+        save_png(image, tmp_path / "own" / "samples" / f"{index}.png")
+    for name in (".notes.1", ".backup.2024/a.txt"):
+        (tmp_path / "own" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "own" / name).write_text("mine")
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    data = str(tmp_path / "own" / "samples")
+    for out in (tmp_path / "own", tmp_path / "own" / "samples" / "run"):
+        with pytest.raises(UsageError, match="one lies within the other"):
+            train(tiny.settings(data, out=str(out)))
+    np.save(tmp_path / "data.npy", tiny.pixels(8))
+    with pytest.raises(UsageError, match="holds other files"):
+        train(tiny.settings(str(tmp_path / "data.npy"), out=str(tmp_path / "own")))
+    (tmp_path / "data.npy").unlink()
+    after = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    assert after == before
 
 
 def test_a_locked_folder_names_the_reason(data: str, tmp_path: Path) -> None:
@@ -345,7 +365,7 @@ def test_a_locked_folder_names_the_reason(data: str, tmp_path: Path) -> None:
 
     with (
         RunFolder(tmp_path / "run").lock(),
-        pytest.raises(EleganError, match="Another process is training"),
+        pytest.raises(EleganError, match="Another process works"),
     ):
         train(tiny.settings(data, out=str(tmp_path / "run")))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from elegan.engine.run_folder import RunFolder, is_run
 from elegan.errors import EleganError, UsageError
 from elegan.machine.files import write_durably
 from elegan.measure.capacity import cost
@@ -100,7 +101,7 @@ def prune(
 
     Raises:
         UsageError: nothing would be removed, an unknown importance, no data to fine-tune on, or a
-            folder that already holds a finished pruning.
+            folder that holds a finished pruning or anything else.
         EleganError: the network cannot be pruned, or a place cannot be written.
     """
     if importance not in IMPORTANCE:
@@ -114,21 +115,22 @@ def prune(
     if (out / "pruning.json").exists():
         raise UsageError(f"{out} holds a finished pruning. Name another folder with --out.")
     facts = {"sparsity": sparsity, "importance": importance, "steps": steps, "seed": seed}
-    network = _cut(original, width, importance, seed)
-    distil(network, original, steps=steps, seed=seed)
-    _save(original, out / "model", network, width, {"pruned": facts})
-    stages = {"before": original, "pruned": Model.load(out)}
-    if settings is not None:
-        from elegan.training import train
+    with RunFolder(out, "prune").lock():
+        network = _cut(original, width, importance, seed)
+        distil(network, original, steps=steps, seed=seed)
+        _save(original, out / "model", network, width, {"pruned": facts})
+        stages = {"before": original, "pruned": Model.load(out)}
+        if settings is not None:
+            from elegan.training import train
 
-        if original.has_discriminator:
-            _ = stages["pruned"].discriminator  # read now: its file is about to be replaced
-        tuned = train(settings).model
-        _save(tuned, out / "model", tuned.network, width, {"pruned": facts})
-        stages["fine-tuned"] = Model.load(out)
-    rows = _measured(stages, data, n, seed)
-    found = Pruned(path=out, rows=rows)
-    _write(found, {**facts, "data": data, "n": n if data else None, "finetune": finetune})
+            if original.has_discriminator:
+                _ = stages["pruned"].discriminator  # read now: its file is about to be replaced
+            tuned = train(settings).model
+            _save(tuned, out / "model", tuned.network, width, {"pruned": facts})
+            stages["fine-tuned"] = Model.load(out)
+        rows = _measured(stages, data, n, seed)
+        found = Pruned(path=out, rows=rows)
+        _write(found, {**facts, "data": data, "n": n if data else None, "finetune": finetune})
     return found
 
 
@@ -144,7 +146,7 @@ def _run_settings(model: Model | Run | str | Path) -> TrainSettings | None:
         return model.settings
     folder = model.folder if isinstance(model, Model) else Path(model)
     for place in () if folder is None else (folder, folder.parent):
-        if (place / "settings.json").is_file():
+        if is_run(place):
             return Run(place).settings
     return None
 

@@ -20,12 +20,14 @@ class Run:
     """
 
     def __init__(self, path: Path | str) -> None:
+        from elegan.engine.run_folder import is_run
+
         self.path = Path(path)
-        if not (self.path / "settings.json").is_file():
+        if not is_run(self.path):
             parent = self.path.parent
             near = [one.name for one in parent.iterdir()] if parent.is_dir() else []
             raise EleganError(
-                f"{self.path} is no run: it holds no settings.json."
+                f"{self.path} is no run: it holds no settings.json of elegan's."
                 f"{did_you_mean(self.path.name, near)} Begin one with `elegan train`."
             )
 

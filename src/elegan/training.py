@@ -20,6 +20,7 @@ from elegan.engine.duel import Duel
 from elegan.engine.run_folder import RunFolder, default_folder
 from elegan.engine.task import Task
 from elegan.errors import EleganError, UsageError, lookup
+from elegan.machine.files import refuse_overlap
 from elegan.machine.precision import Precision, choose
 from elegan.models.use import TRANSLATING
 from elegan.run import Run
@@ -45,9 +46,7 @@ def train(settings: TrainSettings) -> Run:
     if settings.batch % world.size:
         raise UsageError(f"--batch {settings.batch} must be a multiple of {world.size} processes.")
     data = load_data(settings)  # first, so that bad data leave no folder behind
-    folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
-    if world.leads:
-        folder.refuse_strangers()
+    folder = _folder(settings)
     with folder.lock() if world.leads else contextlib.nullcontext():
         _train_in(folder, settings, data, world)
     return Run(folder.path)
@@ -121,9 +120,7 @@ def _train_stages(settings: TrainSettings) -> Run:
     assert use.stages is not None
     assert use.join is not None
     world = distributed.join()
-    folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
-    if world.leads:
-        folder.refuse_strangers()
+    folder = _folder(settings)
     with folder.lock() if world.leads else contextlib.nullcontext():
         if folder.settings.exists():
             _refuse_changes(folder, from_json(folder.settings), settings)
@@ -146,6 +143,7 @@ def check_names(settings: TrainSettings) -> None:
     lookup(PRESETS, settings.preset, "preset")
     lookup(TASKS, settings.task, "task").check(settings)
     validate(settings)
+    refuse_overlap(_folder(settings).path, settings.data, settings.translate.target)
 
 
 def load_data(settings: TrainSettings) -> Any:
@@ -397,3 +395,7 @@ def _next(task: str, path: Path) -> str:
 
 def _default(settings: TrainSettings) -> Path:
     return default_folder(settings.data, settings.preset)
+
+
+def _folder(settings: TrainSettings) -> RunFolder:
+    return RunFolder(Path(settings.out) if settings.out else _default(settings))

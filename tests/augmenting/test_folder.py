@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from elegan.augmenting.folder import JOURNAL, OutputFolder
+from elegan.augmenting.folder import JOURNAL, SETTINGS, OutputFolder
 from elegan.augmenting.options import Options
 from elegan.errors import EleganError, UsageError
 
@@ -14,8 +14,11 @@ OPTIONS = Options(data="birds", per_class=5)
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.png").write_bytes(b"mine")
-    with pytest.raises(UsageError, match="did not make it"):
-        OutputFolder(tmp_path).claim(OPTIONS, "hash")
+    with (
+        pytest.raises(UsageError, match=r"photo\.png.*touches only what it wrote"),
+        OutputFolder(tmp_path).claim(OPTIONS, "hash"),
+    ):
+        pass
     assert [one.name for one in tmp_path.iterdir()] == ["photo.png"]
 
 
@@ -25,10 +28,31 @@ def test_other_options_and_other_images_are_named(tmp_path: Path) -> None:
         pass
     with OutputFolder(out).claim(OPTIONS, "hash"):
         pass
-    with pytest.raises(UsageError, match="per_class: 5 there, 6 asked"):
-        OutputFolder(out).claim(replace(OPTIONS, per_class=6), "hash")
-    with pytest.raises(UsageError, match="images have changed"):
-        OutputFolder(out).claim(OPTIONS, "other")
+    with (
+        pytest.raises(UsageError, match="per_class: 5 there, 6 asked"),
+        OutputFolder(out).claim(replace(OPTIONS, per_class=6), "hash"),
+    ):
+        pass
+    with (
+        pytest.raises(UsageError, match="images have changed"),
+        OutputFolder(out).claim(OPTIONS, "other"),
+    ):
+        pass
+
+
+def test_a_beginning_that_was_killed_goes_on(tmp_path: Path) -> None:
+    with OutputFolder(tmp_path / "out").claim(OPTIONS, "hash"):
+        (tmp_path / "out" / SETTINGS).unlink()
+    with OutputFolder(tmp_path / "out").claim(OPTIONS, "hash"):
+        assert (tmp_path / "out" / SETTINGS).exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "7", "no json"])
+def test_settings_of_another_program_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / SETTINGS).write_text(text)
+    with pytest.raises(EleganError, match="--out"), OutputFolder(tmp_path).claim(OPTIONS, "hash"):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == [SETTINGS]
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
-from elegan.data import ingest, open_data
+from elegan.data import ingest, listing, open_data
 from elegan.data.cache import EntryWriter
+from elegan.data.dataset import PhotoOptions
+from elegan.data.opening import entry_of
+from elegan.data.sources import resolve
 from elegan.errors import EleganError, UsageError
 
 
@@ -268,3 +272,102 @@ def test_names_that_are_not_text_are_shown(tmp_path: Path):
     data = open_data(str(folder))
     assert len(data) == 2
     json.dumps(data.facts()).encode("utf-8")
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, calls: set[int], error: Exception) -> None:
+    """Lets reading 1.png fail in those of its calls, 0 when it is surveyed and 1 when decoded."""
+    real, seen = listing._read_file, []
+
+    def read(entry: listing.FileEntry) -> bytes:
+        if entry.name == "1.png":
+            seen.append(entry)
+            if len(seen) - 1 in calls:
+                raise error
+        return real(entry)
+
+    monkeypatch.setattr(listing, "_read_file", read)
+
+
+@pytest.mark.parametrize("calls", [{0}, {1}])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "unreadable: Input/output error"),
+        (PermissionError(errno.EACCES, "Permission denied"), "unreadable: Permission denied"),
+        (MemoryError(), "too large for the memory that is free now"),
+    ],
+)
+def test_what_hinders_reading_once_is_said_and_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: set[int], error: Exception, said: str
+) -> None:
+    for number in range(3):
+        save_noise(tmp_path / "set" / f"{number}.png", number)
+    with monkeypatch.context() as patched:
+        _failing(patched, calls, error)
+        data = open_data(str(tmp_path / "set"))
+    assert len(data) == 2
+    assert verdicts(data)["1.png"] == ("skipped", said)
+    assert any(said in note and "1.png" in note and "again" in note for note in data.notes)
+    whole = open_data(str(tmp_path / "set"))
+    assert len(whole) == 3
+    assert whole.notes == ()
+    photos = PhotoOptions()
+    with monkeypatch.context() as patched:
+        _failing(patched, calls, error)
+        folder = entry_of(resolve(str(tmp_path / "set")), photos)
+    assert folder != entry_of(resolve(str(tmp_path / "set")), photos)
+
+
+def test_lack_of_memory_in_decoding_is_no_verdict_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        save_noise(tmp_path / "set" / f"{number}.png", number)
+
+    def starved(image: Image.Image, *arguments) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("elegan.data.decode._convert", starved)
+        with pytest.raises(EleganError, match="3 x too large for the memory that is free now"):
+            open_data(str(tmp_path / "set"))
+    assert len(open_data(str(tmp_path / "set"))) == 3
+
+
+def test_reading_a_small_file_reserves_no_more_than_it_holds(tmp_path: Path) -> None:
+    save_noise(tmp_path / "a.png")
+    entry = listing.FileEntry(name="a.png", location=str(tmp_path / "a.png"), stamp="")
+    tracemalloc.start()
+    try:
+        with listing.reader(None) as read:
+            assert read(entry) == (tmp_path / "a.png").read_bytes()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("text", ["../../precious", "..", ".", "", "a" * 63, "A" * 64, "\n", "é"])
+def test_a_damaged_stamp_names_no_folder_to_be_removed(
+    tmp_path: Path, cache: Path, text: str
+) -> None:
+    for number in range(2):
+        save_noise(tmp_path / "set" / f"{number}.png", number)
+    open_data(str(tmp_path / "set"))
+    (cache.parent / "precious").mkdir()
+    (cache.parent / "precious" / "thesis.txt").touch()
+    [stamp] = (cache / "stamps").iterdir()
+    stamp.write_text(text)
+    assert len(open_data(str(tmp_path / "set"))) == 2
+    assert (cache.parent / "precious" / "thesis.txt").exists()
+    assert len(list((cache / "images").iterdir())) == 1
+    assert len(stamp.read_text()) == 64
+
+
+def test_other_names_of_the_same_classes_are_not_taken_from_the_cache(tmp_path: Path) -> None:
+    lines = {"0.png": "cat", "1.png": "dog"}
+    for number, name in enumerate(lines):
+        save_noise(tmp_path / "set" / name, number)
+    for dog in ("dog", "wolf"):
+        rows = [f"{name},{label.replace('dog', dog)}" for name, label in lines.items()]
+        (tmp_path / "set" / "labels.csv").write_text("\n".join(["file,label", *rows]))
+        assert open_data(str(tmp_path / "set")).classes == ("cat", dog)

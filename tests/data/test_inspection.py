@@ -9,7 +9,7 @@ from PIL import Image
 
 from elegan.data.duplicates import exact_groups, near_groups, overlap
 from elegan.data.inspection import inspect
-from elegan.errors import EleganError
+from elegan.errors import EleganError, UsageError
 
 
 def test_a_report_on_the_nasty_folder(nasty: Path, tmp_path: Path):
@@ -119,3 +119,9 @@ def test_training_runs_on_what_is_left_of_a_bad_folder(nasty: Path, tmp_path: Pa
     assert {"used", "converted", "skipped"} == {verdict["action"] for verdict in verdicts}
     assert run.report.is_file()
     assert run.model.generate(2).images.shape == (2, 16, 16, 3)
+
+
+def test_a_contact_sheet_never_becomes_data(tmp_path: Path, nasty: Path) -> None:
+    with pytest.raises(UsageError, match="taken for data"):
+        inspect(str(nasty), contact_sheet=nasty / "contact-sheet.png")
+    assert not (nasty / "contact-sheet.png").exists()

@@ -7,6 +7,7 @@ import os
 import struct
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -71,6 +72,67 @@ def test_a_cut_idx_file_and_a_wrong_number_of_labels_are_clear_errors(tmp_path: 
     (tmp_path / "cut" / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(9)))
     with pytest.raises(EleganError, match="9 labels for 10 images"):
         open_data(str(tmp_path / "cut"), split="test")
+
+
+def _npy_of(shape: str, descr: str = "|u1", length: int | None = None) -> bytes:
+    """A .npy that promises an array of this shape and holds 16 bytes of it."""
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    header = text.ljust(117).encode() + b"\n"
+    size = struct.pack("<I", length or len(header))
+    return b"\x93NUMPY\x02\x00" + size + header + bytes(16)
+
+
+def _zipped(members: dict[str, bytes], packing: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", packing) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+_MANY = "(1000000000000, 16, 16)"
+_IDX = struct.pack(">HBBIII", 0, 8, 3, 2**32 - 1, 1, 1)
+_GOOD = io.BytesIO()
+np.save(_GOOD, digits(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npy", _npy_of(_MANY)),
+        ("a.npy", _npy_of("(1, 4000000000, 4000000000)")),  # one image of that size
+        ("a.npy", _npy_of("(-4, 16, 16)")),
+        ("a.npy", _npy_of("(4, 16, 16)", length=2**32 - 1)),  # a header of 4 GiB
+        ("a.npz", _zipped({"images.npy": _npy_of(_MANY)}, zipfile.ZIP_STORED)),
+        ("a.npz", _zipped({"images.npy": _npy_of(_MANY)}, zipfile.ZIP_DEFLATED)),
+        ("a.npz", _zipped({"images.npy": _npy_of("(1, 30000, 30000)")}, zipfile.ZIP_DEFLATED)),
+        (
+            "a.npz",
+            _zipped(
+                {"images.npy": _GOOD.getvalue(), "labels.npy": _npy_of("(1000000000000,)", "<U99")},
+                zipfile.ZIP_STORED,
+            ),
+        ),
+        ("train-images-idx3-ubyte", _IDX),
+        ("train-images-idx3-ubyte.gz", gzip.compress(_IDX)),
+        # Within what so few bytes may unpack to, so that only reading tells.
+        (
+            "train-images-idx3-ubyte.gz",
+            gzip.compress(struct.pack(">HBBIII", 0, 8, 3, 1, 30_000, 30_000) + bytes(99)),
+        ),
+    ],
+)
+def test_a_header_that_promises_more_than_the_file_holds_costs_no_memory(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(EleganError, match=r"it ends before the|header is damaged"):
+            open_data(str(tmp_path / name))
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

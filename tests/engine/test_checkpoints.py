@@ -96,6 +96,34 @@ def test_a_damaged_newest_is_said_and_the_one_before_it_taken(tmp_path: Path, da
     assert len(said) == 1
 
 
+def test_no_flipped_bit_of_the_manifest_changes_what_is_read(tmp_path: Path) -> None:
+    facts = {"images": 64_000, "guard": {"rate_scale": 0.5, "skips": 1}}
+    manifest = checkpoints.save(tmp_path, PARTS, facts) / "manifest.json"
+    whole = manifest.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        for bit in range(0, 8, 3 if b'"files"' in whole[:place] else 1):
+            data = bytearray(whole)
+            data[place] ^= 1 << bit
+            manifest.write_bytes(data)
+            try:
+                found = checkpoints.load(tmp_path, lambda line: None)
+            except EleganError:
+                refused += 1
+            else:
+                assert found is not None
+                assert found[1] == facts, (place, bit)  # it fell on white space
+    assert refused > 1000
+
+
+def test_checkpoints_from_before_the_checksum_are_read(tmp_path: Path) -> None:
+    path = _save(tmp_path, 8) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["sha256"]
+    path.write_text(json.dumps({**manifest, "version": 1}, indent=2))
+    assert checkpoints.load(tmp_path)[1] == {"images": 8}
+
+
 def test_all_damaged_is_an_error_and_nothing_is_removed(tmp_path: Path) -> None:
     for images in (1, 2):
         _flip(_save(tmp_path, images) / "network.safetensors")
@@ -106,11 +134,11 @@ def test_all_damaged_is_an_error_and_nothing_is_removed(tmp_path: Path) -> None:
 
 def test_another_format_is_not_read(tmp_path: Path) -> None:
     path = _save(tmp_path, 1) / "manifest.json"
-    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
     said: list[str] = []
     with pytest.raises(EleganError):
         checkpoints.load(tmp_path, said.append)
-    assert "format 2" in said[0]
+    assert "format 3" in said[0]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

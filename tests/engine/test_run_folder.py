@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import json
 import multiprocessing
@@ -8,6 +9,7 @@ import pytest
 from elegan.engine.console import Console, duration
 from elegan.engine.run_folder import RunFolder, default_folder
 from elegan.errors import EleganError, UsageError
+from elegan.settings import TrainSettings
 
 
 def _try_lock(path: str, answers) -> None:
@@ -29,7 +31,7 @@ def test_a_second_process_is_told_and_the_lock_is_freed(tmp_path: Path) -> None:
         return answers.get()
 
     with RunFolder(tmp_path / "run").lock():
-        assert "Another process is training" in ask()
+        assert "Another process works" in ask()
     assert ask() == "held"
 
 
@@ -91,32 +93,70 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             write()
 
 
-def test_other_peoples_folders_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(UsageError, match=r"holiday\.jpg.*--out"):
-        RunFolder(tmp_path).refuse_strangers()
-    RunFolder(tmp_path / "new").refuse_strangers()
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("holiday.jpg",),
+        (".notes.1",),
+        ("lock", "log.txt", "real.png", "samples/0000064.png"),  # names that a run has too
+        ("settings.json", ".vscode/launch.json"),
+    ],
+)
+def test_other_peoples_folders_are_left_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"data": "mine", "seed": 1}')
+    with (
+        pytest.raises(UsageError, match=rf"{names[0].split('/')[0]}.*--out"),
+        RunFolder(tmp_path).lock(),
+    ):
+        pass
+    found = [one.relative_to(tmp_path).as_posix() for one in tmp_path.rglob("*") if one.is_file()]
+    assert sorted(found) == sorted(names)
+    assert {(tmp_path / name).read_text() for name in names} == {'{"data": "mine", "seed": 1}'}
 
 
 def test_a_beginning_that_was_killed_is_no_stranger(tmp_path: Path) -> None:
-    for name in ("lock", "log.txt", "real.png", "data.json", ".data.json.123"):
-        (tmp_path / name).touch()
-    RunFolder(tmp_path).refuse_strangers()
+    with RunFolder(tmp_path / "run").lock():
+        (tmp_path / "run" / "real.png").touch()
+    with RunFolder(tmp_path / "run").lock():
+        pass
+    (tmp_path / "soon").mkdir()
+    (tmp_path / "soon" / "lock").touch()  # killed before the mark was written
+    with RunFolder(tmp_path / "soon").lock():
+        pass
 
 
-def test_sweep_removes_half_written_files(tmp_path: Path) -> None:
+def test_a_run_of_former_times_is_taken_up_and_marked(tmp_path: Path) -> None:
+    settings = dataclasses.asdict(TrainSettings(data="mnist"))
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    (tmp_path / "lock").touch()
+    with RunFolder(tmp_path).lock():
+        (tmp_path / "settings.json").unlink()
+    with RunFolder(tmp_path).lock():
+        pass
+
+
+def test_each_verb_takes_only_its_own_folders(tmp_path: Path) -> None:
+    with RunFolder(tmp_path, "prune").lock():
+        (tmp_path / "pruning.md").touch()
+    with pytest.raises(UsageError, match=r"lock, pruning\.md"), RunFolder(tmp_path).lock():
+        pass
+
+
+def test_sweep_removes_half_written_files_and_nothing_else(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
+    half = ".elegan-999999999-00112233445566ff.tmp"
     for path in (folder.checkpoints, folder.samples, folder.model):
-        path.mkdir()
-    (folder.checkpoints / ".0003.99").mkdir()
-    (folder.checkpoints / ".0003.99" / "ema.safetensors").touch()
+        (path / ".backup.2024").mkdir(parents=True)
+        (path / half).touch()
+    (folder.checkpoints / half.replace("ff", "00")).mkdir()
     (folder.checkpoints / "0002").mkdir()
-    (folder.model / ".generator-12.safetensors.99").touch()
-    (tmp_path / ".settings.json.99").touch()
+    (tmp_path / half).touch()
     folder.sweep()
-    assert [one.name for one in folder.checkpoints.iterdir()] == ["0002"]
-    assert list(folder.model.iterdir()) == []
-    assert not (tmp_path / ".settings.json.99").exists()
+    assert sorted(one.name for one in folder.checkpoints.iterdir()) == [".backup.2024", "0002"]
+    assert [one.name for one in folder.model.iterdir()] == [".backup.2024"]
+    assert not (tmp_path / half).exists()
 
 
 @pytest.mark.parametrize(

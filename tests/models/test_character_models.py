@@ -214,7 +214,7 @@ def test_files_of_every_stage_are_written(model: CharacterModel, tmp_path: Path)
         sprite_sheet=True,
         transparent=True,
     )
-    assert {one.name for one in tmp_path.iterdir()} == {one.name for one in made.files}
+    assert {one.name for one in tmp_path.glob("[!.]*")} == {one.name for one in made.files}
     assert sum("-1-maps" in one.name for one in made.files) == 2
     first, second = made.characters
     assert first.points.palette == second.points.palette
@@ -234,8 +234,12 @@ def test_edited_points_are_rendered_again(model: CharacterModel, tmp_path: Path)
     table = json.loads(path.read_text())
     table["palette"]["hair"] = "#00ff00"
     path.write_text(json.dumps(table))
-    green = make_characters(model, tmp_path / "c", points=path)
+    edited = path.read_bytes()
+    green = make_characters(model, tmp_path / "a", points=path)  # also beside the points themselves
     assert not np.array_equal(green.characters[0].image, made.characters[0].image)
+    with pytest.raises(UsageError, match=r"points\.json .*was changed since elegan wrote it"):
+        make_characters(model, tmp_path / "a", n=1)
+    assert path.read_bytes() == edited
 
 
 @pytest.mark.parametrize(

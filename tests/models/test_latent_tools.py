@@ -182,6 +182,11 @@ def test_a_file_that_is_missing_or_no_array_is_explained(model: Model, tmp_path:
     (tmp_path / "bad.npz").write_bytes(b"bad")
     with pytest.raises(UsageError, match="cannot be read"):
         draw_file(model, tmp_path / "bad.npz")
+    with (tmp_path / "bad.npy").open("wb") as file:  # a header that promises 8 PB
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 1000)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UsageError, match="cannot be read"):
+        draw_file(model, tmp_path / "bad.npy")
     (tmp_path / "file").touch()
     with pytest.raises(EleganError, match="--out"):
         save_codes(tmp_path / "file" / "l.npz", model, "latents", torch.zeros(1, 6))
@@ -243,3 +248,16 @@ def test_impossible_sheets_are_refused(model: Model, tmp_path: Path) -> None:
             slider_sheet(model, found, **options)
     with pytest.raises(UsageError, match=r"\.png"):
         save_sheet(tmp_path / "s.gif", np.zeros((2, 2, 1), np.uint8))
+
+
+def test_the_vectors_beside_a_sheet_replace_nothing_but_vectors(
+    model: Model, tmp_path: Path
+) -> None:
+    found = find_directions(model, 1)
+    save_directions(tmp_path / "d.npz", model, found)
+    save_directions(tmp_path / "d.npz", model, found)
+    np.savez(tmp_path / "mine.npz", images=np.zeros(3))
+    before = (tmp_path / "mine.npz").read_bytes()
+    with pytest.raises(UsageError, match=r"mine\.npz is there already.*--out"):
+        save_directions(tmp_path / "mine.npz", model, found)
+    assert (tmp_path / "mine.npz").read_bytes() == before

@@ -222,9 +222,22 @@ def test_a_sheet_holds_all_images(model: Model, tmp_path: Path) -> None:
 def test_a_folder_has_one_file_an_image(model: Model, tmp_path: Path) -> None:
     samples = model.generate(3)
     folder = samples.save(tmp_path / "samples")
-    files = sorted(folder.iterdir())
+    files = sorted(folder.glob("[!.]*"))
     assert [one.name for one in files] == ["00000.png", "00001.png", "00002.png"]
     np.testing.assert_array_equal(np.asarray(Image.open(files[2])), samples.images[2, ..., 0])
+
+
+def test_a_folder_of_images_replaces_its_own_files_only(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "00001.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"00001\.png is there already.*--out"):
+        model.generate(3).save(tmp_path / "own")
+    assert [one.name for one in (tmp_path / "own").iterdir()] == ["00001.png"]
+    model.generate(3).save(tmp_path / "new")
+    other = model.generate(3, seed=1)
+    other.save(tmp_path / "new")
+    written = np.asarray(Image.open(tmp_path / "new" / "00002.png"))
+    np.testing.assert_array_equal(written, other.images[2, ..., 0])
 
 
 def test_a_folder_has_one_subfolder_a_class(conditional: Model, tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_saving_again_leaves_no_weights_that_nothing_names(tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_weights_that_somebody_put_beside_the_model_stay(tmp_path: Path) -> None:
+    _write(tmp_path)
+    (tmp_path / "generator-best-0a1b2c3d.safetensors").touch()
+    (tmp_path / "generator-mine.safetensors").touch()
+    _write(tmp_path)
+    _write(tmp_path, seed=1)
+    assert len(list(tmp_path.glob("generator-*"))) == 3
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

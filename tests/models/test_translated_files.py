@@ -164,11 +164,12 @@ def test_what_a_killed_process_left_is_removed_but_not_what_a_living_one_writes(
 ) -> None:
     _save("in/a.png", photo())
     Path("out").mkdir()
-    Path("out/.a.png.999999999.0123abcd").write_bytes(b"half")
-    Path(f"out/.a.png.{os.getppid()}.0123abcd").write_bytes(b"half")
-    Path("out/.mine").write_bytes(b"precious")
+    half = ".elegan-{}-00112233445566ff.tmp"
+    Path("out", half.format(999999999)).write_bytes(b"half")
+    Path("out", half.format(os.getppid())).write_bytes(b"half")
+    Path("out/.mine.999999999.0123abcd").write_bytes(b"precious")
     elegan.upscale("in", model=folders["upscale"], out="out")
-    assert _left() == [f".a.png.{os.getppid()}.0123abcd", ".mine", "a.png"]
+    assert _left() == [half.format(os.getppid()), ".mine.999999999.0123abcd", "a.png"]
 
 
 def test_files_that_cannot_be_used_do_not_stop_the_others(folders: dict) -> None:

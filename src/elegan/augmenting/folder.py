@@ -9,7 +9,7 @@ from typing import Any
 from elegan.augmenting.options import Options
 from elegan.engine.run_folder import RunFolder
 from elegan.errors import EleganError, UsageError
-from elegan.machine.files import remove_temporaries, write_durably
+from elegan.machine.files import refuse_overlap, remove_temporaries, write_durably
 
 SETTINGS, JOURNAL, REPORT, PAGE = "augment.json", "journal.jsonl", "report.json", "report.html"
 IMAGES, WORK = "images", "work"
@@ -30,8 +30,9 @@ class OutputFolder:
         self.path = path
         self._kept: dict[str, Any] = {}
 
-    def claim(self, options: Options, data_hash: str) -> contextlib.AbstractContextManager[Any]:
-        """Takes the folder, new or begun with the same options; returns its lock to be entered.
+    @contextlib.contextmanager
+    def claim(self, options: Options, data_hash: str):
+        """Takes the folder, new or begun with the same options, and holds its lock.
 
         Raises:
             UsageError: it holds something else, or what other options began.
@@ -39,32 +40,22 @@ class OutputFolder:
         """
         asked = {**json.loads(json.dumps(dataclasses.asdict(options))), "data_hash": data_hash}
         settings = self.path / SETTINGS
-        if settings.exists():
+        refuse_overlap(self.path, options.data, options.unlabelled)
+        ours = settings.exists()
+        if ours:
             self._compare(settings, asked)
-        elif self.path.exists() and (not self.path.is_dir() or self._strangers()):
-            raise UsageError(
-                f"{self.path} is there already and elegan augment did not make it."
-                " Name another folder with --out."
-            )
-        lock = RunFolder(self.path).lock()
-        return self._entered(lock, settings, asked)
-
-    @contextlib.contextmanager
-    def _entered(self, lock: Any, settings: Path, asked: dict[str, Any]):
-        with lock:
+        with RunFolder(self.path, "augment").lock(ours=ours):
             remove_temporaries(self.path)
             if not settings.exists():
                 self.write(SETTINGS, json.dumps(asked, indent=2, ensure_ascii=False) + "\n")
             self._read_journal()
             yield self
 
-    def _strangers(self) -> list[Path]:
-        return [one for one in self.path.iterdir() if one.name != "lock"]
-
     def _compare(self, settings: Path, asked: dict[str, Any]) -> None:
         try:
             before = json.loads(settings.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            before = dict(before)  # another program's augment.json may hold anything
+        except (OSError, ValueError, TypeError) as error:
             raise EleganError(
                 f"{settings} cannot be read: {error}. Name another folder with --out."
             ) from None

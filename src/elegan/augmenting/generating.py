@@ -16,6 +16,7 @@ from elegan.augmenting.filtering import REASONS, Made, draw_filtered
 from elegan.augmenting.given import Given, write_arrays
 from elegan.augmenting.mixing import MixedSampler
 from elegan.augmenting.options import Options
+from elegan.data.pictures import written_whole
 from elegan.machine.files import write_durably
 from elegan.machine.randomness import key
 from elegan.models import Model
@@ -197,10 +198,9 @@ def _ensemble(given: Given, options: Options) -> Callable[[np.ndarray], np.ndarr
 
 
 def _keep(made: Made, path: Path) -> None:
-    temporary = path.with_name(f".{path.stem}.part.npz")
     dropped = np.stack([made.dropped[reason] for reason in REASONS])
-    np.savez(temporary, images=made.images, labels=made.labels, drawn=made.drawn, dropped=dropped)
-    temporary.replace(path)
+    with written_whole(path) as temporary, temporary.open("xb") as file:
+        np.savez(file, images=made.images, labels=made.labels, drawn=made.drawn, dropped=dropped)
 
 
 def _kept(path: Path) -> Made:

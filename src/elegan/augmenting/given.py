@@ -10,6 +10,7 @@ import numpy as np
 from elegan.augmenting.options import Options
 from elegan.data import ImageData, has_test_split, open_data
 from elegan.data.duplicates import image_hashes
+from elegan.data.pictures import written_whole
 from elegan.errors import EleganError, UsageError
 from elegan.machine.randomness import key
 
@@ -176,11 +177,9 @@ def write_arrays(path: Path, images: Sequence[np.ndarray], labels: Sequence[np.n
 
     It has no test split, so nothing that trains or scores on it can open one.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        temporary = path.with_name(f".{path.stem}.part.npz")
-        np.savez(temporary, images=np.concatenate(images), labels=np.concatenate(labels))
-        temporary.replace(path)
+        with written_whole(path) as temporary, temporary.open("xb") as file:
+            np.savez(file, images=np.concatenate(images), labels=np.concatenate(labels))
     return str(path)
 
 

@@ -46,10 +46,11 @@ def _write_entry(source: ArraySource, options: Options | PhotoOptions, folder: P
                 reason = too_small(layout.width, layout.height, target)
                 verdicts.append((array.file, "skipped", reason))
                 continue
-            names += [f"{array.file}[{index}]" for index in range(array.shape[0])]
             mapping = _Mapping(array)
             for chunk in array.chunks():
                 writer.append(_to_target(layout.channels_last(mapping(chunk)), target))
+            if target.resolution is None:
+                names += [f"{array.file}[{index}]" for index in range(array.shape[0])]
             reasons = [f"{array.shape[0]} images", mapping.reason, layout.reason(target)]
             converted = bool(mapping.reason) or layout.channels != target.channels
             reason = "; ".join(part for part in reasons if part)

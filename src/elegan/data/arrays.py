@@ -1,13 +1,16 @@
 """Files that hold many images as one array: IDX, .npy, .npz, CIFAR's binary version, MNIST as CSV.
 
 All are read front to back in chunks of a few megabytes, so that memory stays bounded whatever the
-size. Nothing is unpickled.
+size, and whatever a header promises: that is held against the size of the file. Nothing is
+unpickled.
 """
 
 import gzip
+import io
 import math
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +19,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from elegan.data.listing import MAX_ZIP_BYTES, MAX_ZIP_RATIO
 from elegan.errors import EleganError
 
 CHUNK_BYTES = 8 << 20
+PIECE_BYTES = 1 << 20  # asked for at a time, since reading reserves what is asked for
+HEADER_BYTES = 1 << 16  # of a .npy, at most
 IDX_UBYTE = 0x08
 CIFAR_RECORD = 1 + 3 * 32 * 32
 CIFAR_RECORDS = 10_000
@@ -69,14 +75,36 @@ def _stream(
                 count = min(rows, shape[0] - first)
                 wanted = count * item * dtype.itemsize
                 try:
-                    data = file.read(wanted)
-                except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+                    data = _read_up_to(file, wanted)
+                except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
                     raise _broken(path, f"it is damaged ({error})") from error
                 if len(data) < wanted:
                     raise _broken(path, f"it ends before the {shape[0]} items its header promises")
                 yield np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
 
     return chunks
+
+
+def _read_up_to(file: IO[bytes], wanted: int) -> bytes:
+    """Returns so many bytes, or fewer where the file ends."""
+    data = bytearray()
+    while len(data) < wanted and (piece := file.read(min(PIECE_BYTES, wanted - len(data)))):
+        data += piece
+    return bytes(data)
+
+
+def _refuse_promises(path: Path, shape: tuple[int, ...], dtype: np.dtype, room: int) -> None:
+    """Refuses a header that promises more bytes than `room`, the most that the file can hold."""
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > room:
+        promised = (
+            f"the {shape[0] if shape else 1} items its header promises ({dtype} {list(shape)})"
+        )
+        raise _broken(path, f"it ends before {promised}")
+
+
+def _unpacked_room(packed: int) -> int:
+    """Returns how many bytes so many may unpack to, as in `files.walk_zip`."""
+    return max(MAX_ZIP_BYTES, MAX_ZIP_RATIO * packed)
 
 
 def _open_idx(path: Path) -> tuple[IO[bytes], tuple[int, ...]]:
@@ -92,9 +120,13 @@ def _open_idx(path: Path) -> tuple[IO[bytes], tuple[int, ...]]:
         dimensions = np.frombuffer(stream.read(4 * header[3]), dtype=">u4")
         if len(dimensions) != header[3]:
             raise _broken(path, "its IDX header is cut short")
-    except (OSError, EOFError) as error:
+        size = path.stat().st_size
+    except (OSError, EOFError, zlib.error) as error:
         raise _broken(path, str(error)) from error
-    return stream, tuple(int(value) for value in dimensions)
+    shape = tuple(int(value) for value in dimensions)
+    room = _unpacked_room(size) if zipped else size - stream.tell()
+    _refuse_promises(path, shape, np.dtype(np.uint8), room)
+    return stream, shape
 
 
 def _read_idx(path: Path) -> PixelArray:
@@ -135,12 +167,15 @@ def with_labels(array: PixelArray, labels: np.ndarray, path: Path) -> PixelArray
 def _npy_header(file: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Reads a .npy header, leaving the file at its data."""
     try:
-        version = npy_format.read_magic(file)
+        # Of the file itself numpy would ask for as much as the header says it is long.
+        start = io.BytesIO(file.read(HEADER_BYTES))
+        version = npy_format.read_magic(start)
         read = {1: npy_format.read_array_header_1_0, 2: npy_format.read_array_header_2_0}
         if version[0] not in read:
             raise _broken(path, f"its .npy format {version} is not known")
-        shape, fortran, dtype = read[version[0]](file)
-    except (ValueError, EOFError) as error:
+        shape, fortran, dtype = read[version[0]](start)
+        file.seek(start.tell())
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _broken(path, f"its .npy header is damaged ({error})") from error
     if dtype.hasobject:
         raise _broken(
@@ -159,6 +194,17 @@ def _open_member(path: Path, member: str | None) -> IO[bytes]:
         return archive.open(member)  # the member keeps the archive's file open
 
 
+def _room(path: Path, member: str | None) -> int:
+    """Returns how many bytes a .npy file, or a member of an .npz, holds at most."""
+    if member is None:
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(member)
+    if info.compress_type == zipfile.ZIP_STORED:
+        return min(info.file_size, info.compress_size, path.stat().st_size)
+    return min(info.file_size, _unpacked_room(path.stat().st_size))
+
+
 def _read_npy(path: Path, member: str | None = None) -> PixelArray:
     def start() -> IO[bytes]:
         file = _open_member(path, member)
@@ -167,6 +213,8 @@ def _read_npy(path: Path, member: str | None = None) -> PixelArray:
 
     with _open_member(path, member) as file:
         shape, dtype = _npy_header(file, path)
+        room = _room(path, member) - file.tell()
+    _refuse_promises(path, shape, dtype, room)
     name = path.name if member is None else f"{path.name}/{member.removesuffix('.npy')}"
     chunks = _stream(start, shape, dtype, path)
     return PixelArray(file=name, path=path, shape=shape, dtype=dtype, chunks=chunks)
@@ -215,6 +263,8 @@ def open_npz(path: Path, split: str) -> PixelArray:
     if label_key is None:
         return array
     stored = _read_npy(path, f"{label_key}.npy")
+    if not stored.shape:
+        raise _broken(path, f"its '{label_key}' is one value, not a label for each image")
     return with_labels(array, np.concatenate([*stored.chunks(), np.empty(0, stored.dtype)]), path)
 
 

@@ -11,10 +11,9 @@ import errno
 import hashlib
 import json
 import os
-import secrets
+import re
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,10 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from elegan.errors import EleganError
+from elegan.machine.files import remove_temporaries, temporary_beside
 
 STALE_SECONDS = 24 * 3600
+_KEY = re.compile(r"[0-9a-f]{64}")
 FORMAT = 1  # a change of how images are decoded or stored raises it
 
 
@@ -38,22 +39,6 @@ def cache_folder() -> Path:
         return Path(named).expanduser()
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "elegan"
-
-
-@contextlib.contextmanager
-def temporary_beside(target: Path) -> Iterator[Path]:
-    """Yields an unused path in the folder of `target`; what is still there at the end is removed.
-
-    The name is private to this process, so that two writers of one target never meet.
-    """
-    temporary = target.parent / f".{target.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}"
-    try:
-        yield temporary
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -221,34 +206,28 @@ def entry_path(key: str) -> Path:
 
 
 @contextlib.contextmanager
-def new_entry(key: str) -> Iterator[Path]:
+def new_entry(key: str | Callable[[], str]) -> Iterator[Path]:
     """Yields an empty folder that becomes the entry `key` when the block ends without an error.
 
-    Where another process made the same entry meanwhile, that one stays: the two are equal.
+    Where the key depends on what the block finds, a function gives it at the end. Where another
+    process made the same entry meanwhile, that one stays: the two are equal.
 
     Raises:
         EleganError: the disk is full or the cache cannot be written; nothing is left behind.
     """
-    target = entry_path(key)
+    place = entry_path("")
     with explained_failures():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        with temporary_beside(target) as temporary:
+        place.mkdir(parents=True, exist_ok=True)
+        remove_temporaries(place, STALE_SECONDS)
+        with temporary_beside(place / "entry") as temporary:
             temporary.mkdir()
             yield temporary
+            target = entry_path(key if isinstance(key, str) else key())
             try:
                 temporary.rename(target)
             except OSError:
                 if not is_whole(target):
                     raise
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what writers that were killed left behind more than a day ago."""
-    for path in folder.glob(".*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path)
 
 
 def is_whole(folder: Path) -> bool:
@@ -297,6 +276,7 @@ def recall(stamp: str) -> Path | None:
     """Returns the entry of the source with this stamp, or None."""
     try:
         key = (cache_folder() / "stamps" / stamp).read_text(encoding="ascii")
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return find(key) if key else None
+    # `find` removes what is damaged, so nothing but a key may become a path.
+    return find(key) if _KEY.fullmatch(key) else None

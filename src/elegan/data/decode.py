@@ -12,7 +12,7 @@ from elegan.data.headers import (
     is_gray,
     open_image,
     orientation_of,
-    reason_of,
+    unusable,
 )
 
 __all__ = ["Decoded", "Target", "Unusable", "decode", "fit_square", "scale_depth"]
@@ -75,7 +75,7 @@ def decode(data: bytes, target: Target) -> Decoded:
                 return _convert(image, size, target)
         return _convert(image, size, target)
     except Exception as error:
-        raise Unusable(reason_of(error, data)) from error
+        raise unusable(error, data) from error
 
 
 def fit_square(image: Image.Image, target: Target) -> Image.Image:

@@ -11,6 +11,8 @@ from elegan.data.dataset import Verdict
 from elegan.data.listing import (
     IMAGE_SUFFIXES,
     MAX_FILE_BYTES,
+    MAX_ZIP_BYTES,
+    MAX_ZIP_RATIO,
     FileEntry,
     Listing,
     printable,
@@ -20,8 +22,6 @@ from elegan.errors import EleganError
 
 __all__ = ["IMAGE_SUFFIXES", "FileEntry", "Listing", "arrange", "reader", "walk_folder", "walk_zip"]
 
-MAX_ZIP_BYTES = 1 << 30  # what a zip may hold whatever its own size ...
-MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")

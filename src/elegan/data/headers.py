@@ -18,6 +18,10 @@ class Unusable(Exception):
     """A file that cannot be used; the message is the reason, in plain words."""
 
 
+class Hindered(Unusable):
+    """A file that cannot be used now, which says nothing of its content: try it another time."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """What an image's header says: its size once upright, and whether it is gray."""
@@ -43,7 +47,7 @@ def probe(data: bytes, background: tuple[int, int, int]) -> Probe:
         colourless = len(set(background)) == 1 or not image.has_transparency_data
         return Probe(width, height, is_gray(image) and colourless)
     except Exception as error:
-        raise Unusable(reason_of(error, data)) from error
+        raise unusable(error, data) from error
 
 
 def open_image(data: bytes, limit: int | None = None) -> Image.Image:
@@ -88,6 +92,12 @@ def is_gray(image: Image.Image) -> bool:
     return image.mode in GRAY_MODES
 
 
+def unusable(error: Exception, data: bytes) -> Unusable:
+    """Returns what to raise for an error met in reading an image."""
+    hindered = isinstance(error, Hindered | MemoryError)
+    return (Hindered if hindered else Unusable)(reason_of(error, data))
+
+
 def reason_of(error: Exception, data: bytes) -> str:
     """Says in plain words why a file cannot be used."""
     if isinstance(error, Unusable):
@@ -100,7 +110,7 @@ def reason_of(error: Exception, data: bytes) -> str:
         plain = len(text.encode()) > len(data[:1024]) - 4 and "\0" not in text
         return "a text file, not an image" if plain else "not an image of a known format"
     if isinstance(error, MemoryError):
-        return "too large for the memory of this machine"
+        return "too large for the memory that is free now"
     if "truncated" in str(error):
         return "truncated: the file ends before its last pixels"
     return f"damaged: {error}"

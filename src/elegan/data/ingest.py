@@ -23,7 +23,7 @@ from elegan.data import cache, files
 from elegan.data.dataset import Options, PhotoOptions, Verdict
 from elegan.data.decode import Decoded, Target, decode
 from elegan.data.files import FileEntry, Listing
-from elegan.data.headers import MAX_PIXELS, Probe, Unusable, probe
+from elegan.data.headers import MAX_PIXELS, Hindered, Probe, Unusable, probe, unusable
 from elegan.data.sources import FileSource
 
 MAX_WORKERS = 8
@@ -38,15 +38,19 @@ Read = Callable[[FileEntry], bytes]
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass learns of a file; `found` is the reason where it cannot be used."""
+    """What the first pass learns of a file; `found` says why where it cannot be used."""
 
     entry: FileEntry
     sha256: str
-    found: Probe | str
+    found: Probe | Unusable
 
 
-def ingest_files(source: FileSource, options: Options | PhotoOptions) -> str:
-    """Makes the cache entry of a source unless it is there; returns its key.
+def ingest_files(source: FileSource, options: Options | PhotoOptions) -> tuple[str, bool]:
+    """Makes the cache entry of a source unless it is there.
+
+    Returns:
+        its key, and whether it says all of the source: not where a file was `Hindered`, for then
+        another time finds more, and the entry must not be remembered as the source's.
 
     Raises:
         EleganError: the cache cannot be written.
@@ -63,13 +67,23 @@ def ingest_files(source: FileSource, options: Options | PhotoOptions) -> str:
         )
         contents = [(s.entry.name, s.entry.label, s.sha256) for s in surveys]
         listing = source.listing
-        key = cache.content_key(
-            "files", contents, listing.skipped, listing.classes, listing.notes, options
-        )
-        if cache.find(key) is None:
+        hindered = {s.entry.name: str(s.found) for s in surveys if isinstance(s.found, Hindered)}
+
+        def key() -> str:
+            return cache.content_key(
+                "files",
+                contents,
+                listing.skipped,
+                listing.classes,
+                listing.notes,
+                options,
+                *([sorted(hindered.items())] if hindered else []),
+            )
+
+        if cache.find(key()) is None:
             with cache.new_entry(key) as folder:
-                _write_entry(listing, surveys, options, read, folder)
-    return key
+                hindered |= _write_entry(listing, surveys, options, read, folder)
+    return key(), not hindered
 
 
 def ordered_map(
@@ -109,20 +123,24 @@ def _read_bytes(read: Read, entry: FileEntry) -> bytes:
     try:
         return read(entry)
     except Exception as error:  # zipfile raises many kinds on damaged members
+        if isinstance(error, MemoryError):
+            raise unusable(error, b"") from error
         why = getattr(error, "strerror", None) or str(error)
-        raise Unusable(f"unreadable: {why}") from error
+        # The system's errors have a number; those of zipfile on a damaged member have none.
+        hindered = getattr(error, "errno", None) is not None
+        raise (Hindered if hindered else Unusable)(f"unreadable: {why}") from error
 
 
 def _survey(entry: FileEntry, read: Read, options: Options | PhotoOptions) -> Survey:
     try:
         data = _read_bytes(read, entry)
     except Unusable as reason:
-        return Survey(entry, "", str(reason))
+        return Survey(entry, "", reason)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         return Survey(entry, sha256, probe(data, options.background))
     except Unusable as reason:
-        return Survey(entry, sha256, str(reason))
+        return Survey(entry, sha256, reason)
 
 
 def _settle(surveys: list[Survey], options: Options | PhotoOptions) -> Target:
@@ -138,27 +156,32 @@ def _write_entry(
     options: Options | PhotoOptions,
     read: Read,
     folder: Path,
-) -> None:
-    """Decodes every image into the entry at `folder`.
+) -> dict[str, str]:
+    """Decodes every image into the entry at `folder`; returns the files that were hindered and why.
 
     A file found damaged only on decoding may have decided the shape of all; then the shape is
     settled again without it and the images are written once more.
     """
     usable = [survey for survey in surveys if isinstance(survey.found, Probe)]
     skipped = [
-        Verdict(survey.entry.name, "skipped", survey.found)
+        Verdict(survey.entry.name, "skipped", str(survey.found))
         for survey in surveys
-        if isinstance(survey.found, str)
+        if isinstance(survey.found, Unusable)
     ]
+    hindered = {s.entry.name: str(s.found) for s in surveys if isinstance(s.found, Hindered)}
     skipped += listing.skipped
     while True:
         target = _settle(usable, options)
         writer = cache.new_writer(folder, target.resolution, target.channels)
         try:
-            kept, verdicts, sizes = _decode_all(usable, target, read, writer)
+            kept, verdicts, sizes = _decode_all(usable, target, read, writer, hindered)
             lost = [verdict for verdict in verdicts if verdict.action == "skipped"]
             if not lost or _settle(kept, options) == target:
                 labels, classes, notes = _labels(listing, kept)
+                notes += [
+                    f"Left out this time, and tried again the next: {name} ({why})."
+                    for name, why in sorted(hindered.items())
+                ]
                 facts = {
                     "resolution": target.resolution,
                     "channels": target.channels,
@@ -168,7 +191,8 @@ def _write_entry(
                     "sizes": sizes,
                     "names": [survey.entry.name for survey in kept],
                 }
-                return writer.finish(labels, facts)
+                writer.finish(labels, facts)
+                return hindered
         finally:
             writer.close()
         usable, skipped = kept, skipped + lost
@@ -176,15 +200,22 @@ def _write_entry(
 
 
 def _decode_all(
-    usable: list[Survey], target: Target, read: Read, writer: cache.Writer
+    usable: list[Survey],
+    target: Target,
+    read: Read,
+    writer: cache.Writer,
+    hindered: dict[str, str],
 ) -> tuple[list[Survey], list[Verdict], dict[str, int]]:
-    """Returns the files that could be decoded, a verdict for each, and the count of each size."""
+    """Returns the files that could be decoded, a verdict for each, and the count of each size.
 
-    def attempt(survey: Survey) -> Decoded | str:
+    Files that were hindered are added to those given.
+    """
+
+    def attempt(survey: Survey) -> Decoded | Unusable:
         try:
             return decode(_read_bytes(read, survey.entry), target)
         except Unusable as reason:
-            return str(reason)
+            return reason
 
     kept: list[Survey] = []
     verdicts: list[Verdict] = []
@@ -197,8 +228,10 @@ def _decode_all(
     )
     for survey, result in zip(usable, results, strict=True):
         name = survey.entry.name
-        if isinstance(result, str):
-            verdicts.append(Verdict(name, "skipped", result))
+        if isinstance(result, Unusable):
+            verdicts.append(Verdict(name, "skipped", str(result)))
+            if isinstance(result, Hindered):
+                hindered[name] = str(result)
             continue
         writer.append(result.pixels[None])
         kept.append(survey)

@@ -15,6 +15,7 @@ from elegan.data.pictures import contact_sheet as sheet_of
 from elegan.data.pictures import save_png
 from elegan.data.sources import has_test_split
 from elegan.errors import EleganError
+from elegan.machine.files import refuse_overlap
 
 MAX_GROUPS = 20
 MAX_SIZES = 20
@@ -48,8 +49,11 @@ def inspect(
         near ones and, where there is a test split, the test images that are also in training.
 
     Raises:
-        UsageError, EleganError: as `open_data`, except for too few usable images.
+        UsageError, EleganError: as `open_data`, except for too few usable images; and the contact
+            sheet would lie within the data.
     """
+    if contact_sheet is not None:
+        refuse_overlap(Path(contact_sheet), data)
     options = Options(resolution=resolution, channels=channels, fit=fit, background=background)
     opened, _ = open_any(data, options, split)
     report = opened.facts()

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elegan.data import stacked
-from elegan.data.cache import cache_folder, temporary_beside
+from elegan.data.cache import cache_folder
 from elegan.errors import EleganError
+from elegan.machine.files import temporary_beside
 
 TIMEOUT_SECONDS = 20
 BLOCK_BYTES = 1 << 20

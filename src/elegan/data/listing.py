@@ -14,6 +14,8 @@ IMAGE_SUFFIXES = (
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
 MAX_FILE_BYTES = 512 << 20
+MAX_ZIP_BYTES = 1 << 30  # what an archive may hold whatever its own size ...
+MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 
 Read = Callable[["FileEntry"], bytes]
 
@@ -87,4 +89,5 @@ def reader(archive: Path | None) -> Iterator[Callable[[FileEntry], bytes]]:
 
 def _read_file(entry: FileEntry) -> bytes:
     with open(entry.location, "rb") as file:
-        return file.read(MAX_FILE_BYTES)
+        # Python reserves as much as is asked for, so not the limit.
+        return file.read(min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES))

@@ -8,9 +8,9 @@ import numpy as np
 
 from elegan.data import cache
 from elegan.data.array_images import ingest_arrays
-from elegan.data.dataset import ImageData, Options, Verdict
+from elegan.data.dataset import ImageData, Options, PhotoOptions, Verdict
 from elegan.data.ingest import ingest_files
-from elegan.data.sources import ArraySource, resolve
+from elegan.data.sources import ArraySource, Source, resolve
 from elegan.errors import EleganError, UsageError
 
 MIN_IMAGES = 2
@@ -59,14 +59,27 @@ def open_data(
 def open_any(data: str, options: Options, split: str = "train") -> tuple[ImageData, Path]:
     """Opens a set, also one with no usable image; returns it and its folder in the cache."""
     source = resolve(data, split)
+    folder = entry_of(source, options)
+    return _load(folder, source.name, split), folder
+
+
+def entry_of(source: Source, options: Options | PhotoOptions) -> Path:
+    """Returns the entry of a source in the cache, made on first use.
+
+    Raises:
+        EleganError: the source cannot be used, or the cache cannot be written.
+    """
     stamp = cache.content_key("stamp", source.stamp(), options)
     folder = cache.recall(stamp)
-    if folder is None:
-        is_array = isinstance(source, ArraySource)
-        key = ingest_arrays(source, options) if is_array else ingest_files(source, options)
+    if folder is not None:
+        return folder
+    if isinstance(source, ArraySource):
+        key, lasting = ingest_arrays(source, options), True
+    else:
+        key, lasting = ingest_files(source, options)
+    if lasting:
         cache.remember(stamp, key)
-        folder = cache.entry_path(key)
-    return _load(folder, source.name, split), folder
+    return cache.entry_path(key)
 
 
 def _load(folder: Path, name: str, split: str) -> ImageData:

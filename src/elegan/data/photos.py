@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from elegan.data import cache, files
-from elegan.data.array_images import ingest_arrays
 from elegan.data.dataset import PhotoOptions, Verdict
-from elegan.data.ingest import ingest_files
-from elegan.data.opening import limited_indices
+from elegan.data.opening import entry_of, limited_indices
 from elegan.data.sources import ArraySource, Source, resolve
 from elegan.errors import EleganError, UsageError
 
@@ -141,13 +139,7 @@ def plain_source(source: Source, split: str) -> Source:
 
 def open_source(source: Source, split: str, options: PhotoOptions) -> PhotoSet:
     """Opens the photos of a source without classes, also where no photo can be used."""
-    stamp = cache.content_key("stamp", source.stamp(), options)
-    folder = cache.recall(stamp)
-    if folder is None:
-        is_array = isinstance(source, ArraySource)
-        key = ingest_arrays(source, options) if is_array else ingest_files(source, options)
-        cache.remember(stamp, key)
-        folder = cache.entry_path(key)
+    folder = entry_of(source, options)
     pixels, _, facts = cache.load(folder)
     sizes = np.array(facts["photos"], dtype=np.int64).reshape(-1, 2)
     ends = np.cumsum(sizes.prod(axis=1) * facts["channels"])

@@ -72,7 +72,8 @@ class FileSource:
         """Returns what changes when the files do, as far as sizes and times tell."""
         outer = "" if self.archive is None else _stat(self.archive)
         files_ = [(entry.location, entry.label, entry.stamp) for entry in self.listing.entries]
-        return repr([str(self.place.resolve()), outer, files_, self.listing.skipped])
+        read = (self.listing.skipped, self.listing.classes, self.listing.notes)
+        return repr([str(self.place.resolve()), outer, files_, *read])
 
 
 Source = ArraySource | FileSource

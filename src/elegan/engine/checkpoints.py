@@ -1,12 +1,13 @@
-"""Checkpoints: named stateful parts as safetensors, and one JSON manifest with the SHA-256 of each.
+"""Checkpoints: named stateful parts as safetensors, and one JSON manifest with the SHA-256 of each
+and of itself.
 
 A checkpoint is written into a temporary folder, every file and then the folder flushed to disk, the
 manifest last, and the folder renamed. So a folder named by a sequence number is whole, whenever the
 process died. The newest is found by sequence number, never by time stamp.
 """
 
+import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,9 +20,9 @@ from torch import Tensor
 
 from elegan.engine import distributed
 from elegan.errors import EleganError
-from elegan.machine.files import flush, save_tensors, sha256, write_durably
+from elegan.machine.files import flush, save_tensors, sha256, temporary_beside, write_durably
 
-VERSION = 1
+VERSION = 2
 KEPT = 2
 Parts = dict[str, dict[str, Tensor]]
 
@@ -50,21 +51,20 @@ def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping
                 raise NotFiniteError(f"{name}.{key} is not finite; such weights are never saved")
     sequence = max(_sequences(folder), default=0) + 1
     final = folder / f"{sequence:04d}"
-    temporary = folder / f".{sequence:04d}.{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process that had the same number
     try:
-        temporary.mkdir(parents=True)
-        digests = {}
-        for name, tensors in parts.items():
-            path = temporary / f"{name}.safetensors"
-            save_tensors(path, tensors)
-            digests[path.name] = sha256(path)
-        manifest = {"version": VERSION, "sequence": sequence, "facts": facts, "files": digests}
-        write_durably(temporary / "manifest.json", json.dumps(manifest, indent=2))
-        temporary.rename(final)
-        flush(folder)
+        with temporary_beside(final) as temporary:
+            temporary.mkdir(parents=True)
+            digests = {}
+            for name, tensors in parts.items():
+                path = temporary / f"{name}.safetensors"
+                save_tensors(path, tensors)
+                digests[path.name] = sha256(path)
+            manifest = {"version": VERSION, "sequence": sequence, "facts": facts, "files": digests}
+            manifest["sha256"] = _digest(manifest)
+            write_durably(temporary / "manifest.json", json.dumps(manifest, indent=2))
+            temporary.rename(final)
+            flush(folder)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise EleganError(
             f"Cannot write the checkpoint {final}: {error.strerror or error}. Earlier checkpoints"
             " are whole. Free some space or mend the permissions, then run the same command again."
@@ -109,14 +109,24 @@ def load(folder: Path, say: Callable[[str], None] = print) -> tuple[Parts, dict[
 
 def _read(path: Path) -> tuple[Parts, dict[str, Any]]:
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    if manifest["version"] != VERSION:
+    if manifest["version"] not in (1, VERSION):
         raise ValueError(f"written by format {manifest['version']}, this elegan reads {VERSION}")
+    # Version 1 was the same without this checksum; reading it costs a word, and runs that were
+    # begun before go on.
+    if manifest["version"] != 1 and manifest.pop("sha256") != _digest(manifest):
+        raise ValueError("manifest.json does not match its own SHA-256")
     parts: Parts = {}
     for name, digest in manifest["files"].items():
         if sha256(path / name) != digest:
             raise ValueError(f"{name} does not match its SHA-256")
         parts[Path(name).stem] = load_file(path / name)
     return parts, manifest["facts"]
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's content as JSON holds it, however it is laid out."""
+    stored = json.loads(json.dumps(manifest))
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
 
 
 def _sequences(folder: Path) -> list[int]:

@@ -4,34 +4,31 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from pathlib import Path
 from typing import IO, Any
 
 from elegan.errors import EleganError, UsageError
 from elegan.machine.files import remove_temporaries, write_durably
 
-# What a run may have written before its settings.json, which marks it as one.
-_OWN = {
-    "lock",
-    "log.txt",
-    "samples",
-    "environment.json",
-    "data.json",
-    "events.jsonl",
-    "real.png",
-    "first-batch.png",
-}
+_SETTINGS = {"data", "preset", "task", "batch", "seed", "network", "optimizer"}
+"""Keys that the settings.json of every run has, and that of no other program."""
 
 
 class RunFolder:
-    """A folder that one training process owns while `lock` is held.
+    """A folder that one process owns while `lock` is held.
+
+    Args:
+        verb: that makes the folder; each takes only its own.
 
     Attributes:
         path: the folder itself.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, verb: str = "train") -> None:
         self.path = path
+        self._verb = verb
+        self._mark = f"made by elegan {verb}, which replaces its own files here\n"
         self._lock: IO[str] | None = None
 
     @property
@@ -55,32 +52,72 @@ class RunFolder:
         return self.path / "model"
 
     @contextlib.contextmanager
-    def lock(self):
+    def lock(self, *, ours: bool = False):
         """Creates the folder and holds its lock, which the system frees when the process dies.
 
+        The lock's file is also the mark of the folder: it is the first file written, into what
+        was empty, and says whose the folder is.
+
+        Args:
+            ours: known as the verb's own, also without the mark.
+
         Raises:
-            EleganError: the folder cannot be written, or another process trains in it.
+            UsageError: the folder holds files and was not made by the verb; nothing is written.
+            EleganError: the folder cannot be written, or another process works in it.
         """
+        if not ours:
+            self._refuse_strangers()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("a+")
+            file = self._lock_file.open("a+", encoding="utf-8")
         except OSError as error:
             raise EleganError(
-                f"Cannot write to the run folder {self.path}: {error.strerror or error}."
+                f"Cannot write to the folder {self.path}: {error.strerror or error}."
                 " Name another with --out."
             ) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise EleganError(
-                f"Another process is training in {self.path}. Wait for it, stop it, or name"
-                " another folder with --out."
-            ) from None
-        try:
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise EleganError(
+                    f"Another process works in {self.path}. Wait for it, stop it, or name"
+                    " another folder with --out."
+                ) from None
+            with self.explained("lock"):
+                if not self._is_marked():
+                    file.truncate(0)
+                    file.write(self._mark)
+                    file.flush()
+                    os.fsync(file.fileno())
             yield self
-        finally:
-            file.close()
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / "lock"
+
+    def _is_marked(self) -> bool:
+        try:
+            return self._lock_file.read_text(encoding="utf-8") == self._mark
+        except (OSError, ValueError):
+            return False
+
+    def _refuse_strangers(self) -> None:
+        """Refuses a folder that holds files, unless it is marked or holds a run of former times."""
+        known = self._is_marked() or (self._verb == "train" and is_run(self.path))
+        if known or not self.path.is_dir():
+            return
+        strangers = sorted(one.name for one in self.path.iterdir() if not self._is_new_lock(one))
+        if strangers:
+            more = ", ..." if len(strangers) > 3 else ""
+            raise UsageError(
+                f"{self.path} holds other files ({', '.join(strangers[:3])}{more}) and no run of"
+                " this kind, and elegan touches only what it wrote. Name a new folder with --out."
+            )
+
+    def _is_new_lock(self, path: Path) -> bool:
+        """Whether a file is the lock of a process that has not come to marking it yet."""
+        status = path.lstat()
+        return path == self._lock_file and stat.S_ISREG(status.st_mode) and status.st_size == 0
 
     def write_json(self, name: str, values: Any) -> None:
         """Replaces a JSON file in one step."""
@@ -122,23 +159,6 @@ class RunFolder:
         with self.explained("events.jsonl"):
             write_durably(self.events, text)
 
-    def refuse_strangers(self) -> None:
-        """Refuses a folder that holds other files and no run, before anything is written into it.
-
-        Raises:
-            UsageError: names some of them.
-        """
-        if self.settings.exists() or not self.path.is_dir():
-            return
-        strangers = [one.name for one in self.path.iterdir() if one.name not in _OWN]
-        strangers = sorted(name for name in strangers if not name.startswith("."))
-        if strangers:
-            more = ", ..." if len(strangers) > 3 else ""
-            raise UsageError(
-                f"{self.path} holds no run but other files ({', '.join(strangers[:3])}{more})."
-                " Name a new folder with --out."
-            )
-
     def sweep(self) -> None:
         """Removes half-written files of a killed process; only for the owner of the lock."""
         for folder in (self.path, self.checkpoints, self.samples, self.model):
@@ -174,5 +194,9 @@ def default_folder(data: str, preset: str) -> Path:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder holds a run."""
-    return os.path.isfile(path / "settings.json")
+    """Whether a folder holds a run that has begun: settings.json, and elegan wrote it."""
+    try:
+        found = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.keys() >= _SETTINGS

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from elegan.data.characters.parts import COLOURS, PARTS
 from elegan.data.characters.points import read_points, write_points
 from elegan.data.pictures import grid, written_whole
 from elegan.errors import EleganError, UsageError, lookup
+from elegan.machine.files import write_durably, write_files
 from elegan.models.character_pictures import (
     picture_of_outlines,
     picture_of_planes,
@@ -24,6 +26,7 @@ from elegan.models.characters import Character, CharacterModel
 
 _MOST_COLUMNS, _STAGE_SIZE = 8, 256
 LOCK = "lock"
+_Files = dict[str, Callable[[Path], None]]  # name within the folder -> what writes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,8 @@ def make_characters(
         gif: also a film from each to the next and back to the first.
 
     Raises:
-        UsageError: an attribute, value or colour is unknown, or flags exclude each other.
+        UsageError: an attribute, value or colour is unknown, flags exclude each other, or a file
+            that elegan did not write, or that was edited since, is in the way.
         EleganError: the points cannot be filled, or the folder cannot be written.
     """
     if n < 1:
@@ -134,19 +138,21 @@ def make_characters(
             given = dict(first.points.palette)
         made = model.generate(n, seed=seed, attributes=attributes, palette=given, watch=watch)
         names = tuple(f"{seed}-{number:04d}" for number in range(n))
-    files: list[Path] = []
+    files: _Files = {}
+    for name, one in zip(names, made, strict=True):
+        files |= _of_one(one, name, stages=stages, transparent=transparent, svg=svg)
+    if points is not None:  # rendered beside its file, which stays as the person edited it
+        files = {n: write for n, write in files.items() if not _is_same(out / n, Path(points))}
+    if sprite_sheet:
+        files |= _sheet(made, names, transparent)
+    if gif:
+        files["interpolation.gif"] = partial(_film, model, made)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, one in zip(names, made, strict=True):
-            files += _write(one, out, name, stages=stages, transparent=transparent, svg=svg)
-        if sprite_sheet:
-            files += _sheet(made, names, out, transparent)
-        if gif:
-            files.append(_film(model, made, out))
+        written = write_files(out, files)
     except OSError as error:
         why = error.strerror or error
         raise EleganError(f"Could not write into '{out}': {why}. Name another --out.") from error
-    return MadeCharacters(characters=tuple(made), names=names, files=tuple(files), out=out)
+    return MadeCharacters(characters=tuple(made), names=names, files=tuple(written), out=out)
 
 
 def _from_file(model: CharacterModel, path: Path, given: Mapping[str, Any]) -> Character:
@@ -196,33 +202,35 @@ def _colours(table: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def _write(
-    one: Character, out: Path, name: str, *, stages: bool, transparent: bool, svg: bool
-) -> list[Path]:
-    files = [_png(out / f"{name}.png", one.image if transparent else on_white(one.image))]
-    path = out / f"{name}.points.json"
-    write_points(path, one.points)
-    files.append(path)
+def _is_same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
+
+
+def _of_one(one: Character, name: str, *, stages: bool, transparent: bool, svg: bool) -> _Files:
+    files: _Files = {
+        f"{name}.png": partial(_png, one.image if transparent else on_white(one.image)),
+        f"{name}.points.json": lambda path: write_points(path, one.points),
+    }
     outlines = one.points.outlines
     if stages:
         if one.planes is not None:
             seen = picture_of_planes(one.planes)
             scale = max(1, _STAGE_SIZE // seen.shape[0])
             seen = seen.repeat(scale, axis=0).repeat(scale, axis=1)
-            files.append(_png(out / f"{name}-1-maps.png", seen))
+            files[f"{name}-1-maps.png"] = partial(_png, seen)
         places = list(one.points.key_points.values())
         facial = np.array(places, np.float64).reshape(-1, 2)
         drawn = picture_of_points(outlines, facial, _STAGE_SIZE)
-        files.append(_png(out / f"{name}-2-points.png", drawn))
+        files[f"{name}-2-points.png"] = partial(_png, drawn)
         curves = picture_of_outlines(outlines, _STAGE_SIZE)
-        files.append(_png(out / f"{name}-3-outline.png", curves))
+        files[f"{name}-3-outline.png"] = partial(_png, curves)
         scale = max(1, _STAGE_SIZE // one.image.shape[0])
         full = one.image.repeat(scale, axis=0).repeat(scale, axis=1)
-        files.append(_png(out / f"{name}-4-character.png", full if transparent else on_white(full)))
+        full = full if transparent else on_white(full)
+        files[f"{name}-4-character.png"] = partial(_png, full)
     if svg:
-        path = out / f"{name}.svg"
-        write_svg(path, outlines, _svg_colours(one))
-        files.append(path)
+        colours = _svg_colours(one)
+        files[f"{name}.svg"] = lambda path: write_svg(path, outlines, colours)
     return files
 
 
@@ -235,10 +243,8 @@ def _svg_colours(one: Character) -> dict[str, str]:
     }
 
 
-def _sheet(
-    made: Sequence[Character], names: Sequence[str], out: Path, transparent: bool
-) -> list[Path]:
-    """Writes all pictures side by side without gaps, and where each lies."""
+def _sheet(made: Sequence[Character], names: Sequence[str], transparent: bool) -> _Files:
+    """All pictures side by side without gaps, and where each lies."""
     images = np.stack([one.image if transparent else on_white(one.image) for one in made])
     columns = min(_MOST_COLUMNS, len(images))
     size = images.shape[1]
@@ -249,26 +255,23 @@ def _sheet(
         name: {"x": size * (place % columns), "y": size * (place // columns)}
         for place, name in enumerate(names)
     }
-    path = out / "sprites.json"
-    with written_whole(path) as temporary:
-        text = json.dumps({"image": "sprites.png", "size": size, "sprites": places}, indent=1)
-        temporary.write_text(text, encoding="utf-8")
-    return [_png(out / "sprites.png", sheet), path]
+    text = json.dumps({"image": "sprites.png", "size": size, "sprites": places}, indent=1)
+    return {
+        "sprites.png": partial(_png, sheet),
+        "sprites.json": lambda path: write_durably(path, text),
+    }
 
 
-def _film(model: CharacterModel, made: Sequence[Character], out: Path) -> Path:
+def _film(model: CharacterModel, made: Sequence[Character], path: Path) -> None:
     frames = [
         Image.fromarray(on_white(one.image)) for one in model.film([one.points for one in made])
     ]
-    path = out / "interpolation.gif"
     with written_whole(path) as temporary:
         frames[0].save(
             temporary, format="GIF", save_all=True, append_images=frames[1:], duration=60, loop=0
         )
-    return path
 
 
-def _png(path: Path, image: np.ndarray) -> Path:
+def _png(image: np.ndarray, path: Path) -> None:
     with written_whole(path) as temporary:
         Image.fromarray(image).save(temporary, format="PNG")
-    return path

@@ -1,5 +1,7 @@
 """Directions of latent space that change the image most, found without any labels or training."""
 
+import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,11 +99,27 @@ def slider_sheet(
 def save_directions(path: Path, model: Model, directions: Directions) -> Path:
     """Writes an .npz: `directions` [n, latent], `gains` [n], `of_styles`, the model's hash.
 
+    Nobody named this file, it follows from that of the sheet: only directions are replaced.
+
     Raises:
+        UsageError: the file is there and holds something else.
         EleganError: the place cannot be written.
     """
+    if os.path.lexists(path) and not _holds_directions(path):
+        raise UsageError(
+            f"{path} is there already and holds no directions; it would be replaced."
+            " Name another sheet with --out, or move the file away."
+        )
     extra = {"gains": np.array(directions.gains), "of_styles": np.array(directions.of_styles)}
     return save_codes(path, model, "directions", directions.vectors, extra=extra)
+
+
+def _holds_directions(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"directions.npy", "model_sha256.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def save_sheet(path: Path, sheet: np.ndarray) -> Path:

@@ -1,14 +1,12 @@
 """Walks through latent space."""
 
-import contextlib
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from elegan.data.pictures import grid, to_pillow
+from elegan.data.pictures import grid, to_pillow, written_whole
 from elegan.errors import EleganError, UsageError
 from elegan.models.model import Model, latent_noise
 
@@ -71,23 +69,18 @@ def save_walk(
                 images = model.from_latents(slerp(*ends, share), labels)
             scale = max(1, 56 // images.shape[1])
             pictures.append(to_pillow(_even(grid(images, columns, scale=scale))))
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        pictures[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=pictures[1:],
-            duration=milliseconds,
-            loop=0,
-        )
-        temporary.replace(out)
+        with written_whole(out) as temporary:
+            pictures[0].save(
+                temporary,
+                format="GIF",
+                save_all=True,
+                append_images=pictures[1:],
+                duration=milliseconds,
+                loop=0,
+            )
     except OSError as error:
         raise EleganError(f"Cannot write {out}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return out, len(pictures)
 
 

@@ -1,7 +1,7 @@
 """Files of latents or styles: kept by projection, drawn again by `generate --latents`."""
 
-import contextlib
-import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elegan.data.pictures import written_whole
 from elegan.errors import EleganError, UsageError
 from elegan.models.model import Model
 from elegan.models.samples import Samples
@@ -38,18 +39,13 @@ def save_codes(
     if labels is not None:
         arrays["labels"] = labels
     arrays["model_sha256"] = np.array(model.facts["sha256"])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.npz")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **arrays)  # pyright: ignore[reportArgumentType]
-        temporary.replace(path)
+        with written_whole(path) as temporary, temporary.open("xb") as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
     except OSError as error:
         raise EleganError(
             f"Cannot write {path}: {error.strerror or error}. Name another place with --out."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return path
 
 
@@ -94,7 +90,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise UsageError(f"There is no file of latents at {path}.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(f"{path} cannot be read as .npz or .npy: {error}.") from error
 
 

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from elegan.data.pictures import grid, save_png
-from elegan.errors import UsageError
+from elegan.errors import EleganError, UsageError
+from elegan.machine.files import write_files
 from elegan.machine.pixels import to_tensor
 from elegan.models.distance import ImageDistance, judging_features, unclipped
 from elegan.models.inputs import read_inputs
@@ -50,16 +52,29 @@ class Projected:
         """Writes pairs.png (target, reconstruction) and latents.npz into the folder `out`.
 
         Raises:
+            UsageError: one of them is there and elegan did not write it.
             EleganError: the folder cannot be written.
         """
         pairs = np.stack([self.targets, self.images], axis=1).reshape(-1, *self.images.shape[1:])
         columns = 2 * max(1, round(math.sqrt(len(self.images) / 2)))
         scale = max(1, 112 // self.images.shape[1])
-        save_png(grid(pairs, columns, scale=scale), out / "pairs.png")
         kind = "styles" if self.are_styles else "latents"
         extra = {"psnr": np.array(self.psnr)}
-        file = save_codes(out / "latents.npz", model, kind, self.codes, self.labels, extra)
-        return out / "pairs.png", file
+        try:
+            written = write_files(
+                out,
+                {
+                    "pairs.png": partial(save_png, grid(pairs, columns, scale=scale)),
+                    "latents.npz": lambda path: save_codes(
+                        path, model, kind, self.codes, self.labels, extra
+                    ),
+                },
+            )
+        except OSError as error:
+            raise EleganError(
+                f"Cannot write into {out}: {error.strerror or error}. Name another --out."
+            ) from error
+        return written[0], written[1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,14 +1,16 @@
 """Generated images, and the forms they are kept in."""
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elegan.data.pictures import grid, save_png
+from elegan.data.pictures import grid, save_png, written_whole
 from elegan.errors import EleganError, UsageError
+from elegan.machine.files import write_files
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,18 +48,18 @@ class Samples:
     def save(self, out: Path | str) -> Path:
         """Writes FILE.png (one sheet), FILE.npz (arrays), or a folder of PNG files.
 
-        The folder has class subfolders when the model is conditional.
+        The folder has class subfolders when the model is conditional. In it, only what elegan
+        wrote there before is replaced; a file that is named is replaced whatever it holds.
 
         Raises:
+            UsageError: in the folder, a file of another origin is in the way; nothing is written.
             EleganError: the place cannot be written.
         """
         out = Path(out)
         try:
             if out.suffix.lower() == ".png":
-                out.parent.mkdir(parents=True, exist_ok=True)
                 save_png(self.sheet(), out)
             elif out.suffix.lower() == ".npz":
-                out.parent.mkdir(parents=True, exist_ok=True)
                 self._save_npz(out)
             elif out.suffix:
                 raise UsageError(f"Cannot write {out}: name a .png, a .npz or a folder.")
@@ -74,21 +76,19 @@ class Samples:
         if self.labels is not None:
             arrays["labels"] = self.labels
             arrays["classes"] = np.array(self.classes)
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.npz")
-        try:
-            np.savez(temporary, **arrays, seed=np.int64(self.seed), model_sha256=self.model_sha256)
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with written_whole(out) as temporary, temporary.open("xb") as file:
+            np.savez(file, **arrays, seed=np.int64(self.seed), model_sha256=self.model_sha256)
 
     def _save_folder(self, out: Path) -> None:
         digits = max(5, len(str(len(self) - 1)))
+        files: dict[str, Callable[[Path], None]] = {}
         for index, image in enumerate(self.images):
-            folder = out
+            name = f"{index:0{digits}d}.png"
             if self.labels is not None:
                 label = int(self.labels[index])
-                folder = out / folder_name(self.classes[label], label)
-            save_png(image, folder / f"{index:0{digits}d}.png")
+                name = f"{folder_name(self.classes[label], label)}/{name}"
+            files[name] = partial(save_png, image)
+        write_files(out, files)
 
 
 def folder_name(name: str, label: int) -> str:

@@ -1,6 +1,7 @@
 """The model folder: model.json, and the weights of one or both networks that it names."""
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -148,13 +149,13 @@ def save_parts(
 
 
 def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Writes model.json, then removes the weights that it does not name."""
+    """Writes model.json, then removes the weights of former models, which are named by content."""
     write_durably(folder / "model.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     parts = (facts, *(facts[kind] for kind in _PARTS if kind in facts))
     named = {part.get("tensors") for part in parts}
     for kind in _PARTS:
         for old in folder.glob(f"{kind}-*.safetensors"):
-            if old.name not in named:
+            if old.name not in named and re.fullmatch(r"-[0-9a-f]{8}", old.stem[len(kind) :]):
                 old.unlink()
 
 

@@ -1,9 +1,6 @@
 """Photos, GIFs and videos through a model: files whole or absent, and batches that resume."""
 
-import contextlib
 import errno
-import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +10,7 @@ from typing import Any
 from elegan.data.decode import Unusable
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
 from elegan.errors import EleganError, UsageError
+from elegan.machine.files import remove_temporaries
 from elegan.models.colours import on_white
 from elegan.models.frames import is_animated, translate_frames
 from elegan.models.journal import NAME, Journal
@@ -26,7 +24,6 @@ from elegan.models.videos import WRITTEN, frame_count, is_video, translate_video
 
 _PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # all further files would fail alike
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}")  # see data.cache.temporary_beside
 
 
 class _Stopped(Exception):
@@ -66,7 +63,8 @@ def translate_files(
     outcomes: list[Outcome] = []
     stopped = False
     with Journal(out) as journal:
-        _remove_temporaries({(out / source.output).parent for source in sources})
+        for folder in {(out / source.output).parent for source in sources}:
+            remove_temporaries(folder)
         todo = [one for one in sources if one.path.name != NAME and not journal.is_output(one.path)]
         if not todo:
             raise UsageError(
@@ -259,25 +257,3 @@ class _Work:
     def _ask_to_stop(self) -> None:
         if self.watch.stops():
             raise _Stopped
-
-
-def _remove_temporaries(folders: set[Path]) -> None:
-    """Removes what a killed call left half-written; a living process keeps its own."""
-    for folder in folders:
-        for path in folder.glob(".*"):
-            found = _TEMPORARY.fullmatch(path.name)
-            if found and path.is_file() and not _lives(int(found[1])):
-                with contextlib.suppress(OSError):
-                    path.unlink()
-
-
-def _lives(process: int) -> bool:
-    if os.name != "posix":  # where asking would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return process != os.getpid()

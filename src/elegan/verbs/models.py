@@ -181,8 +181,8 @@ def directions(
     loaded = _generator(model)
     found = find_directions(loaded, n)
     sheet = slider_sheet(loaded, found, strength=strength, samples=samples, seed=seed, label=label)
+    vectors = save_directions(Path(out).with_suffix(".npz"), loaded, found)
     path = save_sheet(Path(out), sheet)
-    vectors = save_directions(path.with_suffix(".npz"), loaded, found)
     space = "styles" if found.of_styles else "noise"
     gains = ", ".join(f"{gain:.2f}" for gain in found.gains)
     return Answer(

@@ -29,7 +29,7 @@ class Trained:
     Attributes:
         path: its folder.
         images: real images seen.
-        seconds: of training, without set-up, snapshots and scoring.
+        seconds: of wall time, without the scores at the end.
         scores: scores.json, taken against the run's own data.
         facts: JSON values for the figure: the command, commit, threads and number format.
     """
@@ -126,7 +126,7 @@ def picture(run: Path, out: Path, flags: Sequence[str] = ()) -> None:
 def trained_with(runs: Sequence[Trained]) -> str:
     """Returns the sentence that says with what the runs of a figure were trained."""
     ways = sorted({_way(one.facts) for one in runs})
-    times = "Times count steps only, on a machine that other work may have shared."
+    times = "Times are wall times, on a machine that other work may have shared."
     return f"Trained with {'; or with '.join(ways)}. {times}"
 
 

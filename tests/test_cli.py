@@ -32,12 +32,9 @@ def run(data: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def _ask(capsys, *words: str) -> tuple[int, str, str]:
-    """Returns exit code, stdout, stderr; the wrong use that tyro finds ends by SystemExit."""
+    """Returns exit code, stdout, stderr."""
     capsys.readouterr()
-    try:
-        code = main(list(words))
-    except SystemExit as end:
-        code = int(end.code or 0)
+    code = main(list(words))
     printed = capsys.readouterr()
     return code, printed.out, printed.err
 
@@ -141,6 +138,18 @@ def test_json_leaves_text_to_stderr(run: str, capsys) -> None:
     _, out, said = _ask(capsys, "health", run)
     assert "images" in out
     assert said == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["trian", "mnist"], 2), (["generate", "nothing"], 1), (["train"], 2)]
+)
+def test_a_failure_as_json_is_one_object(words: list[str], code: int, capsys) -> None:
+    found, out, said = _ask(capsys, *words, "--json")
+    assert found == code
+    assert out.count("\n") == 1
+    facts = json.loads(out)
+    assert facts["exit_code"] == code
+    assert facts["error"] in said or "stderr" in facts["error"]
 
 
 def test_json_has_no_nan(capsys, monkeypatch) -> None:
@@ -350,7 +359,7 @@ def test_a_signal_saves_says_how_to_go_on_and_sets_the_code(
     os.kill(process.pid, number)
     printed, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert printed == b""
+    assert f"elegan resume {out}" in json.loads(printed)["error"]
     assert f"elegan resume {out}" in said.decode()
     assert b"Traceback" not in said
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]

@@ -5,8 +5,9 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from elegan.errors import EleganError, UsageError, did_you_mean
 from elegan.settings import from_json, parse_count, preset_for, preset_settings
@@ -29,29 +30,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print("elegan: interrupted. Whatever was saved stays.", file=sys.stderr)
-        return 130
-    except Exception as error:
+    except SystemExit as end:  # of the parser, which has said on stderr what is wrong
+        code = end.code if isinstance(end.code, int) else 2
+        if code and as_json:
+            _print_json({"error": "Wrong usage; stderr says what.", "exit_code": code})
+        return code
+    except (Exception, KeyboardInterrupt) as error:
         if show_traceback:
             traceback.print_exc()
-        if isinstance(error, EleganError):
-            print(f"elegan: {error}", file=sys.stderr)
-            return error.exit_code
-        print(
-            f"elegan: unexpected {type(error).__name__}: {error}\n"
-            "Run the same command with --traceback to see where.",
-            file=sys.stderr,
-        )
-        return 1
+        code, message = _explain(error)
+        print(f"elegan: {message}", file=sys.stderr)
+        if as_json:
+            _print_json({"error": message, "exit_code": code})
+        return code
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """Returns the exit code and the message of whatever ended a command."""
+    if isinstance(error, EleganError):
+        return error.exit_code, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "interrupted. Whatever was saved stays."
+    return 1, (
+        f"unexpected {type(error).__name__}: {error}\n"
+        "Run the same command with --traceback to see where."
+    )
 
 
 def _print(answer: Answer, as_json: bool) -> None:
     print(answer.text, file=sys.stderr if as_json else sys.stdout, flush=True)
     if as_json:
-        # JSON has no NaN: its name keeps the output valid and the fault visible.
-        facts = json.loads(json.dumps(answer.facts), parse_constant=str)
-        print(json.dumps(facts, ensure_ascii=False), flush=True)
+        _print_json(answer.facts)
+
+
+def _print_json(facts: Mapping[str, Any]) -> None:
+    # JSON has no NaN: its name keeps the output valid and the fault visible.
+    plain = json.loads(json.dumps(facts), parse_constant=str)
+    print(json.dumps(plain, ensure_ascii=False), flush=True)
 
 
 def _run(words: list[str]) -> Answer:
@@ -84,7 +99,8 @@ def _overview() -> str:
         "elegan trains generative adversarial networks on the machine you have.\n\n"
         "Usage: elegan VERB ...      elegan VERB --help shows a verb's flags\n\n"
         + "\n".join(lines)
-        + "\n\nEvery verb takes --json (one JSON object on stdout) and --traceback.\n"
+        + "\n\nEvery verb takes --json (one JSON object on stdout, whatever happens) and"
+        " --traceback.\n"
         "Begin with: elegan train mnist-5k --minutes 5"
     )
 

@@ -93,9 +93,9 @@ def measure_pace(
         return pace
     tick = _timed(task.signals)
     first, later = _timed(task.score), _timed(task.score)  # the first measures real images too
-    return Pace(
-        image=pace.image, tick=tick, snapshot=later, rest=_FINAL_SCORES * first, reason=reason
-    )
+    image = pace.image + (0 if settings.snapshots else later / batches.training_count)
+    rest = _FINAL_SCORES * first
+    return Pace(image=image, tick=tick, snapshot=later, rest=rest, reason=reason)
 
 
 def _candidates(precision: Precision, world: distributed.World) -> tuple[int, ...]:

@@ -77,9 +77,9 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
     stages = TASKS[settings.task].stages
     if stages is not None:  # the first tells what can be told before anything is trained
         return plan(next(iter(stages(settings, Path(settings.out or _default(settings))).values())))
-    folder = RunFolder(Path(settings.out) if settings.out else _default(settings))
-    folder.refuse_strangers()
     data = load_data(settings)
+    folder = _folder(settings)
+    folder.refuse_strangers()
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, distributed.World())
     asked, resumes = settings, folder.settings.exists()

@@ -91,7 +91,7 @@ class Duel:
                 self.console.progress(min(self.images, self.stop), self.stop, self._left())
 
                 ended = self.images >= self.stop
-                snapshot = self._is_due(before, self.settings.snapshots)
+                snapshot = self._is_snapshot_due(before)
                 action = self.guard.judge(finite)
                 if snapshot and action in ("go", "skip") and not self._is_finite():
                     action = self.guard.escalate()
@@ -193,6 +193,12 @@ class Duel:
         task.after_discriminator_step(batch)
         task.generator.step(factor)
         return losses, generator_losses
+
+    def _is_snapshot_due(self, before: int) -> bool:
+        if self.settings.snapshots:
+            return self._is_due(before, self.settings.snapshots)
+        epoch = self.batches.training_count
+        return self.images // epoch > before // epoch or self.images >= self.stop
 
     def _is_due(self, before: int, times: int) -> bool:
         """Whether one of `times` equal parts of the run, the last included, has just ended."""

@@ -66,7 +66,7 @@ class RunFolder:
             EleganError: the folder cannot be written, or another process works in it.
         """
         if not ours:
-            self._refuse_strangers()
+            self.refuse_strangers()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             file = self._lock_file.open("a+", encoding="utf-8")
@@ -101,7 +101,7 @@ class RunFolder:
         except (OSError, ValueError):
             return False
 
-    def _refuse_strangers(self) -> None:
+    def refuse_strangers(self) -> None:
         """Refuses a folder that holds files, unless it is marked or holds a run of former times."""
         known = self._is_marked() or (self._verb == "train" and is_run(self.path))
         if known or not self.path.is_dir():

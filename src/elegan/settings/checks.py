@@ -104,7 +104,7 @@ def _positive(settings: TrainSettings, stops: list[str]) -> dict[str, float]:
         **{name: value for name, value in optional.items() if value is not None},
         "batch": settings.batch,
         "ticks": settings.ticks,
-        "snapshots": settings.snapshots,
+        "shown": settings.shown,
         "size": settings.size,
         "loss.penalty-every": loss.penalty_every,
         "loss.penalty-decay": loss.penalty_decay,
@@ -125,6 +125,7 @@ def _not_negative(settings: TrainSettings) -> dict[str, float]:
     weights += ["instance_noise", "clip"]
     return {
         "seed": settings.seed,
+        "snapshots": settings.snapshots,
         "ema.ramp": settings.ema.ramp,
         **{f"loss.{name}".replace("_", "-"): getattr(settings.loss, name) for name in weights},
         **{

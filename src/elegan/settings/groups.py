@@ -255,7 +255,9 @@ class TrainSettings:
     ticks: int = 40
     """How many times in a run progress is measured and printed."""
     snapshots: int = 10
-    """How many times in a run samples, scores and a checkpoint are written."""
+    """How many times in a run samples, scores and a checkpoint are written; 0 = once an epoch."""
+    shown: int = 64
+    """How many samples each sheet in samples/ shows, always from the same noise."""
     network: NetworkSettings = field(default_factory=NetworkSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)

@@ -31,12 +31,32 @@ _STYLIZING = {
 
 PRESETS: dict[str, Preset] = {
     "article": Preset(
-        images=600_000,
-        about="the article's two networks and rates, its defects corrected (docs/article.md)",
+        images=300_000,
+        about="the article's two networks, begun and trained so that they learn (docs/article.md)",
+        values={
+            "batch": 32,
+            "snapshots": 0,
+            "shown": 16,
+            "network": {"name": "article"},
+            "loss": {"adversarial": "non-saturating"},
+            "optimizer": {
+                "generator_rate": 2e-3,
+                "discriminator_rate": 2e-3,
+                "warmup": 0.02,
+                "hold": 0.3,
+                "schedule": "cosine",
+            },
+        },
+    ),
+    "article-printed": Preset(
+        images=300_000,
+        about="the same with the article's own weights and optimizers: a lesson, for it collapses",
         values={
             "batch": 32,
             "simultaneous": True,
-            "network": {"name": "article"},
+            "snapshots": 0,
+            "shown": 16,
+            "network": {"name": "article-printed"},
             "loss": {"adversarial": "non-saturating"},
             "optimizer": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},
         },

@@ -1,5 +1,6 @@
 """Images that a run draws for its pictures and measurements, from keyed noise."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from elegan.machine.pixels import to_uint8
 from elegan.machine.precision import Precision
 from elegan.machine.randomness import normal
 
-SHOWN = 64  # images of a preview
+SHOWN = 64  # images of a sheet of real ones
 _COLUMNS, _MOST_COLUMNS = 8, 16
 _AT_ONCE = 500
 
@@ -34,11 +35,12 @@ class Drawing:
         noise = normal((count, self._latent), self._seed, stream)
         return self._images(noise), self._labels(count)
 
-    def preview(self, path: Path) -> None:
+    def preview(self, path: Path, count: int) -> None:
         """Writes a sheet from fixed latents, a column a class where there are few classes."""
-        images, _ = self.draw("preview", SHOWN)
-        columns = self._classes if 1 < self._classes <= _MOST_COLUMNS else _COLUMNS
-        save_sheet(images[: SHOWN // columns * columns], path, columns)
+        classes = self._classes if 1 < self._classes <= _MOST_COLUMNS else 0
+        columns = classes or max(1, math.isqrt(count))
+        images, _ = self.draw("preview", max(columns, count // columns * columns))
+        save_sheet(images, path, columns)
 
     def _labels(self, count: int) -> Tensor | None:
         if not self._classes:

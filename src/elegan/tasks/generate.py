@@ -330,7 +330,7 @@ class Generate:
         save_sheet(to_uint8(self.view.show(batch.images[:SHOWN], 0.0)), path)
 
     def preview(self, path: Path) -> None:
-        self._drawing.preview(path)
+        self._drawing.preview(path, self.settings.shown)
 
     def signals(self) -> dict[str, float]:
         """See `Gauge.signals`."""

@@ -38,6 +38,7 @@ def check_translation(settings: TrainSettings, used: Collection[str]) -> None:
         "simultaneous": settings.simultaneous,
         "conditional": settings.conditional,
         "balance": settings.balance,
+        "shown": settings.shown != TrainSettings.shown,
         "labelled": settings.labelled is not None,
         "resolution": settings.resolution is not None,
         "channels": settings.channels is not None,

@@ -14,7 +14,7 @@ def inspect(
     resolution: int | None = None,
     channels: int | None = None,
     fit: str = "crop",
-    out: str = "contact-sheet.png",
+    out: str | None = None,
 ) -> Answer:
     """Read every file of a data set: verdicts, contact sheet, duplicates, balance, advice.
 
@@ -23,7 +23,7 @@ def inspect(
         resolution: side in pixels that training would use.
         channels: 1 or 3.
         fit: crop, pad or stretch.
-        out: where the contact sheet goes.
+        out: a .png file for the contact sheet; none is drawn without it.
     """
     from elegan.data.wording import describe
 

@@ -12,6 +12,9 @@ It runs in an environment of its own (see requirements-keras.txt) and imports no
         --out keras.npz --json
     keras-env/bin/python benchmarks/keras_article.py --data $ELEGAN_DATA/mnist --seconds 30 --speed
 
+`--corrected` gives it what preset `article` has beside the article's layers: the first weights of
+the dense layer, the optimizers, rates that rise and fall, and the players moving in turn.
+
 `--weights` and `--reference` write starting weights and what the two networks answer with them,
 so that another implementation can be held to the same numbers.
 """
@@ -19,6 +22,7 @@ so that another implementation can be held to the same numbers.
 import argparse
 import gzip
 import json
+import math
 import os
 import sys
 import time
@@ -37,19 +41,23 @@ from keras import layers
 
 LATENTS = 100
 RATE = 2e-4
+CORRECTED_RATE, WARMUP, HOLD = 2e-3, 0.02, 0.3  # of preset `article`
 WARM_UP_STEPS = 5
 TRIAL_SECONDS = 6.0
 FILES = ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")
 
-Step = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Step = Callable[[tf.Tensor, float], tuple[tf.Tensor, tf.Tensor]]
 
 
-def build_generator() -> keras.Model:
+def build_generator(*, corrected: bool = False) -> keras.Model:
     """The article's generator: latents [N, 100] to images [N, 28, 28, 1] in [-1, 1]."""
+    # Not Keras's he_normal, which cuts the tails off; preset article's are whole.
+    whole = keras.initializers.RandomNormal(stddev=(2 / LATENTS) ** 0.5)
+    begun = whole if corrected else "glorot_uniform"
     return keras.Sequential(
         [
             keras.Input((LATENTS,)),
-            layers.Dense(7 * 7 * 256, activation="relu"),
+            layers.Dense(7 * 7 * 256, activation="relu", kernel_initializer=begun),
             layers.Reshape((7, 7, 256)),
             layers.Conv2DTranspose(128, 5, strides=1, padding="same", activation="relu"),
             layers.BatchNormalization(),
@@ -80,20 +88,35 @@ def build_discriminator() -> keras.Model:
     )
 
 
+def rate_at(progress: float) -> float:
+    """Returns the learning rate of preset `article` at a share of the run, 0 to 1."""
+    factor = min(1.0, progress / WARMUP)
+    if progress > HOLD:
+        factor *= 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - HOLD) / (1 - HOLD))))
+    return CORRECTED_RATE * factor
+
+
 def build_step(
-    generator: keras.Model, discriminator: keras.Model, images: tf.Tensor, *, xla: bool
+    generator: keras.Model,
+    discriminator: keras.Model,
+    images: tf.Tensor,
+    *,
+    xla: bool,
+    corrected: bool = False,
 ) -> Step:
-    """Returns the compiled step: indices [N] into `images` (uint8) to the two losses."""
+    """Returns the compiled step: indices [N] into `images` (uint8) to the two losses.
+
+    It is also told its share of the run, which the corrected rates follow.
+    """
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)
-    generator_optimizer = keras.optimizers.Adam(learning_rate=RATE)
-    discriminator_optimizer = keras.optimizers.Adam(learning_rate=RATE)
+    options = {"beta_1": 0.0, "beta_2": 0.99, "epsilon": 1e-8} if corrected else {}
+    first = rate_at(0) if corrected else RATE
+    generator_optimizer = keras.optimizers.Adam(learning_rate=first, **options)
+    discriminator_optimizer = keras.optimizers.Adam(learning_rate=first, **options)
     generator_optimizer.build(generator.trainable_variables)
     discriminator_optimizer.build(discriminator.trainable_variables)
 
-    @tf.function(jit_compile=xla)
-    def step(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        real = tf.cast(tf.gather(images, indices), tf.float32) / 127.5 - 1.0
-        noise = tf.random.normal([indices.shape[0], LATENTS])
+    def at_once(real: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             generated = generator(noise, training=True)
             real_score = discriminator(real, training=True)
@@ -108,6 +131,39 @@ def build_step(
         generator_optimizer.apply(generator_gradients, generator.trainable_variables)
         discriminator_optimizer.apply(discriminator_gradients, discriminator.trainable_variables)
         return discriminator_loss, generator_loss
+
+    def in_turn(real: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as generator_tape:
+            generated = generator(noise, training=True)
+            with tf.GradientTape() as discriminator_tape:
+                real_score = discriminator(real, training=True)
+                fake_score = discriminator(tf.stop_gradient(generated), training=True)
+                ones, zeros = tf.ones_like(fake_score), tf.zeros_like(fake_score)
+                discriminator_loss = entropy(ones, real_score) + entropy(zeros, fake_score)
+            discriminator_gradients = discriminator_tape.gradient(
+                discriminator_loss, discriminator.trainable_variables
+            )
+            discriminator_optimizer.apply(
+                discriminator_gradients, discriminator.trainable_variables
+            )
+            generator_loss = entropy(ones, discriminator(generated, training=True))
+        generator_gradients = generator_tape.gradient(generator_loss, generator.trainable_variables)
+        generator_optimizer.apply(generator_gradients, generator.trainable_variables)
+        return discriminator_loss, generator_loss
+
+    move = in_turn if corrected else at_once
+
+    @tf.function(jit_compile=xla)
+    def compiled(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        real = tf.cast(tf.gather(images, indices), tf.float32) / 127.5 - 1.0
+        return move(real, tf.random.normal([indices.shape[0], LATENTS]))
+
+    def step(indices: tf.Tensor, progress: float) -> tuple[tf.Tensor, tf.Tensor]:
+        if corrected:
+            rate = rate_at(progress)
+            generator_optimizer.learning_rate.assign(rate)
+            discriminator_optimizer.learning_rate.assign(rate)
+        return compiled(indices)
 
     return step
 
@@ -140,12 +196,12 @@ def run_for(step: Step, batches: Batches, seconds: float) -> tuple[int, float, f
         steps (tracing and compiling) train too, and are in neither figure.
     """
     for _ in range(WARM_UP_STEPS):
-        losses = step(batches())
+        losses = step(batches(), 0.0)
     _ = [float(loss) for loss in losses]
     steps = 0
     started = time.perf_counter()
     while (passed := time.perf_counter() - started) < seconds:
-        losses = step(batches())
+        losses = step(batches(), passed / seconds)
         steps += 1
     discriminator_loss, generator_loss = (float(loss) for loss in losses)
     return steps, passed, discriminator_loss, generator_loss
@@ -155,7 +211,8 @@ def faster_with_xla(images: tf.Tensor, options: argparse.Namespace) -> dict[str,
     """Returns images a second without and with XLA, each on networks thrown away afterwards."""
     found = {}
     for name, xla in (("plain", False), ("xla", True)):
-        step = build_step(build_generator(), build_discriminator(), images, xla=xla)
+        networks = build_generator(corrected=options.corrected), build_discriminator()
+        step = build_step(*networks, images, xla=xla, corrected=options.corrected)
         batches = Batches(len(images), options.batch, options.seed)
         steps, passed, _, _ = run_for(step, batches, TRIAL_SECONDS)
         found[name] = steps * options.batch / passed
@@ -231,14 +288,16 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     images = tf.constant(read_images(options.data))
     trial = faster_with_xla(images, options) if options.xla == "auto" else {}
     xla = trial["xla"] > trial["plain"] if trial else options.xla == "on"
-    generator = build_generator()
-    step = build_step(generator, build_discriminator(), images, xla=xla)
+    generator = build_generator(corrected=options.corrected)
+    step = build_step(
+        generator, build_discriminator(), images, xla=xla, corrected=options.corrected
+    )
     batches = Batches(len(images), options.batch, options.seed)
     steps, seconds, discriminator_loss, generator_loss = run_for(step, batches, options.seconds)
     if options.out:
         np.savez(options.out, images=sample(generator, options.count, options.seed))
     return {
-        "library": "keras",
+        "library": "keras, corrected" if options.corrected else "keras",
         "precision": options.precision,
         "xla": xla,
         "xla_trial_images_per_second": {name: round(rate, 1) for name, rate in trial.items()},
@@ -265,6 +324,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument(
         "--xla", choices=("auto", "on", "off"), default="auto", help="auto: the faster one"
+    )
+    parser.add_argument(
+        "--corrected", action="store_true", help="begun and trained as preset article is"
     )
     parser.add_argument("--speed", action="store_true", help="measure only; write no samples")
     parser.add_argument("--out", type=Path, help="samples as .npz: images uint8 [N, 28, 28, 1]")

@@ -1,9 +1,9 @@
-"""Training steps a second: `article` in bfloat16 against the article in Keras in float32.
+"""Training steps a second: `article-printed` in bfloat16 against the article in Keras in float32.
 
     python benchmarks/steps.py --keras keras-env/bin/python --data $ELEGAN_DATA/mnist
 
 The two take turns in fresh processes, so that a drift of the machine's speed meets both; the
-ratio is that of the medians. First, Keras's weights are put into `article` and the outputs
+ratio is that of the medians. First, Keras's weights are put into these networks and the outputs
 compared, so that it is the same two networks that are timed.
 """
 
@@ -75,8 +75,8 @@ def _torch_layout(value: np.ndarray) -> np.ndarray:
 
 
 def ours(batch: int) -> float:
-    """Returns images per second of `article` on this machine."""
-    settings = preset_settings("article", "mnist", {"batch": batch})
+    """Returns images per second of `article-printed` on this machine."""
+    settings = preset_settings("article-printed", "mnist", {"batch": batch})
     data, precision = load_data(settings), choose()
     batches, make_task = prepare(settings, data, precision, World())
     return measure_speed(settings, batches, make_task, precision, minutes=4.0)

@@ -58,6 +58,7 @@ def test_a_run_folder_holds_what_the_contract_names(run: elegan.Run) -> None:
         "model",
         "scores.json",
         "report.html",
+        "model/README.md",
     }
     assert len(list((run.path / "checkpoints").iterdir())) == 2
     data = json.loads((run.path / "data.json").read_text())

@@ -58,8 +58,8 @@ def test_a_run_folder_holds_what_the_contract_names(run: elegan.Run) -> None:
         "model",
         "scores.json",
         "report.html",
-        "model/README.md",
     }
+    assert "## Recipe" in (run.path / "model" / "README.md").read_text()
     assert len(list((run.path / "checkpoints").iterdir())) == 2
     data = json.loads((run.path / "data.json").read_text())
     assert data["images"] == 40

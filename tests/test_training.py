@@ -63,6 +63,7 @@ def test_a_run_folder_holds_what_the_contract_names(run: elegan.Run) -> None:
         "scores.json",
         "report.html",
     }
+    assert "## Recipe" in (run.path / "model" / "README.md").read_text()
     assert len(list((run.path / "checkpoints").iterdir())) == 2
     data = json.loads((run.path / "data.json").read_text())
     assert data["images"] == 40

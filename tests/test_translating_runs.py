@@ -101,7 +101,14 @@ def test_a_run_writes_what_it_should(trained: Any) -> None:
     events = [one["event"] for one in opened.events]
     assert events == ["start", *["tick"] * 3, "snapshot", "stop"]
     assert [one.name for one in (run / "samples").iterdir()] == ["0000012.png"]
-    for name in ("real.png", "first-batch.png", "report.html", "data.json", "environment.json"):
+    for name in (
+        "real.png",
+        "first-batch.png",
+        "report.html",
+        "data.json",
+        "environment.json",
+        "model/README.md",
+    ):
         assert (run / name).stat().st_size > 0
     model = json.loads((run / "model" / "model.json").read_text())
     assert model["task"] == opened.settings.task

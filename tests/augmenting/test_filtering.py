@@ -52,6 +52,18 @@ def test_images_of_another_class_copies_and_repetitions_are_dropped() -> None:
     assert 0 < made.copy_rate < 1
 
 
+@pytest.mark.parametrize("repeated", [10, 60])
+def test_repeats_among_the_given_images_hide_no_copy(repeated: int) -> None:
+    images, _ = tiny_labels.images(60, seed=1)
+    others, _ = tiny_labels.images(20, seed=2)
+    check = CopyCheck(np.concatenate([images, images[:repeated]]))
+    nearly = images[40:50].copy()
+    nearly[:, 0, 0] ^= 1
+    assert check(images[40:50]).all()
+    assert check(nearly).all() or repeated == 60  # without two different images none can tell
+    assert not check(others).any()
+
+
 def test_the_band_has_two_ends() -> None:
     given = tiny_labels.given(20)
     sure = draw_filtered(Drawing(), given, _judge, [3, 0], band=(0.0, 0.1), reject=0.0, seed=0)

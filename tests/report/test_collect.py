@@ -11,6 +11,7 @@ from elegan.errors import EleganError
 from elegan.models import save_model
 from elegan.networks import ImageShape, build_generator
 from elegan.report.collect import collect, current_line, find, finite, flatten, number
+from elegan.report.words import commands
 
 
 def line(event: str, images: int, **rest: object) -> dict:
@@ -40,16 +41,36 @@ def test_a_whole_run_is_read_without_a_note(run: Path) -> None:
         lambda model: (model / "generator-0a1b2c3d.safetensors").unlink(),
         lambda model: (model / "model.json").unlink(),
         lambda model: (model / "model.json").write_text("{"),
-        lambda model: (model / "model.json").write_text('{"tensors": "translator-1.safetensors"}'),
+        lambda model: (model / "model.json").write_text('{"tensors": 5}'),
     ],
-    ids=["no weights", "no facts", "damaged", "not a generator"],
+    ids=["no weights", "no facts", "damaged", "nothing named"],
 )
-def test_a_model_is_one_that_can_be_drawn_from(run: Path, lose) -> None:
+def test_a_model_is_one_whose_weights_are_there(run: Path, lose) -> None:
     lose(run / "model")
-    (run / "model" / "translator-1.safetensors").touch()
     facts = collect(run)
     assert not facts.has_model
     assert facts.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "facts", "command"),
+    [
+        ("upscale", {"tensors": "translator-1.safetensors"}, "elegan upscale photo.jpg --model"),
+        ("characters-maps", {"maps": {"tensors": "maps-1.safetensors"}}, "elegan character "),
+    ],
+)
+def test_every_kind_of_model_is_found_and_used_by_its_verb(
+    run: Path, task: str, facts: dict, command: str
+) -> None:
+    for name in ("translator-1.safetensors", "maps-1.safetensors"):
+        (run / "model" / name).touch()
+    (run / "model" / "model.json").write_text(json.dumps(facts))
+    settings = json.loads((run / "settings.json").read_text())
+    (run / "settings.json").write_text(json.dumps({**settings, "task": task}))
+    found = collect(run)
+    assert found.has_model
+    assert commands(found)[0].text.startswith(command)
+    assert not any("elegan generate" in one.text for one in commands(found))
 
 
 def test_what_a_run_saves_is_found(run: Path) -> None:

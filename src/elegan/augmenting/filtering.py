@@ -12,7 +12,7 @@ from elegan.data.duplicates import image_hashes
 from elegan.machine.pixels import to_tensor
 from elegan.machine.randomness import key
 from elegan.measure.extractors import extractor_for
-from elegan.measure.neighbours import nearest, small_pixels
+from elegan.measure.neighbours import copy_threshold, nearest, small_pixels
 from elegan.models import Model
 
 Probabilities = Callable[[np.ndarray], np.ndarray]
@@ -67,6 +67,8 @@ class Made:
 class CopyCheck:
     """Tells near-copies: nearer to a given image than 99 % of given images are to another.
 
+    Given images that repeat another one are left out of these; an exact copy is always told.
+
     Args:
         given: uint8 [N, R, R, C].
     """
@@ -75,16 +77,14 @@ class CopyCheck:
         self._extractor = extractor_for(None, given.shape[1], given.shape[3], EXTRACTOR)
         self._spaces = [small_pixels(given), self._extractor.features(given)]
         own = np.arange(len(given))
-        self._thresholds = [
-            float(np.quantile(nearest(space, space, own)[0], 0.01)) for space in self._spaces
-        ]
+        self._thresholds = [copy_threshold(nearest(one, one, own)[0]) for one in self._spaces]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 [M, R, R, C] -> whether each is a near-copy, in either space, bool [M]."""
         seen = [small_pixels(images), self._extractor.features(images)]
         near = np.zeros(len(images), bool)
         for own, space, threshold in zip(seen, self._spaces, self._thresholds, strict=True):
-            near |= nearest(own, space)[0] < threshold
+            near |= nearest(own, space)[0] <= threshold
         return near
 
 

@@ -72,8 +72,7 @@ def nearness(
     """
     distances, rows = nearest(generated, training)
     usual, usual_rows = nearest(unseen, training, own)
-    new = distinct(usual)
-    threshold = float(np.quantile(new, EXPECTED_SHARE)) if len(new) else 0.0
+    new, threshold = distinct(usual), copy_threshold(usual)
     return Nearness(
         median=float(np.median(distances)),
         usual=float(np.median(usual)),
@@ -94,6 +93,16 @@ def distinct(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     apart = distances[distances > 0]
     return apart[apart > _ROUNDING * np.median(apart)] if len(apart) else apart
+
+
+def copy_threshold(usual: NDArray[np.float64]) -> float:
+    """Returns the distance below which an image is a near-copy; 0 where nothing tells it.
+
+    Args:
+        usual: distances of real images to the nearest other one.
+    """
+    new = distinct(usual)
+    return float(np.quantile(new, EXPECTED_SHARE)) if len(new) else 0.0
 
 
 def nearest(

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
-from elegan.report.collect import RunFacts, collect, finite, flatten
+from elegan.report.collect import RunFacts, finite, flatten
+from elegan.report.comparison import comparison_cells, comparison_rows
 from elegan.report.curves import compact
 from elegan.report.scores import ClassShare, class_shares, protocol, score_rows
 from elegan.report.words import (
@@ -26,15 +26,11 @@ FEW_IMAGES = 1000
 LEAST_SHARE, MOST_SHARE = 0.7, 1.3
 
 
-def model_card(run: Path) -> str:
-    """Returns the model card of a run folder as Markdown.
+def model_card(facts: RunFacts) -> str:
+    """Returns the model card of a run as Markdown.
 
     What the run folder does not say is left out or named as unknown; nothing is guessed.
-
-    Raises:
-        EleganError: `run` is no run folder.
     """
-    facts = collect(Path(run))
     data = data_name(facts) or "unknown data"
     parts = [
         f"# {_plain(facts.run.resolve().name)}",
@@ -86,6 +82,9 @@ def _recipe(facts: RunFacts) -> list[tuple[str, Any]]:
 
 
 def _scores(facts: RunFacts) -> list[str]:
+    head, *compared = comparison_cells(facts.scores)
+    if compared:
+        return [_table(head, compared), _plain(str(facts.scores.get("protocol", "")))]
     rows = score_rows(facts.scores)
     if not rows:
         return ["None were measured."]
@@ -115,7 +114,9 @@ def _limits(facts: RunFacts) -> list[str]:
         )
     if not finished(facts):
         limits.append("Its training was not finished when this card was written.")
-    if score_rows(facts.scores):
+    if comparison_rows(facts.scores):
+        limits.append("Its figures hold for the photos and the damage they were taken on.")
+    elif score_rows(facts.scores):
         limits.append(
             "Distances hold for the extractor named above; they cannot be compared with the FID of "
             "papers."

@@ -35,7 +35,7 @@ class RunFacts:
         events: every readable line of `events.jsonl`, in the order written.
         samples: the sample sheets, by images seen.
         real, first_batch: sheets of the data as read, and as the discriminator first saw it.
-        has_model: whether `model/` holds a generator that `elegan generate` can load.
+        has_model: whether `model/` holds weights to use.
         has_checkpoint: whether `elegan resume` has something to continue from.
         notes: sentences on what was missing or damaged.
     """
@@ -118,7 +118,7 @@ def collect(run: Path) -> RunFacts:
         samples=samples,
         real=_existing(run / "real.png"),
         first_batch=_existing(run / "first-batch.png"),
-        has_model=_holds_generator(run / "model"),
+        has_model=_holds_model(run / "model"),
         has_checkpoint=any((run / "checkpoints").glob("*/*")),
         notes=tuple(notes),
     )
@@ -224,12 +224,10 @@ def _parse_event(line: str) -> dict[str, Any] | None:
     return None if images is None else {**event, "images": int(images)}
 
 
-def _holds_generator(folder: Path) -> bool:
-    """Whether model.json names weights of a generator that are there."""
-    weights = _read_json(folder / "model.json", []).get("tensors")
-    if not isinstance(weights, str) or not weights.startswith("generator"):
-        return False
-    return (folder / Path(weights).name).is_file()
+def _holds_model(folder: Path) -> bool:
+    """Whether model.json names weights, of the model or of the stage it is, that are there."""
+    weights = find(_read_json(folder / "model.json", []), "tensors")
+    return isinstance(weights, str) and (folder / Path(weights).name).is_file()
 
 
 def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:

@@ -30,19 +30,31 @@ def comparison_rows(scores: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
-def comparison_section(facts: RunFacts) -> str:
-    """A table of input, weights before the adversarial phase, and model; "" where there is none."""
-    rows = comparison_rows(facts.scores)
+def comparison_cells(scores: Mapping[str, Any]) -> list[list[str]]:
+    """Returns the table's cells, its head first: what on, which row, figures; only a head if bare.
+
+    Rows are input, weights before the adversarial phase, and model.
+    """
+    rows = comparison_rows(scores)
     columns = [name for name in _HEADS if any(finite(row.get(name)) is not None for row in rows)]
-    if not columns:
+    cells = [["On", "Row", *(_HEADS[name] for name in columns)]]
+    for row in rows if columns else []:
+        named = [str(row.get("on", "")), str(row.get("row", ""))]
+        cells.append([*named, *(_cell(row.get(name)) for name in columns)])
+    return cells
+
+
+def comparison_section(facts: RunFacts) -> str:
+    """The same as a table of the page; "" where there is none."""
+    (_, _, *heads), *rows = comparison_cells(facts.scores)
+    if not rows:
         return ""
-    head = "".join(f'<th class="number">{_HEADS[name]}</th>' for name in columns)
+    head = "".join(f'<th class="number">{name}</th>' for name in heads)
     body = "".join(
-        f'<tr><th scope="row">{escape(str(row.get("on", "")))}</th>'
-        f"<td>{escape(str(row.get('row', '')))}</td>"
-        + "".join(f'<td class="number">{_cell(row.get(name))}</td>' for name in columns)
+        f'<tr><th scope="row">{escape(on)}</th><td>{escape(row)}</td>'
+        + "".join(f'<td class="number">{figure}</td>' for figure in figures)
         + "</tr>"
-        for row in rows
+        for on, row, *figures in rows
     )
     protocol = escape(str(facts.scores.get("protocol", "")))
     return (

@@ -1,4 +1,4 @@
-"""Writes `report.html`: one file that opens from disk and says what a run did."""
+"""Writes `report.html`, one file that opens from disk and says what a run did, and the card."""
 
 from html import escape
 from importlib.resources import files
@@ -7,6 +7,7 @@ from pathlib import Path
 from elegan.errors import EleganError
 from elegan.machine.files import write_durably
 from elegan.report.capacity import capacity_section
+from elegan.report.card import model_card
 from elegan.report.charts import charts, marks_key
 from elegan.report.collect import RunFacts, collect, find
 from elegan.report.comparison import comparison_section
@@ -27,16 +28,20 @@ def write_report(run: Path) -> Path:
     """Writes `run/report.html`, whole or not at all, and returns its path.
 
     The page holds its pictures, curves and style; it loads nothing. A run that was killed or has
-    lost files still gets a page, which says what was missing.
+    lost files still gets a page, which says what was missing. Beside a model its card is written,
+    `run/model/README.md`.
 
     Raises:
-        EleganError: `run` is no run folder, or the page cannot be written there.
+        EleganError: `run` is no run folder, or a file cannot be written there.
     """
     run = Path(run)
-    target = run / "report.html"
-    page = render(collect(run))
+    target = run / "model" / "README.md"
+    facts = collect(run)
     try:
-        write_durably(target, page)
+        if facts.has_model:
+            write_durably(target, model_card(facts))
+        target = run / "report.html"  # last: it tells that a run is finished
+        write_durably(target, render(facts))
     except OSError as error:
         raise EleganError(
             f"Could not write '{target}': {error.strerror}. Free some space or make the folder "

@@ -153,6 +153,10 @@ def commands(facts: RunFacts) -> list[Command]:
             Command(text=f"elegan {task} photo.jpg --model {run} --out made", purpose="Use it"),
             Command(text=f"elegan evaluate {run} {data}{beside}", purpose="Scores on other photos"),
         ]
+    elif facts.has_model and str(task).startswith("characters"):
+        whole = shlex.quote(str(facts.run.parent))  # a stage draws together with the others
+        drawing = f"elegan character --model {whole} --stages --out made"
+        found.append(Command(text=drawing, purpose="Use it, once all stages are trained"))
     elif facts.has_model:
         found += [
             Command(text=f"elegan generate {run} -n 64 --out sheet.png", purpose="64 new images"),

@@ -9,6 +9,7 @@ from elegan.data import cache
 from elegan.data.arrays import PixelArray
 from elegan.data.dataset import Options, PhotoOptions
 from elegan.data.decode import Target, fit_square, too_small
+from elegan.data.known import recognise
 from elegan.data.pictures import to_pillow
 from elegan.data.sources import ArraySource
 from elegan.errors import EleganError
@@ -62,6 +63,7 @@ def _write_entry(source: ArraySource, options: Options | PhotoOptions, folder: P
             "verdicts": verdicts,
             "notes": [],
             "sizes": sizes,
+            "known": recognise(source.paths),
         }
         labels = None
         if target.resolution is None:

@@ -91,6 +91,22 @@ def test_a_known_set_is_told_by_its_name_or_its_files_never_by_its_folder(
         assert found.known == "fashion-mnist"
 
 
+def test_classes_have_one_order_wherever_they_come_from(tmp_path: Path) -> None:
+    order = ("1", "2", "9", "10", "b", "c")
+    names = sorted(order)
+    for number, name in enumerate(names):
+        save_noise(tmp_path / "folders" / name / "a.png", number)
+        save_noise(tmp_path / "table" / f"{number}.png", number)
+    rows = ["file,label", *(f"{number}.png,{name}" for number, name in enumerate(names))]
+    (tmp_path / "table" / "labels.csv").write_text("\n".join(rows))
+    np.savez(tmp_path / "a.npz", images=digits(len(names)), labels=np.array(names))
+    for data in ("folders", "table", "a.npz"):
+        opened = open_data(str(tmp_path / data))
+        assert opened.classes == order
+        assert opened.labels is not None
+        assert [order[label] for label in opened.labels] == names
+
+
 def test_a_cut_idx_file_and_a_wrong_number_of_labels_are_clear_errors(tmp_path: Path):
     write_mnist(tmp_path / "cut", zipped=False)
     file = tmp_path / "cut" / "train-images-idx3-ubyte"

@@ -223,9 +223,9 @@ def test_formats_name_all_that_a_translating_run_writes(
     preset: str, formats: str, tmp_path: Path
 ) -> None:
     if preset == "upscale":
-        data = tiny_photos.write_photos(tmp_path)
+        data = tiny_photos.write_photos(tmp_path / "data")
     else:
-        data = tiny_photos.write_pairs(tmp_path)
+        data = tiny_photos.write_pairs(tmp_path / "data")
     chosen = tiny_photos.settings(preset, data, out=str(tmp_path / "run"), images=16)
     _assert_named(_written_by(train(chosen)), formats)
 

@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from elegan.data.decode import Target, Unusable, decode
 from elegan.data.headers import probe
+from elegan.data.png_rows import write_rows
 
 WHITE = (255, 255, 255)
 
@@ -46,25 +48,60 @@ def test_sixteen_bit_gray_is_scaled_not_clipped():
     assert any("16-bit" in part for part in result.conversions)
 
 
-def test_sixteen_bit_colour_is_scaled_and_said():
-    data = sixteen_bit_colour_png(value=0x80FF)
-    result = decode(data, target())
-    assert set(np.unique(result.pixels)) <= {128, 129}
+def sixteen_bit_png(
+    path: Path, values: np.ndarray, key: tuple[int, ...] = (), turn: int = 1
+) -> bytes:
+    """A PNG of depth 16 of uint16 [H, W, 1 to 4]; `key` is the colour that is transparent."""
+    height, width, channels = values.shape
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    write_rows(
+        path,
+        [values],
+        width=width,
+        height=height,
+        channels=channels,
+        depth=16,
+        exif=exif.tobytes() if turn > 1 else None,
+    )
+    data = path.read_bytes()
+    if key:
+        body = b"tRNS" + struct.pack(f">{len(key)}H", *key)
+        chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        place = data.index(b"IDAT") - 4
+        data = data[:place] + chunk + data[place:]
+    return data
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_are_rounded_and_said(tmp_path: Path, channels: int) -> None:
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1).repeat(channels, axis=2)
+    if channels in (2, 4):
+        values[..., -1] = 65535
+    wanted = 1 if channels < 3 else 3
+    result = decode(sixteen_bit_png(tmp_path / "a.png", values), target(256, channels=wanted))
+    expected = np.rint(np.arange(65536) / 257).reshape(256, 256)
+    for band in range(wanted):
+        np.testing.assert_array_equal(result.pixels[..., band], expected)
     assert any("16-bit" in part for part in result.conversions)
 
 
-def sixteen_bit_colour_png(value: int) -> bytes:
-    """A 16x16 RGB PNG of depth 16, which Pillow reads but does not write."""
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_key_of_sixteen_bits_hides_its_colour_and_no_other(tmp_path: Path, channels: int) -> None:
+    values = np.full((16, 16, channels), 0x8012, np.uint16)
+    values[:8, :, 0] = 0x8013  # the same in eight bits
+    data = sixteen_bit_png(tmp_path / "a.png", values, (0x8012,) * channels)
+    pixels = decode(data, target(background=(10, 20, 30))).pixels
+    assert np.unique(pixels[8:].reshape(-1, 3), axis=0).tolist() == [[10, 20, 30]]
+    assert np.unique(pixels[:8]).tolist() == [128]
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
 
-    row = b"\0" + struct.pack(">H", value) * 48
-    header = struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 16)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
+def test_deep_colours_are_turned_upright(tmp_path: Path) -> None:
+    values = np.zeros((16, 32, 3), np.uint16)
+    values[0, 0] = 65535
+    result = decode(sixteen_bit_png(tmp_path / "a.png", values, turn=6), target(fit="stretch"))
+    assert result.size == (16, 32)
+    assert result.pixels[0, 15].min() > result.pixels[0, 0].max()
 
 
 def test_palette_with_alpha_is_flattened_on_the_background():
@@ -144,8 +181,8 @@ def test_what_is_no_image_says_so(data: bytes, reason: str):
         probe(data, WHITE)
 
 
-def test_an_image_over_the_limit_is_refused_by_its_header():
-    body = sixteen_bit_colour_png(0)
+def test_an_image_over_the_limit_is_refused_by_its_header(tmp_path: Path) -> None:
+    body = sixteen_bit_png(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint16))
     # Only the header's width and height change, under a new checksum.
     for side, reason in ((9000, "9000x9000 is over the limit of 64 million"), (30000, "over the")):
         header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)

@@ -9,6 +9,7 @@ import tarfile
 import threading
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from image_files import save_noise
 from PIL import Image
 
 from elegan.data import KNOWN, arrays, files, has_test_split, known, open_data
+from elegan.data.known import Remote
 from elegan.errors import EleganError, UsageError
 
 needs_data = pytest.mark.skipif(
@@ -61,6 +63,48 @@ def test_idx_files_in_a_folder_or_alone(tmp_path: Path, zipped: bool):
     alone = f"{tmp_path}/my digits/t10k-images-idx3-ubyte{'.gz' if zipped else ''}"
     assert open_data(alone).hash == test.hash
     assert has_test_split(str(tmp_path / "my digits"))
+
+
+def test_a_known_set_is_told_by_its_name_or_its_files_never_by_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEGAN_DATA", str(tmp_path))
+    write_mnist(tmp_path / "mnist", zipped=True)
+    assert open_data("mnist").known == "mnist"
+    assert open_data("mnist", limit=2).known == "mnist"
+    assert open_data(str(tmp_path / "mnist"), resolution=32).known == ""
+    for number in range(3):
+        save_noise(tmp_path / "pictures" / "mnist" / f"{number}.png", number)
+    assert open_data(str(tmp_path / "pictures" / "mnist")).known == ""
+    # The true files, of which this table knows the sums, packed by another hand or not at all.
+    images = (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").read_bytes()
+    true = Remote(file="a", sha256="", unpacked=hashlib.sha256(gzip.decompress(images)).hexdigest())
+    table = (replace(known.KNOWN["fashion-mnist"], files=(true,)),)
+    monkeypatch.setattr(known, "_TABLE", table)
+    for name, content in (
+        ("packed/train-images-idx3-ubyte.gz", gzip.compress(gzip.decompress(images), 1)),
+        ("plain/train-images-idx3-ubyte", gzip.decompress(images)),
+    ):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(content)
+        found = open_data(str((tmp_path / name).parent), limit=9, channels=3)
+        assert found.known == "fashion-mnist"
+
+
+def test_classes_have_one_order_wherever_they_come_from(tmp_path: Path) -> None:
+    order = ("1", "2", "9", "10", "b", "c")
+    names = sorted(order)
+    for number, name in enumerate(names):
+        save_noise(tmp_path / "folders" / name / "a.png", number)
+        save_noise(tmp_path / "table" / f"{number}.png", number)
+    rows = ["file,label", *(f"{number}.png,{name}" for number, name in enumerate(names))]
+    (tmp_path / "table" / "labels.csv").write_text("\n".join(rows))
+    np.savez(tmp_path / "a.npz", images=digits(len(names)), labels=np.array(names))
+    for data in ("folders", "table", "a.npz"):
+        opened = open_data(str(tmp_path / data))
+        assert opened.classes == order
+        assert opened.labels is not None
+        assert [order[label] for label in opened.labels] == names
 
 
 def test_a_cut_idx_file_and_a_wrong_number_of_labels_are_clear_errors(tmp_path: Path):

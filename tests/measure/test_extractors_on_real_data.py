@@ -1,5 +1,6 @@
 """The judges and the random network on real images."""
 
+import gzip
 import io
 import os
 import zipfile
@@ -33,6 +34,15 @@ def test_features_are_standardised_on_the_training_set(name):
     # Batch statistics were averaged over batches, the weights rounded, and this is but a tenth.
     np.testing.assert_allclose(features.mean(0), 0, atol=0.2)
     np.testing.assert_allclose(features.std(0), 1, atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_true_files_are_recognised_wherever_they_lie(tmp_path: Path, name: str, split: str):
+    prefix = {"train": "train", "test": "t10k"}[split]
+    for path in (DATA / name).glob(f"{prefix}-*"):
+        (tmp_path / path.name.removesuffix(".gz")).write_bytes(gzip.decompress(path.read_bytes()))
+    assert open_data(str(tmp_path), split=split, limit=20).known == name
 
 
 def test_random_distance_grows_with_damage_on_photographs():

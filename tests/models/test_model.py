@@ -165,14 +165,22 @@ def test_a_network_of_another_version_is_named(tmp_path: Path) -> None:
 def test_labels(conditional: Model) -> None:
     assert conditional.generate(5).labels.tolist() == [0, 1, 2, 0, 1]
     assert conditional.generate(2, label="dog").labels.tolist() == [1, 1]
-    assert conditional.generate(2, label=1).labels.tolist() == [1, 1]
-    # A class that is called 7 is meant before the eighth class.
     assert conditional.generate(1, label="7").labels.tolist() == [2]
     images = [conditional.generate(1, label=name).images for name in ("cat", "dog")]
     assert (images[0] != images[1]).any()
 
 
-@pytest.mark.parametrize("label", ["dg", 3, -1, "", "1.0"])
+def test_a_number_is_an_index_only_where_no_class_is_called_by_one(tmp_path: Path) -> None:
+    words = Model.load(_write(tmp_path / "words", ("cat", "dog", "eel")))
+    assert words.generate(2, label=1).labels.tolist() == [1, 1]
+    numbers = Model.load(_write(tmp_path / "numbers", ("1", "2", "9", "10")))
+    assert numbers.generate(1, label="9").labels.tolist() == [2]
+    for label in ("3", 0):  # places of classes, and no class is called so
+        with pytest.raises(UsageError, match="Known: 1, 2, 9, 10"):
+            numbers.generate(1, label=label)
+
+
+@pytest.mark.parametrize("label", ["dg", 3, 1, -1, "", "1.0"])
 def test_unknown_labels_are_refused(conditional: Model, label) -> None:
     with pytest.raises(UsageError, match="Known: cat, dog, 7"):
         conditional.generate(1, label=label)

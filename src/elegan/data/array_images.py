@@ -9,6 +9,8 @@ from elegan.data import cache
 from elegan.data.arrays import PixelArray
 from elegan.data.dataset import Options, PhotoOptions
 from elegan.data.decode import Target, fit_square, too_small
+from elegan.data.known import recognise
+from elegan.data.listing import class_order
 from elegan.data.pictures import to_pillow
 from elegan.data.sources import ArraySource
 from elegan.errors import EleganError
@@ -62,6 +64,7 @@ def _write_entry(source: ArraySource, options: Options | PhotoOptions, folder: P
             "verdicts": verdicts,
             "notes": [],
             "sizes": sizes,
+            "known": recognise(source.paths),
         }
         labels = None
         if target.resolution is None:
@@ -204,4 +207,5 @@ def _labels(
         return labels.astype(np.int64), list(source.classes)
     values, indices = np.unique(labels, return_inverse=True)
     names = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
-    return indices.astype(np.int64), names
+    order = sorted(range(len(names)), key=lambda index: class_order(names[index]))
+    return np.argsort(order)[indices].astype(np.int64), [names[index] for index in order]

@@ -25,7 +25,7 @@ from elegan.machine.files import remove_temporaries, temporary_beside
 
 STALE_SECONDS = 24 * 3600
 _KEY = re.compile(r"[0-9a-f]{64}")
-FORMAT = 1  # a change of how images are decoded or stored raises it
+FORMAT = 2  # a change of how images are decoded or stored raises it
 
 
 def content_key(*parts: object) -> str:

@@ -139,6 +139,8 @@ class ImageData:
         sizes: how many images had which original size, as "WIDTHxHEIGHT".
         origins: int64 [N], the place of each image among all that were read; None when all are
             here.
+        known: the known data set that it is, by the name that was asked for or recognised by its
+            files; "" for any other, whatever its folder is called.
     """
 
     name: str
@@ -151,6 +153,7 @@ class ImageData:
     notes: tuple[str, ...]
     sizes: dict[str, int]
     origins: np.ndarray | None = None
+    known: str = ""
 
     def __len__(self) -> int:
         return len(self.images)

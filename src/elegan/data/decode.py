@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+from elegan.data import deep_pixels
 from elegan.data.headers import (
     MAX_PIXELS,
+    ORIENTATION_TAG,
     Unusable,
     is_gray,
     open_image,
@@ -18,6 +20,7 @@ from elegan.data.headers import (
 __all__ = ["Decoded", "Target", "Unusable", "decode", "fit_square", "scale_depth"]
 
 LARGE_PIXELS = 16_000_000
+_BLOCK_ROWS = 256  # of a deep image, rounded at a time
 OVERSAMPLING = 3  # a JPEG is decoded at a reduced scale no smaller than this many target pixels
 
 _large = threading.Lock()  # large images are decoded one at a time, whatever the number of threads
@@ -72,8 +75,8 @@ def decode(data: bytes, target: Target) -> Decoded:
         size = image.size
         if size[0] * size[1] > LARGE_PIXELS:
             with _large:
-                return _convert(image, size, target)
-        return _convert(image, size, target)
+                return _convert(image, data, target)
+        return _convert(image, data, target)
     except Exception as error:
         raise unusable(error, data) from error
 
@@ -103,15 +106,20 @@ def fit_square(image: Image.Image, target: Target) -> Image.Image:
     return canvas
 
 
-def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decoded:
+def _convert(image: Image.Image, data: bytes, target: Target) -> Decoded:
+    size = image.size
     conversions: list[str] = []
     if getattr(image, "is_animated", False):
         conversions.append(f"first of {getattr(image, 'n_frames', 'several')} frames")
     deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", []))
     _shrink_while_decoding(image, target)
+    planes = deep_pixels.read(image, lambda: open_image(data), 0)
     image.load()
     size = image.size if image.format == "TIFF" else size  # which loading turns upright
     orientation = orientation_of(image)
+    if planes is not None:
+        image = _in_eight_bits(*planes)
+        image.getexif()[ORIENTATION_TAG] = orientation
     if orientation > 1:
         image = ImageOps.exif_transpose(image)
         conversions.append("turned upright by its EXIF orientation")
@@ -131,6 +139,23 @@ def _convert(image: Image.Image, size: tuple[int, int], target: Target) -> Decod
         resizing = "" if same else f"{target.fit} {size[0]}x{size[1]} to {side}x{side}"
     pixels = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, target.channels)
     return Decoded(pixels, size, tuple(conversions), resizing)
+
+
+def _in_eight_bits(colours: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
+    """Rounds uint16 [H, W, 1 or 3] and [H, W], of which Pillow itself would keep the high bytes."""
+    height, width, bands = colours.shape
+    values = np.empty((height, width, bands + (alpha is not None)), np.uint8)
+    for top in range(0, height, _BLOCK_ROWS):
+        part = slice(top, top + _BLOCK_ROWS)
+        values[part, :, :bands] = _rounded(colours[part])
+        if alpha is not None:
+            values[part, :, bands] = _rounded(alpha[part])
+    return Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Brings 0..65535 to 0..255."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _keep_size(
@@ -189,7 +214,11 @@ def _to_plain(
     gray = is_gray(image)
     if image.mode.startswith("I") or image.mode == "F":
         values, note = scale_depth(image)
+        key = image.info.get("transparency")
+        hidden = np.asarray(image) == key if isinstance(key, int) else None
         image = Image.fromarray(values)
+        if hidden is not None:
+            image.putalpha(Image.fromarray(np.where(hidden, 0, 255).astype(np.uint8)))
         notes.append(note)
     elif deep:
         notes.append("16-bit scaled to 8-bit")

@@ -15,6 +15,7 @@ from elegan.data.listing import (
     MAX_ZIP_RATIO,
     FileEntry,
     Listing,
+    class_order,
     printable,
     reader,
 )
@@ -152,7 +153,7 @@ def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
     - A lone folder around everything is looked through.
     - `train/` beside `test/` (or `val/`): the split's own folder is taken.
     - `images/` beside other folders (masks, annotations): it alone is taken.
-    - Two or more folders and no image beside them: each is a class, in the order of names.
+    - Two or more folders and no image beside them: each is a class (`class_order`).
     - Anything else is one set without classes.
     - A file of labels beside the images goes before all that (`label_files`).
 
@@ -204,9 +205,9 @@ def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
         return replace(
             listing, entries=entries, skipped=tuple(skipped), notes=tuple(notes)
         ), has_test
-    labelled, outside = _by_class(entries, sorted(groups), depth)
+    classes = tuple(sorted(groups, key=class_order))
+    labelled, outside = _by_class(entries, classes, depth)
     skipped += outside
-    classes = tuple(sorted(groups))
     found = replace(
         listing, entries=labelled, skipped=tuple(skipped), classes=classes, notes=tuple(notes)
     )
@@ -238,7 +239,7 @@ def split_folders(groups: dict[str, int]) -> tuple[str | None, str | None]:
 
 
 def _by_class(
-    entries: tuple[FileEntry, ...], classes: list[str], depth: int
+    entries: tuple[FileEntry, ...], classes: tuple[str, ...], depth: int
 ) -> tuple[tuple[FileEntry, ...], list[Verdict]]:
     """Gives each entry its class; files outside the class folders get a verdict instead."""
     labels = {name: index for index, name in enumerate(classes)}

@@ -1,11 +1,15 @@
 """The data sets that go by a name: where their files lie, and where they can be had."""
 
+import contextlib
+import gzip
 import hashlib
 import importlib.util
 import logging
 import os
 import urllib.error
 import urllib.request
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from elegan.machine.files import temporary_beside
 
 TIMEOUT_SECONDS = 20
 BLOCK_BYTES = 1 << 20
+_LARGEST_IDX = 16 + 60_000 * 28 * 28  # bytes of the largest file of images that is recognised
 
 _log = logging.getLogger("elegan")
 
@@ -28,11 +33,13 @@ class Remote:
         file: its name, also below each of the set's homes.
         sha256: of its bytes, in hex.
         split: the split it belongs to, or "" for both.
+        unpacked: SHA-256 of what the file of images unpacks to, by which the set is recognised.
     """
 
     file: str
     sha256: str
     split: str = ""
+    unpacked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +70,23 @@ class Known:
     made_from: str = ""
 
 
-def _idx_files(train: tuple[str, str], test: tuple[str, str]) -> tuple[Remote, ...]:
-    """Returns the four files of a set in MNIST's layout, given SHA-256 of (images, labels)."""
-    return tuple(
-        Remote(file=f"{prefix}-{what}-ubyte.gz", sha256=sha256, split=split)
-        for split, prefix, sums in (("train", "train", train), ("test", "t10k", test))
-        for what, sha256 in zip(("images-idx3", "labels-idx1"), sums, strict=True)
-    )
+def _idx_files(train: tuple[str, str, str], test: tuple[str, str, str]) -> tuple[Remote, ...]:
+    """Returns the four files of a set in MNIST's layout.
+
+    Args:
+        train: SHA-256 of images, of labels, and of the images unpacked.
+        test: the same.
+    """
+    found = []
+    for split, prefix, (images, labels, unpacked) in (
+        ("train", "train", train),
+        ("test", "t10k", test),
+    ):
+        start = f"{prefix}-images-idx3-ubyte.gz"
+        found.append(Remote(file=start, sha256=images, split=split, unpacked=unpacked))
+        file = f"{prefix}-labels-idx1-ubyte.gz"
+        found.append(Remote(file=file, sha256=labels, split=split))
+    return tuple(found)
 
 
 _DIGITS = tuple("0123456789")
@@ -88,10 +105,12 @@ _TABLE = (
             (
                 "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
                 "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             ),
             (
                 "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
                 "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             ),
         ),
     ),
@@ -133,10 +152,12 @@ _TABLE = (
             (
                 "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
                 "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
             ),
             (
                 "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
                 "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
             ),
         ),
     ),
@@ -167,6 +188,26 @@ _TABLE = (
     ),
 )
 KNOWN = {known.name: known for known in _TABLE}
+
+
+def recognise(paths: Iterable[Path]) -> str:
+    """Returns the known set whose images one of these files holds, whatever it is called, else "".
+
+    Gzipped or not, and however gzipped.
+    """
+    names = {one.unpacked: known.name for known in _TABLE for one in known.files if one.unpacked}
+    for path in paths:
+        with contextlib.suppress(OSError, EOFError, zlib.error), open(path, "rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            digest, left = hashlib.sha256(), _LARGEST_IDX + 1
+            with gzip.open(file) if zipped else file as stream:
+                while left and (block := stream.read(min(BLOCK_BYTES, left))):
+                    digest.update(block)
+                    left -= len(block)
+            if left and (name := names.get(digest.hexdigest())):
+                return name
+    return ""
 
 
 def find_folder(known: Known) -> Path | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from elegan.data.dataset import Verdict
 from elegan.data.label_formats import Row, Unreadable, read_rows
-from elegan.data.listing import FileEntry, Listing, reader
+from elegan.data.listing import FileEntry, Listing, class_order, reader
 from elegan.errors import did_you_mean
 
 NAMES = ("labels.csv", "labels.json", "dataset.json")
@@ -222,7 +222,7 @@ def _on_left_out(table: FileEntry, match: _Match, names: Sequence[str]) -> list[
 def _labelled(arranged: Listing, match: _Match, table: FileEntry) -> Listing:
     """Returns the images that have a label, a verdict on each of the others."""
     present = {match.labels[entry.name] for entry in arranged.entries if entry.name in match.labels}
-    classes = tuple(sorted(present, key=_order))
+    classes = tuple(sorted(present, key=class_order))
     indices = {name: index for index, name in enumerate(classes)}
     kept, skipped = [], list(arranged.skipped)
     for entry in arranged.entries:
@@ -238,13 +238,6 @@ def _labelled(arranged: Listing, match: _Match, table: FileEntry) -> Listing:
         else:
             skipped.append(Verdict(entry.name, "skipped", "not named like an image"))
     return replace(arranged, entries=tuple(kept), skipped=tuple(skipped), classes=classes)
-
-
-def _order(label: str) -> tuple[int, int, str]:
-    """Whole numbers in their order, then words in theirs."""
-    digits = label.removeprefix("-")
-    whole = digits.isascii() and digits.isdigit() and len(digits) < 19
-    return (0, int(label), "") if whole else (1, 0, label)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -64,6 +64,13 @@ class Listing:
     archive: Path | None = None
 
 
+def class_order(name: str) -> tuple[int, int, str]:
+    """Key that sorts names of classes, whatever they come from: whole numbers, then words."""
+    digits = name.removeprefix("-")
+    whole = digits.isascii() and digits.isdigit() and len(digits) < 19
+    return (0, int(name), name) if whole else (1, 0, name)
+
+
 def printable(name: str) -> str:
     """Returns a file name as text that can be written anywhere, whatever bytes it holds."""
     return os.fsencode(name).decode("utf-8", "replace")

@@ -10,6 +10,7 @@ from elegan.data import cache
 from elegan.data.array_images import ingest_arrays
 from elegan.data.dataset import ImageData, Options, PhotoOptions, Verdict
 from elegan.data.ingest import ingest_files
+from elegan.data.known import KNOWN
 from elegan.data.sources import ArraySource, Source, resolve
 from elegan.errors import EleganError, UsageError
 
@@ -60,7 +61,8 @@ def open_any(data: str, options: Options, split: str = "train") -> tuple[ImageDa
     """Opens a set, also one with no usable image; returns it and its folder in the cache."""
     source = resolve(data, split)
     folder = entry_of(source, options)
-    return _load(folder, source.name, split), folder
+    opened = _load(folder, source.name, split)
+    return (replace(opened, known=data) if data in KNOWN else opened), folder
 
 
 def entry_of(source: Source, options: Options | PhotoOptions) -> Path:
@@ -94,6 +96,7 @@ def _load(folder: Path, name: str, split: str) -> ImageData:
         verdicts=tuple(Verdict(*verdict) for verdict in facts["verdicts"]),
         notes=tuple(facts["notes"]),
         sizes=facts["sizes"],
+        known=facts.get("known", ""),
     )
 
 
@@ -135,7 +138,8 @@ def _limited(data: ImageData, key: str, limit: int, seed: int) -> ImageData:
                 writer.finish(None if data.labels is None else data.labels[chosen], facts)
             finally:
                 writer.close()
-    return replace(_load(cache.entry_path(key), data.name, data.split), origins=chosen)
+    kept = _load(cache.entry_path(key), data.name, data.split)
+    return replace(kept, origins=chosen, known=data.known)
 
 
 def _too_few(data: str, opened: ImageData) -> str:

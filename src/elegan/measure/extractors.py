@@ -98,13 +98,14 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
 
 
 def extractor_for(
-    data_name: str | None, resolution: int, channels: int, name: str | None = None
+    known: str | None, resolution: int, channels: int, name: str | None = None
 ) -> Extractor:
     """Returns the extractor that a data set is measured with, loaded once a process.
 
     Args:
-        data_name: a known data set (`mnist`, `mnist-5k`, `fashion-mnist`); anything else, or None,
-            is measured with `random`.
+        known: the known data set that the images are of (`ImageData.known`), by which name they
+            were asked for or as which they were recognised; anything else, or None, is measured
+            with `random`. The name of a folder says nothing of what is in it.
         resolution: pixels a side of the images.
         channels: 1 or 3. Every extractor takes any resolution and either number of channels.
         name: an extractor to take instead.
@@ -113,7 +114,7 @@ def extractor_for(
         UsageError: no extractor is called `name`.
     """
     del resolution, channels
-    return _shared(name or _JUDGES.get(data_name or "", "random"))
+    return _shared(name or _JUDGES.get(known or "", "random"))
 
 
 @lru_cache(maxsize=len(EXTRACTORS))

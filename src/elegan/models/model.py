@@ -187,7 +187,9 @@ class Model:
         name = str(label)
         if name in self.classes:
             return np.full(n, self.classes.index(name), dtype=np.int64)
-        if name.isdigit() and int(name) < len(self.classes):
+        # Where classes are called by numbers, another number is no class, not the place of one.
+        numbered = any(one.isdigit() for one in self.classes)
+        if name.isdigit() and int(name) < len(self.classes) and not numbered:
             return np.full(n, int(name), dtype=np.int64)
         raise UsageError(
             f"Unknown label '{label}'.{did_you_mean(name, self.classes)}"

@@ -29,7 +29,7 @@ def generate(
         model: a run folder, a model folder or a file within.
         n: how many images.
         seed: the same seed gives the same images.
-        label: class to draw, by name or index (conditional models).
+        label: class to draw, by name, or by index where no name is a number (conditional models).
         truncation: below 1 gives typical, less varied images: noise is kept within so many standard
             deviations; styles, where the network has them, are drawn toward the mean one.
         latents: FILE.npz of `elegan project`, to draw its latents in place of random ones.

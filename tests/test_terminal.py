@@ -95,7 +95,7 @@ def test_train_in_a_terminal(columns: int, data: str, tmp_path: Path) -> None:
     screen.check()
     for named in ("measuring the speed", "training", "scoring", "writing the report"):
         assert named in screen.text
-    ticks = [row for row in screen.rows if re.match(r" *\d+%  +[\d,]+ images  ", row)]
+    ticks = [row for row in screen.rows if re.match(r" *\d+% +[\d,]+  [a-z]", row)]
     assert len(ticks) == (4 if columns == 80 else 0)  # a wider terminal has room for more
     ticks += [row for row in screen.rows if re.match(r" +[\d,]+/4,000 images, .*  D .*  G ", row)]
     assert len(ticks) == 4

@@ -39,6 +39,7 @@ def train(settings: TrainSettings) -> Run:
         EleganError: bad data, a folder that cannot be written or belongs to another run.
         InterruptedRun: Ctrl-C or SIGTERM, after saving.
     """
+    began = time.perf_counter()
     check_names(settings)
     if TASKS[settings.task].stages is not None:
         return _train_stages(settings)
@@ -48,7 +49,7 @@ def train(settings: TrainSettings) -> Run:
     data = load_data(settings)  # first, so that bad data leave no folder behind
     folder = _folder(settings)
     with folder.lock() if world.leads else contextlib.nullcontext():
-        _train_in(folder, settings, data, world)
+        _train_in(folder, settings, data, world, began)
     return Run(folder.path)
 
 
@@ -87,9 +88,8 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
         settings = _agree(folder, settings, data, batches)
     task, goal = make_task(), _goal(settings, batches)
     seen = _images_seen(folder) if resumes else 0
-    left = goal - seen if goal is not None and goal > seen else None
-    if goal is not None and left is None and not asked.minutes:
-        left = 0
+    timed = goal is None or (goal <= seen and asked.minutes)
+    left = None if timed else max(0, (goal or 0) - seen)
     with _threads_put_back():
         pace = measure_pace(asked, batches, make_task, precision, task, goal=left)
     if left is None:
@@ -103,7 +103,7 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
         "data": {key: value for key, value in data.facts().items() if key != "verdicts"},
         "data_summary": data.summary,
         "images": seen + left,
-        "seconds": pace.seconds(left, settings) if left else 0.0,
+        "seconds": pace.seconds(left, settings),
         "capacity": task.capacity(),
     }
 
@@ -156,9 +156,12 @@ def load_data(settings: TrainSettings) -> Any:
 
 
 def _train_in(
-    folder: RunFolder, settings: TrainSettings, data: DataFacts, world: distributed.World
+    folder: RunFolder,
+    settings: TrainSettings,
+    data: DataFacts,
+    world: distributed.World,
+    began: float,
 ) -> None:
-    began = time.perf_counter()
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(settings, data, precision, world)
     asked, found = settings, folder.settings.exists()

@@ -239,7 +239,7 @@ class Duel:
             f"{images:>9,}/{self.stop:,} images, {duration(self.elapsed)}{rate}"
             f"  D {means.get('discriminator', 0):.3f}  G {means.get('generator', 0):.3f}"
             f"  {sentence}",
-            f"{images / self.stop:>4.0%}  {images:>9,} images  {sentence}",
+            f"{images / self.stop:>4.0%} {images:>9,}  {sentence}",
         )
         for alarm in alarms:
             if alarm.name not in self._raised:

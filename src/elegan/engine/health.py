@@ -50,7 +50,7 @@ def health(
     alarms = [alarm for rule in RULES if (alarm := rule(situation)) is not None]
     sentence = _sentence(signals)
     if signals.get("coverage") is not None and not alarms:
-        sentence += f"; coverage {signals['coverage']:.0%} of the real images checked"
+        sentence += f"; coverage {signals['coverage']:.0%}"
     return sentence, alarms
 
 

@@ -47,6 +47,14 @@ def test_copies_are_named_and_their_distances_shown(run: Path) -> None:
     assert 'id="copies"' in render(collect(run))
 
 
+def test_what_cannot_be_judged_is_no_good_news(run: Path) -> None:
+    unknown = [{**pair(number, False), "relative": None} for number in range(3)]
+    found = {"count": 0, "of": 2000, "expected": 20.0, "copied": {}, "pairs": [*unknown, "torn"]}
+    text = section(run, {"pixels": found})
+    assert "Copying cannot be judged in pixels" in text
+    assert "No sign" not in text
+
+
 def test_scores_without_copies_have_no_section(run: Path) -> None:
     assert copies_section(collect(run)) == ""
     for odd in (None, [], {"pixels": 3}, {"pixels": {"count": "x"}}):

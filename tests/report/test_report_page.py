@@ -81,6 +81,13 @@ def test_the_page_answers_in_order(run: Path) -> None:
     assert places == sorted(places)
 
 
+def test_figures_that_cannot_judge_likeness_say_so_beside_the_big_numbers(run: Path) -> None:
+    caution = "These features cannot judge likeness."
+    edit(run / "scores.json", extractor={"name": "random", "caution": caution})
+    text = page_of(run).text
+    assert text.index("real 0.031") < text.index(caution) < text.index("Images seen")
+
+
 def test_nothing_is_loaded_from_anywhere(run: Path) -> None:
     source = write_report(run).read_text(encoding="utf-8")
     page = Page(source)

@@ -88,7 +88,8 @@ def copy_facts(
 
 def can_be_judged(facts: Mapping[str, Any]) -> bool:
     """Whether there is a distance below which a sample would be a near-copy."""
-    return all(pair.get("relative") is not None for pair in facts["pairs"])
+    pairs = [pair for pair in facts["pairs"] if isinstance(pair, Mapping)]
+    return all(pair.get("relative") is not None for pair in pairs)
 
 
 def is_copying(facts: Mapping[str, Any]) -> bool:

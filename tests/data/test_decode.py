@@ -96,6 +96,21 @@ def test_a_key_of_sixteen_bits_hides_its_colour_and_no_other(tmp_path: Path, cha
     assert np.unique(pixels[:8]).tolist() == [128]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_gray_key_hides_at_every_depth(depth: int) -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + checksum
+
+    rows = (b"\0" + b"\0" * (2 * depth)) * 8 + (b"\0" + b"\xff" * (2 * depth)) * 8
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, depth, 0, 0, 0, 0))
+    data += chunk(b"tRNS", struct.pack(">H", 2**depth - 1))  # white is transparent
+    data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    pixels = decode(data, target(background=(10, 20, 30))).pixels
+    assert np.unique(pixels[:8]).tolist() == [0]
+    assert np.unique(pixels[8:].reshape(-1, 3), axis=0).tolist() == [[10, 20, 30]]
+
+
 def test_deep_colours_are_turned_upright(tmp_path: Path) -> None:
     values = np.zeros((16, 32, 3), np.uint16)
     values[0, 0] = 65535

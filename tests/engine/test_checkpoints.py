@@ -51,6 +51,16 @@ def test_two_are_kept_and_numbers_go_on(tmp_path: Path) -> None:
     assert _names(tmp_path) == ["0004", "0005"]
 
 
+def test_only_checkpoints_are_removed(tmp_path: Path) -> None:
+    kept = _save(tmp_path, 1)
+    shutil.copytree(kept, tmp_path / "0000")  # a copy that somebody made of it
+    (tmp_path / "0002").mkdir()
+    (tmp_path / "0002" / "notes.txt").touch()
+    for images in range(3):
+        _save(tmp_path, images)
+    assert _names(tmp_path) == ["0000", "0002", "0004", "0005"]
+
+
 def test_the_newest_is_found_by_number_not_by_time(tmp_path: Path) -> None:
     older, newer = _save(tmp_path, 1), _save(tmp_path, 2)
     os.utime(older, (2e9, 2e9))

@@ -12,6 +12,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000
 MAX_PIXELS = 64_000_000  # decoded; about 256 MB as RGBA
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 ORIENTATION_TAG = 0x0112
+_SCALED = {"L;2": 85, "L;4": 17}
 
 
 class Unusable(Exception):
@@ -67,6 +68,10 @@ def open_image(data: bytes, limit: int | None = None) -> Image.Image:
     if width * height > (limit or MAX_PIXELS) and (limit or not _can_shrink(image)):
         limit = limit or MAX_PIXELS
         raise Unusable(f"{width}x{height} is over the limit of {limit // 1_000_000} million pixels")
+    key = image.info.get("transparency")
+    if isinstance(key, int) and len(image.tile) == 1:
+        # Pillow scales grays of 2 and 4 bits to 8, and not the one that stands for transparency.
+        image.info["transparency"] = key * _SCALED.get(str(image.tile[0][3]), 1)
     return image
 
 

@@ -70,7 +70,8 @@ def save(folder: Path, parts: Mapping[str, Mapping[str, Tensor]], facts: Mapping
             " are whole. Free some space or mend the permissions, then run the same command again."
         ) from error
     for old in sorted(_sequences(folder))[:-KEPT]:
-        shutil.rmtree(folder / f"{old:04d}", ignore_errors=True)
+        if _is_numbered(folder / f"{old:04d}", old):
+            shutil.rmtree(folder / f"{old:04d}", ignore_errors=True)
     return final
 
 
@@ -127,6 +128,15 @@ def _digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 of a manifest's content as JSON holds it, however it is laid out."""
     stored = json.loads(json.dumps(manifest))
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
+
+
+def _is_numbered(path: Path, sequence: int) -> bool:
+    """Whether a folder is the checkpoint of that number, and not one that a person calls so."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return manifest["sequence"] == sequence
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _sequences(folder: Path) -> list[int]:

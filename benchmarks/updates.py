@@ -20,7 +20,7 @@ from elegan.settings import preset_settings
 from elegan.stopping import measure_speed
 from elegan.training import load_data, prepare
 
-IMAGES, ROUNDS, SEEDS = 100_000, 3, (0, 1, 2)
+IMAGES, ROUNDS, SEEDS = 60_000, 3, (0, 1, 2)
 HINGE = {"loss": {"adversarial": "hinge"}}
 WAYS: dict[str, dict[str, Any]] = {
     "at once, relativistic pairs": {"simultaneous": True},

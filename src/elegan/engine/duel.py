@@ -324,11 +324,12 @@ class Duel:
                 self.folder.forget_after(self.images)
             self.console.alarm(f"  guard: learning rates are now x{self.guard.rate_scale:g}")
         elif action == "stop":
+            exact = ", or type --precision float32" if self.precision.name != "float32" else ""
             raise EleganError(
                 f"Training stopped: {reason}, again after {self.guard.rollbacks_allowed} rollbacks"
                 " at lower rates. Lower --optimizer.generator-rate and"
-                " --optimizer.discriminator-rate, or"
-                f" use --precision float32. The last finite model is in {self.folder.model}."
+                f" --optimizer.discriminator-rate{exact}. The last finite model is in"
+                f" {self.folder.model}."
             )
 
     # --- state ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from elegan.errors import EleganError, UsageError
 from elegan.machine.files import remove_temporaries, write_durably
@@ -29,7 +29,6 @@ class RunFolder:
         self.path = path
         self._verb = verb
         self._mark = f"made by elegan {verb}, which replaces its own files here\n"
-        self._lock: IO[str] | None = None
 
     @property
     def settings(self) -> Path:

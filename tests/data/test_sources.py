@@ -82,7 +82,7 @@ def test_a_known_set_is_told_by_its_name_or_its_files_never_by_its_folder(
     table = (replace(known.KNOWN["fashion-mnist"], files=(true,)),)
     monkeypatch.setattr(known, "_TABLE", table)
     for name, content in (
-        ("packed/train-images-idx3-ubyte.gz", gzip.compress(gzip.decompress(images), 1)),
+        ("packed/train-images-idx3-ubyte.gz", gzip.compress(gzip.decompress(images), 1, mtime=0)),
         ("plain/train-images-idx3-ubyte", gzip.decompress(images)),
     ):
         (tmp_path / name).parent.mkdir()
@@ -158,11 +158,11 @@ np.save(_GOOD, digits(3))
             ),
         ),
         ("train-images-idx3-ubyte", _IDX),
-        ("train-images-idx3-ubyte.gz", gzip.compress(_IDX)),
+        ("train-images-idx3-ubyte.gz", gzip.compress(_IDX, mtime=0)),
         # Within what so few bytes may unpack to, so that only reading tells.
         (
             "train-images-idx3-ubyte.gz",
-            gzip.compress(struct.pack(">HBBIII", 0, 8, 3, 1, 30_000, 30_000) + bytes(99)),
+            gzip.compress(struct.pack(">HBBIII", 0, 8, 3, 1, 30_000, 30_000) + bytes(99), mtime=0),
         ),
     ],
 )

@@ -138,12 +138,22 @@ def test_photos_in_a_terminal(columns: int, tmp_path: Path) -> None:
     assert len(list((tmp_path / "larger").iterdir())) >= 3
 
 
+def test_interrupted_photos_in_a_terminal(tmp_path: Path) -> None:
+    tiny_photos.write_side(tmp_path / "photos", count=40)
+    words = ["upscale", "photos", "--out", "larger"]
+    in_terminal(*words, folder=tmp_path, stop_at="[1/40]").check(130)
+    assert len(list((tmp_path / "larger").glob("*.png"))) < 40
+    in_terminal(*words, folder=tmp_path).check()
+    assert len(list((tmp_path / "larger").glob("*.png"))) == 40
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 120])
 def test_augment_in_a_terminal(columns: int, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", images=tiny.pixels(), labels=np.arange(40) % 2)
     words = ["augment", "data.npz", "--per-class", "4", "--out", "made", "--images", "64"]
     words += ["--draws", "2", "--seeds", "1", "--steps", "4"]
+    in_terminal(*words, folder=tmp_path, columns=columns, stop_at="training").check(130)
     in_terminal(*words, folder=tmp_path, columns=columns).check()
 
 

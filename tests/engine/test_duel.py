@@ -295,3 +295,18 @@ def test_an_alarm_is_printed_once_while_it_lasts(tmp_path: Path) -> None:
     assert ["90%" in line for line in log if "alarm: collapse" in line] == [True, False]
     names = [[alarm["name"] for alarm in one["alarms"]] for one in _events(duel, "tick")]
     assert ["collapse" in one for one in names] == [True, True, False, True]
+
+
+def test_a_third_of_the_speed_is_said_once_with_a_remedy(tmp_path: Path) -> None:
+    duel = duel_of(task_of(settings()), tmp_path)
+    duel.console = Console(duel.folder)
+    log = tmp_path / "log.txt"
+    for speed in (500.0, 600.0, 210.0):
+        duel._say_if_slow(speed, playing=True)
+    duel._say_if_slow(150.0, playing=False)  # a phase of its own, whose steps cost something else
+    assert not log.exists()
+    duel._say_if_slow(190.0, playing=True)
+    duel._say_if_slow(180.0, playing=True)
+    (line,) = log.read_text().splitlines()
+    assert "190 images/s, where 600 were reached" in line
+    assert f"elegan resume {tmp_path}" in line

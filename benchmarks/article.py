@@ -16,16 +16,18 @@ from runs import parser, short, train, trained_with
 IMAGES = 100_000
 PRINTED = ("--preset", "article-printed")
 INITIAL = (*PRINTED, "--network.name", "article")
-BETAS = (*INITIAL, "--optimizer.beta1", "0", "--optimizer.beta2", "0.99")
-BETAS += ("--optimizer.epsilon", "1e-8")
-IN_TURN = (*BETAS, "--no-simultaneous")
+MOMENTUM = (*INITIAL, "--optimizer.beta1", "0")
+IN_TURN = (*MOMENTUM, "--no-simultaneous")
+RATES = (*IN_TURN, "--optimizer.generator-rate", "2e-3", "--optimizer.discriminator-rate", "2e-3")
+RATES += ("--optimizer.warmup", "0.02", "--optimizer.hold", "0.3", "--optimizer.schedule", "cosine")
 ARTICLE = ("--preset", "article")
 ROWS = {
     "as printed": PRINTED,
     "+ dense layer: normal weights, deviation sqrt(2/100)": INITIAL,
-    "+ Adam: beta 0 and 0.99": BETAS,
+    "+ Adam without momentum, beta1 0": MOMENTUM,
     "+ players in turn": IN_TURN,
-    "+ rates 2e-3, rising and falling: preset article": ARTICLE,
+    "+ rates 2e-3, rising and falling": RATES,
+    "+ hinge loss: preset article": ARTICLE,
 }
 """What a row is called -> its flags; the last is the preset."""
 SCORES = ("FD-digits", "precision", "recall", "coverage")

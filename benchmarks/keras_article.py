@@ -13,7 +13,8 @@ It runs in an environment of its own (see requirements-keras.txt) and imports no
     keras-env/bin/python benchmarks/keras_article.py --data $ELEGAN_DATA/mnist --seconds 30 --speed
 
 `--corrected` gives it what preset `article` has beside the article's layers: the first weights of
-the dense layer, the optimizers, rates that rise and fall, and the players moving in turn.
+the dense layer, no momentum, rates that rise and fall, the hinge loss, and the players moving in
+turn.
 
 `--weights` and `--reference` write starting weights and what the two networks answer with them,
 so that another implementation can be held to the same numbers.
@@ -109,10 +110,9 @@ def build_step(
     It is also told its share of the run, which the corrected rates follow.
     """
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)
-    options = {"beta_1": 0.0, "beta_2": 0.99, "epsilon": 1e-8} if corrected else {}
-    first = rate_at(0) if corrected else RATE
-    generator_optimizer = keras.optimizers.Adam(learning_rate=first, **options)
-    discriminator_optimizer = keras.optimizers.Adam(learning_rate=first, **options)
+    momentum, first = (0.0, rate_at(0)) if corrected else (0.9, RATE)
+    generator_optimizer = keras.optimizers.Adam(learning_rate=first, beta_1=momentum)
+    discriminator_optimizer = keras.optimizers.Adam(learning_rate=first, beta_1=momentum)
     generator_optimizer.build(generator.trainable_variables)
     discriminator_optimizer.build(discriminator.trainable_variables)
 
@@ -138,18 +138,20 @@ def build_step(
             with tf.GradientTape() as discriminator_tape:
                 real_score = discriminator(real, training=True)
                 fake_score = discriminator(tf.stop_gradient(generated), training=True)
-                ones, zeros = tf.ones_like(fake_score), tf.zeros_like(fake_score)
-                discriminator_loss = entropy(ones, real_score) + entropy(zeros, fake_score)
+                discriminator_loss = hinge(real_score) + hinge(-fake_score)
             discriminator_gradients = discriminator_tape.gradient(
                 discriminator_loss, discriminator.trainable_variables
             )
             discriminator_optimizer.apply(
                 discriminator_gradients, discriminator.trainable_variables
             )
-            generator_loss = entropy(ones, discriminator(generated, training=True))
+            generator_loss = -tf.reduce_mean(discriminator(generated, training=True))
         generator_gradients = generator_tape.gradient(generator_loss, generator.trainable_variables)
         generator_optimizer.apply(generator_gradients, generator.trainable_variables)
         return discriminator_loss, generator_loss
+
+    def hinge(score: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(tf.nn.relu(1.0 - score))
 
     move = in_turn if corrected else at_once
 

@@ -9,7 +9,6 @@ same time. Three seeds each, judged against all of MNIST.
 
 import math
 import statistics
-from typing import Any
 
 from figures import publish, table
 from runs import parser, short, train, trained_with
@@ -21,17 +20,12 @@ from elegan.stopping import measure_speed
 from elegan.training import load_data, prepare
 
 IMAGES, ROUNDS, SEEDS = 60_000, 3, (0, 1, 2)
-HINGE = {"loss": {"adversarial": "hinge"}}
-WAYS: dict[str, dict[str, Any]] = {
-    "at once, relativistic pairs": {"simultaneous": True},
-    "in turn, relativistic pairs": {"simultaneous": False},
-    "in turn, hinge": {"simultaneous": False, **HINGE},
+WAYS = {
+    "at once, relativistic pairs": (True, "relativistic-pair"),
+    "in turn, relativistic pairs": (False, "relativistic-pair"),
+    "in turn, hinge": (False, "hinge"),
 }
-FLAGS = {
-    "at once, relativistic pairs": ("--simultaneous", "--loss.adversarial", "relativistic-pair"),
-    "in turn, relativistic pairs": ("--no-simultaneous", "--loss.adversarial", "relativistic-pair"),
-    "in turn, hinge": ("--no-simultaneous", "--loss.adversarial", "hinge"),
-}
+"""What a row is called -> whether the players move at once, and their loss."""
 SCORES = ("FD-digits", "precision", "recall", "coverage")
 
 
@@ -39,7 +33,8 @@ def speeds() -> dict[str, float]:
     """Returns images a second of each way: medians of rounds in which they take turns."""
     found: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(ROUNDS):
-        for way, values in WAYS.items():
+        for way, (at_once, loss) in WAYS.items():
+            values = {"simultaneous": at_once, "loss": {"adversarial": loss}}
             settings = preset_settings("robust", "mnist", values)
             data, precision = load_data(settings), choose()
             batches, make_task = prepare(settings, data, precision, World())
@@ -67,13 +62,15 @@ def main() -> None:
     for way, ratio in ratios.items():
         images = math.ceil(options.images / ratio / 1_000) * 1_000
         name = "updates-" + way.replace(", ", "-").replace(" ", "-")
+        at_once, loss = WAYS[way]
+        flags = ("--simultaneous" if at_once else "--no-simultaneous", "--loss.adversarial", loss)
         runs = [
             train(
                 options.runs,
                 f"{name}-{seed}",
                 "mnist",
                 images,
-                ("--preset", "robust", *FLAGS[way], "--seed", str(seed), "--snapshots", "1"),
+                ("--preset", "robust", *flags, "--seed", str(seed), "--snapshots", "1"),
             )
             for seed in SEEDS
         ]

@@ -18,12 +18,12 @@ from elegan.engine.run_folder import RunFolder
 from elegan.engine.task import Task
 from elegan.machine.precision import Precision
 from elegan.settings import TrainSettings
+from elegan.tasks import TASKS
 
 MakeTask = Callable[[], Task]
 _ENDLESS = 1 << 40  # images, of a run that is timed
 _TRIAL = 1.5  # seconds of steps at each number of threads
 _WORTH_SCORING = 20.0  # seconds of steps from which on it is measured what scoring adds
-_FINAL_SCORES = 4.0  # times the first quick score that the scores at the end take
 _CHANGE_FROM = 1.5  # times as fast as the number of threads that a resumed run began with
 
 
@@ -94,7 +94,7 @@ def measure_pace(
     tick = _timed(task.signals)
     first, later = _timed(task.score), _timed(task.score)  # the first measures real images too
     image = pace.image + (0 if settings.snapshots else later / batches.training_count)
-    rest = _FINAL_SCORES * first
+    rest = TASKS[settings.task].final_scores * first
     return Pace(image=image, tick=tick, snapshot=later, rest=rest, reason=reason)
 
 

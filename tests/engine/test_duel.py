@@ -106,7 +106,7 @@ def test_a_skip_is_an_event_and_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_rollback_restores_the_checkpoint_and_halves_the_rates(tmp_path: Path) -> None:
-    duel = _duel(tmp_path, images=128)
+    duel = _duel(tmp_path, images=128, optimizer={"warmup": 0.0, "schedule": "constant"})
     duel.guard.skips_allowed = 1
     at_snapshot: dict[str, torch.Tensor] = {}
     restored: dict[str, torch.Tensor] = {}

@@ -38,10 +38,12 @@ PRESETS: dict[str, Preset] = {
             "snapshots": 0,
             "shown": 16,
             "network": {"name": "article"},
-            "loss": {"adversarial": "non-saturating"},
+            "loss": {"adversarial": "hinge"},
             "optimizer": {
                 "generator_rate": 2e-3,
                 "discriminator_rate": 2e-3,
+                "beta2": 0.999,
+                "epsilon": 1e-7,
                 "warmup": 0.02,
                 "hold": 0.3,
                 "schedule": "cosine",

@@ -175,6 +175,7 @@ USES: dict[str, Use] = {
         open_data=open_character_data,
         stream=_stream_maps,
         build=CharacterMaps,
+        final_scores=0.0,
     ),
     "characters-points": Use(
         about="characters, second stage: maps in, key points and outlines out",
@@ -182,6 +183,7 @@ USES: dict[str, Use] = {
         open_data=open_character_data,
         stream=_stream_points,
         build=CharacterPoints,
+        final_scores=0.0,
     ),
     "characters-render": Use(
         about="characters, third stage: masks, lines and colours in, pictures out",
@@ -189,5 +191,6 @@ USES: dict[str, Use] = {
         open_data=open_character_data,
         stream=_stream_render,
         build=CharacterRender,
+        final_scores=0.0,
     ),
 }

@@ -102,4 +102,5 @@ RESTORE = Use(
     open_data=open_clean_photos,
     stream=_stream,
     build=Restore,
+    final_scores=140.0,  # every kind of damage on whole photos
 )

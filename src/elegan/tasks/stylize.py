@@ -89,4 +89,5 @@ STYLIZE = Use(
     open_data=_open,
     stream=_stream,
     build=_build,
+    final_scores=10.0,
 )

@@ -75,4 +75,5 @@ UPSCALE = Use(
     open_data=open_clean_photos,
     stream=_stream,
     build=Upscale,
+    final_scores=32.0,
 )

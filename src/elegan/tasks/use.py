@@ -26,6 +26,8 @@ class Use:
         build: (settings, data, stream, precision) -> a task with fresh weights.
         stages: of a use that is several runs in turn: (settings, run folder) -> the settings of
             each, by the name of its folder; `stream` and `build` are then never called.
+        final_scores: how many times the first quick score of a run the scores at its end take, to
+            tell how long a run will last (timed once for each use; a guess for other data).
         join: of such a use: (run folder) writes one model of all.
     """
 
@@ -34,5 +36,6 @@ class Use:
     open_data: Callable[[TrainSettings], Any]
     stream: Callable[[TrainSettings, Any, torch.device, World], Stream]
     build: Callable[[TrainSettings, Any, Any, Precision], Task]
+    final_scores: float = 4.0
     stages: Callable[[TrainSettings, Path], Mapping[str, TrainSettings]] | None = None
     join: Callable[[Path], None] | None = None

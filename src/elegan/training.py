@@ -170,9 +170,6 @@ def _train_in(
     if world.leads:
         folder.sweep()
     with Console(folder, quiet=not world.leads) as console, _threads_put_back():
-        console.say(f"{data.name}: {data.summary}; {precision.reason}")
-        for note in () if found else data.notes:
-            console.say(f"  {note}")
         duel = Duel(
             task=make_task(),
             batches=batches,
@@ -183,9 +180,6 @@ def _train_in(
             stop=_goal(settings, batches) or 0,
             began=began,
         )
-        players = duel.task.generator.network, duel.task.discriminator.network
-        if caution := distributed.caution(settings.batch, *players):
-            console.say(caution)
         restored = found and duel.restore()
         if restored and duel.images >= duel.stop and not asked.minutes:
             console.say(
@@ -202,6 +196,11 @@ def _train_in(
                 " Begin anew with another --out; its model is still there."
             )
         _settle(duel, asked, make_task, kept=_threads_of(folder) if restored else None)
+        players = duel.task.generator.network, duel.task.discriminator.network
+        if caution := distributed.caution(settings.batch, *players):
+            console.say(caution)
+        for note in () if restored else data.notes:
+            console.say(f"  {note}")
         if world.leads:
             if restored:
                 _go_on(duel)
@@ -234,7 +233,6 @@ def _settle(duel: Duel, asked: TrainSettings, make_task: Callable[[], Task], *, 
     pace = measure_pace(
         asked, duel.batches, make_task, duel.precision, duel.task, goal=goal, kept=kept
     )
-    console.say(pace.reason)
     if goal is None:
         passed = time.perf_counter() - duel.began
         more = pace.images(60 * (asked.minutes or 0) - passed, settings)
@@ -242,8 +240,11 @@ def _settle(duel: Duel, asked: TrainSettings, make_task: Callable[[], Task], *, 
     duel.settings = dataclasses.replace(settings, images=duel.stop, epochs=None, minutes=None)
     duel.rest = pace.rest
     expected = duration(pace.seconds(duel.stop - duel.images, settings))
-    verb = f"resuming at {duel.images:,} of" if duel.images else "training for"
+    verb = f"resuming at {duel.images:,} of" if duel.images else "a new run of"
+    data = duel.batches.data
     console.say(f"{verb} {duel.stop:,} images, about {expected} -> {duel.folder.path}")
+    console.say(f"{data.name}: {data.summary}; {duel.precision.reason}")
+    console.say(pace.reason)
 
 
 @contextlib.contextmanager
@@ -384,7 +385,8 @@ def _finish(folder: RunFolder, duel: Duel) -> None:
         f"done: {duel.images:,} images in {duration(duel.elapsed)}{'; ' if found else ''}{found}\n"
         f"  samples: {folder.samples}\n"
         f"  report:  {report}, with every score\n"
-        f"Next: {_next(duel.settings.task, folder.path)}"
+        f"Next: {_next(duel.settings.task, folder.path)}",
+        whole=True,
     )
 
 

@@ -68,14 +68,19 @@ class Console:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=what)
 
-    def say(self, line: str) -> None:
-        """Prints a line, which stays whole so that its commands can be copied, and logs it."""
-        self._print(line)
+    def say(self, line: str, *, whole: bool = False) -> None:
+        """Prints a line and logs it.
+
+        Args:
+            whole: a terminal breaks it at its edge, not between words, so that commands and paths
+                can be copied.
+        """
+        self._print(line, whole=whole)
         self.log(line)
 
     def alarm(self, line: str) -> None:
         """Prints a line that must not be overlooked, and logs it."""
-        self._print(line, style=_ALARM, soft_wrap=not self._rich.is_terminal)
+        self._print(line, style=_ALARM)
         self.log(line)
 
     def tick(self, line: str, short: str) -> None:
@@ -107,5 +112,6 @@ class Console:
         rest = f"{images:,}/{stop:,} images" + (f", {duration(left)} left" if left else "")
         self._bar.update(self._bar.task_ids[0], completed=images, total=stop, rest=rest)
 
-    def _print(self, line: str, style: str | None = None, soft_wrap: bool = True) -> None:
+    def _print(self, line: str, *, style: str | None = None, whole: bool = False) -> None:
+        soft_wrap = whole or not self._rich.is_terminal
         self._rich.print(line, markup=False, soft_wrap=soft_wrap, style=style)

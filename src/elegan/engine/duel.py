@@ -284,7 +284,8 @@ class Duel:
             if scores:
                 self._event("snapshot", scores=scores)
                 figures = ", ".join(f"{name} {value:.3g}" for name, value in scores.items())
-                self.console.say(f"{self.images / self.stop:>4.0%}  {figures}")
+                share = min(1.0, self.images / self.stop)
+                self.console.say(f"{share:>4.0%}  {figures}")
             else:
                 self._event("snapshot")
             self.console.doing("training")

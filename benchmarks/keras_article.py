@@ -13,8 +13,8 @@ It runs in an environment of its own (see requirements-keras.txt) and imports no
     keras-env/bin/python benchmarks/keras_article.py --data $ELEGAN_DATA/mnist --seconds 30 --speed
 
 `--corrected` gives it what preset `article` has beside the article's layers: the first weights of
-the dense layer, no momentum, rates that rise and fall, the hinge loss, and the players moving in
-turn.
+the dense layer, no momentum, rates that rise and fall, the hinge loss, noise on what the
+discriminator sees, and the players moving in turn.
 
 `--weights` and `--reference` write starting weights and what the two networks answer with them,
 so that another implementation can be held to the same numbers.
@@ -42,7 +42,7 @@ from keras import layers
 
 LATENTS = 100
 RATE = 2e-4
-CORRECTED_RATE, WARMUP, HOLD = 2e-3, 0.02, 0.3  # of preset `article`
+CORRECTED_RATE, WARMUP, HOLD, NOISE, NOISE_SHARE = 2e-3, 0.02, 0.3, 0.3, 0.5  # of `article`
 WARM_UP_STEPS = 5
 TRIAL_SECONDS = 6.0
 FILES = ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")
@@ -110,6 +110,12 @@ def build_step(
     It is also told its share of the run, which the corrected rates follow.
     """
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    deviation = tf.Variable(0.0)
+
+    def judge(shown: tf.Tensor) -> tf.Tensor:
+        noise = deviation * tf.random.normal(tf.shape(shown))
+        return discriminator(shown + noise, training=True)
+
     momentum, first = (0.0, rate_at(0)) if corrected else (0.9, RATE)
     generator_optimizer = keras.optimizers.Adam(learning_rate=first, beta_1=momentum)
     discriminator_optimizer = keras.optimizers.Adam(learning_rate=first, beta_1=momentum)
@@ -136,8 +142,7 @@ def build_step(
         with tf.GradientTape() as generator_tape:
             generated = generator(noise, training=True)
             with tf.GradientTape() as discriminator_tape:
-                real_score = discriminator(real, training=True)
-                fake_score = discriminator(tf.stop_gradient(generated), training=True)
+                real_score, fake_score = judge(real), judge(tf.stop_gradient(generated))
                 discriminator_loss = hinge(real_score) + hinge(-fake_score)
             discriminator_gradients = discriminator_tape.gradient(
                 discriminator_loss, discriminator.trainable_variables
@@ -145,7 +150,7 @@ def build_step(
             discriminator_optimizer.apply(
                 discriminator_gradients, discriminator.trainable_variables
             )
-            generator_loss = -tf.reduce_mean(discriminator(generated, training=True))
+            generator_loss = -tf.reduce_mean(judge(generated))
         generator_gradients = generator_tape.gradient(generator_loss, generator.trainable_variables)
         generator_optimizer.apply(generator_gradients, generator.trainable_variables)
         return discriminator_loss, generator_loss
@@ -163,6 +168,7 @@ def build_step(
     def step(indices: tf.Tensor, progress: float) -> tuple[tf.Tensor, tf.Tensor]:
         if corrected:
             rate = rate_at(progress)
+            deviation.assign(NOISE * max(0.0, 1 - progress / NOISE_SHARE))
             generator_optimizer.learning_rate.assign(rate)
             discriminator_optimizer.learning_rate.assign(rate)
         return compiled(indices)

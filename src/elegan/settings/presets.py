@@ -38,7 +38,7 @@ PRESETS: dict[str, Preset] = {
             "snapshots": 0,
             "shown": 16,
             "network": {"name": "article"},
-            "loss": {"adversarial": "hinge"},
+            "loss": {"adversarial": "hinge", "instance_noise": 0.3},
             "optimizer": {
                 "generator_rate": 2e-3,
                 "discriminator_rate": 2e-3,

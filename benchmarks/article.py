@@ -3,8 +3,8 @@
     python benchmarks/article.py
 
 Row by row one thing more is changed, from the experiment as printed (its program mended so that it
-runs at all) to preset `article`, which is also trained for two and four times as many. The sheets are of
-the 16 fixed noise vectors that the article draws from after each epoch.
+runs at all) to preset `article`, which is also trained for two and four times as many. The sheets
+are of the 16 fixed noise vectors that the article draws from after each epoch.
 """
 
 import shutil

@@ -19,7 +19,6 @@ from elegan.augmenting.options import Options
 from elegan.data.pictures import written_whole
 from elegan.machine.files import write_durably
 from elegan.machine.randomness import key
-from elegan.models import Model
 from elegan.models.classification import class_probabilities
 from elegan.run import Run
 from elegan.settings import TrainSettings, override, preset_settings
@@ -126,11 +125,6 @@ def _trained(settings: TrainSettings) -> Run:
     """
     with contextlib.redirect_stderr(io.StringIO()):
         return train(settings)
-
-
-def model_of(folder: Path) -> Model:
-    """Returns the generator that `generate_for` left in a folder."""
-    return Model.load(folder / "generator")
 
 
 def _generator_settings(data: str, given: int, folder: Path, options: Options) -> TrainSettings:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from elegan.data.characters.parts import EYE_COLOURS, HAIR_COLOURS, SKINS
-
 _TO_LMS = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -127,10 +125,3 @@ def make_palette(hair: str, eyes: str, skin: str, draws: np.ndarray) -> np.ndarr
     trim = np.array([trim_lightness, 0.4 * eyes_lch[1] + 0.06, eyes_lch[2]])
     mouth = np.array([0.45, 0.13, 18.0])
     return from_oklch(np.stack([skin_lch, hair_lch, eyes_lch, mouth, clothes, trim]))
-
-
-def check_tables() -> None:
-    """Raises ValueError where names and colours differ; tests call it."""
-    for names, table in ((HAIR_COLOURS, HAIR), (EYE_COLOURS, EYE), (SKINS, SKIN)):
-        if names != tuple(table):
-            raise ValueError(f"{names} are not {tuple(table)}.")

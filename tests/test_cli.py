@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,23 @@ def test_dry_run_writes_nothing(data: str, tmp_path: Path, capsys, monkeypatch) 
     assert facts["capacity"]["generator"]["parameters"] > 0
     assert facts["out"] == "runs/tiny-article"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_says_goal_time_folder_and_whether_it_resumes(
+    data: str, run: str, tmp_path: Path, capsys
+) -> None:
+    def said(*words: str) -> str:
+        return _ask(capsys, "train", data, *TINY, "--dry-run", *words)[1].splitlines()[0]
+
+    new = str(tmp_path / "new")
+    assert re.fullmatch(
+        rf"Would train for 2,000 images, about \d+ s -> {new}", said("--images", "2k", "--out", new)
+    )
+    assert said("--images", "64", "--out", run) == f"The run in {run} is complete: 64 images"
+    more = said("--images", "2k", "--out", run)
+    assert re.fullmatch(rf"Would resume at 64 of 2,000 images, about \d+ s -> {run}", more)
+    timed = said("--minutes", "0.1", "--out", run)
+    assert re.fullmatch(rf"Would resume at 64 of [\d,]+ images, about \d+ s -> {run}", timed)
 
 
 def test_generate_in_every_form(run: str, tmp_path: Path, capsys) -> None:

@@ -110,6 +110,10 @@ def test_of_a_collapsed_or_untrained_run_no_class_passes_for_easy(asked: bool):
     assert hard_classes(found) == {}
     heading, _ = describe_hard(found, {})
     assert heading.startswith("All classes are hard: the coverage is 0%")
+    # That one of them fools the discriminator least makes the others no easier.
+    heading, named = describe_hard(found, {"ant": "5% of its samples fool the discriminator"})
+    assert heading.startswith("All classes are hard: the coverage is 0%")
+    assert named == ["ant: 5% of its samples fool the discriminator."]
     # Near the data, but none of what was asked for.
     samples = group(800, 3)
     others = Group(**{**vars(samples), "called": (samples.called + 1) % 4})

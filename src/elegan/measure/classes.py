@@ -245,8 +245,6 @@ def describe_hard(
     scores: Mapping[str, Mapping[str, Any]], hard: Mapping[str, str]
 ) -> tuple[str, list[str]]:
     """Returns a heading on what `hard_classes` found, and a sentence on each hard class."""
-    if hard:
-        return "Hard classes:", [f"{name}: {why}." for name, why in hard.items()]
     counts = [aspect.count(one) for one in scores.values() for aspect in _ASPECTS]
     if max(counts, default=0) < FEWEST:
         return "There are too few images of each class to tell which are hard.", []
@@ -256,15 +254,13 @@ def describe_hard(
             " images only.",
             [],
         )
+    named = [f"{name}: {why}." for name, why in hard.items()]
     for words, figure in (("coverage", _ratio), ("share of samples as asked", _as_asked)):
         known = [value for one in scores.values() if (value := figure(one)) is not None]
         if known and (middle := float(np.median(known))) < GOOD_AT_LEAST:
-            return (
-                f"All classes are hard: the {words} is {middle:.0%} of that of real images in the"
-                " middle class.",
-                [],
-            )
-    return "No class is clearly harder than the rest.", []
+            heading = f"All classes are hard: the {words} is {middle:.0%} of that of real images in"
+            return f"{heading} the middle class{'; the hardest:' if named else '.'}", named
+    return ("Hard classes:" if named else "No class is clearly harder than the rest."), named
 
 
 def _right(scores: Mapping[str, Mapping[str, Any]]) -> float:

@@ -286,3 +286,9 @@ def test_brightness_turned_upside_down_is_an_alarm() -> None:
     assert not raised(turned, [{**tick, "signals": upright}])
     assert not raised(turned)
     assert not raised(upright, [{**tick, "signals": turned}])
+
+
+def test_nothing_reassures_beside_an_alarm() -> None:
+    sentence, alarms = health({"fooling_rate": 0.3, "duplicates": 0.9, "coverage": 0.9}, 0.5)
+    assert [alarm.name for alarm in alarms] == ["collapse"]
+    assert sentence == "alarm collapse: 30% of fakes pass for real"

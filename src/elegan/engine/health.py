@@ -49,7 +49,10 @@ def health(
     )
     alarms = [alarm for rule in RULES if (alarm := rule(situation)) is not None]
     sentence = _sentence(signals)
-    if signals.get("coverage") is not None and not alarms:
+    if alarms:  # nothing that reassures beside them
+        names = ", ".join(alarm.name for alarm in alarms)
+        sentence = f"alarm {names}: {sentence.rpartition(': ')[2]}"
+    elif signals.get("coverage") is not None:
         sentence += f"; coverage {signals['coverage']:.0%}"
     return sentence, alarms
 

@@ -94,10 +94,10 @@ HEALTHY = (
     ),
     Case(name="small", what="robust, half the width", data="mnist", flags=(*PART, "--size", "0.5")),
     Case(
-        name="hinge",
-        what="robust with the hinge loss",
+        name="pairs",
+        what="robust with relativistic pairs at once",
         data="mnist",
-        flags=(*PART, "--loss.adversarial", "hinge", "--no-simultaneous"),
+        flags=(*PART, "--loss.adversarial", "relativistic-pair", "--simultaneous"),
     ),
     Case(name="stacked", what="robust", data="stacked-mnist"),
 )

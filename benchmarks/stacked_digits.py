@@ -28,17 +28,25 @@ class Row:
     flags: tuple[str, ...] = ()
 
 
-OWN = Row(name="stacked-relativistic-pair", label="relativistic pairs, R1 + R2")
-HINGE = Row(
-    name="stacked-hinge",
-    label="hinge",
-    flags=("--loss.adversarial", "hinge", "--no-simultaneous"),
+OWN = Row(
+    name="stacked-relativistic-pair",
+    label="relativistic pairs, R1 + R2",
+    flags=("--loss.adversarial", "relativistic-pair", "--simultaneous"),
 )
+HINGE = Row(name="stacked-hinge", label="hinge")
 WASSERSTEIN = Row(
     name="stacked-wasserstein-gp",
     label="Wasserstein, gradient penalty 10",
     flags=(
-        *("--loss.adversarial", "wasserstein", "--loss.r1", "0", "--loss.r2", "0"),
+        *(
+            "--simultaneous",
+            "--loss.adversarial",
+            "wasserstein",
+            "--loss.r1",
+            "0",
+            "--loss.r2",
+            "0",
+        ),
         *("--loss.wasserstein-gp", "10", "--loss.penalty-every", "1"),
     ),
 )

@@ -75,12 +75,11 @@ PRESETS: dict[str, Preset] = {
     ),
     "robust": Preset(
         images=200_000,
-        about="mirrored residual pair, relativistic pairing with R1 + R2: the one to begin with",
+        about="mirrored residual pair, hinge loss with R1 + R2: the one to begin with",
         values={
             "batch": 16,
-            "simultaneous": True,
             "network": {"name": "residual"},
-            "loss": {"adversarial": "relativistic-pair", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
+            "loss": {"adversarial": "hinge", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
             "optimizer": {
                 "generator_rate": 1e-3,
                 "discriminator_rate": 1e-3,

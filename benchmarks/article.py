@@ -18,16 +18,15 @@ PRINTED = ("--preset", "article-printed")
 INITIAL = (*PRINTED, "--network.name", "article")
 MOMENTUM = (*INITIAL, "--optimizer.beta1", "0")
 IN_TURN = (*MOMENTUM, "--no-simultaneous")
-RATES = (*IN_TURN, "--optimizer.generator-rate", "2e-3", "--optimizer.discriminator-rate", "2e-3")
-RATES += ("--optimizer.warmup", "0.02", "--optimizer.hold", "0.3", "--optimizer.schedule", "cosine")
+HINGE = (*IN_TURN, "--loss.adversarial", "hinge", "--loss.instance-noise", "0.3")
 ARTICLE = ("--preset", "article")
 ROWS = {
     "as printed": PRINTED,
     "+ dense layer: normal weights, deviation sqrt(2/100)": INITIAL,
     "+ Adam without momentum, beta1 0": MOMENTUM,
     "+ players in turn": IN_TURN,
-    "+ rates 2e-3, rising and falling": RATES,
-    "+ hinge loss, noise on what the discriminator sees: preset article": ARTICLE,
+    "+ hinge loss, noise on what the discriminator sees": HINGE,
+    "+ rates 2e-3, rising and falling: preset article": ARTICLE,
 }
 """What a row is called -> its flags; the last is the preset."""
 SCORES = ("FD-digits", "precision", "recall", "coverage")

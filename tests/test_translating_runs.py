@@ -138,7 +138,8 @@ def _stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     real, taken = Duel.step, []
 
     def step_and_signal(self: Duel, batch):
-        taken.append(batch.position)
+        if self.folder.path != Path():  # which is nowhere, where only the speed is measured
+            taken.append(batch.position)
         if len(taken) == step:
             signal.raise_signal(signal.SIGTERM)
         return real(self, batch)

@@ -184,7 +184,7 @@ def _train_in(
         if restored and duel.images >= duel.stop and not asked.minutes:
             console.say(
                 f"The run in {folder.path} is complete: {duel.images:,} images."
-                " To go on, type: --minutes 5, or a larger --images"
+                " To go on, add --minutes 5, or a larger --images."
             )
             if world.leads and not _is_finished(folder, duel.images):
                 duel.conclude()

@@ -12,7 +12,7 @@ from elegan.models.channels import channel_scores, narrowed
 from elegan.models.distillation import distil
 from elegan.networks import PAIRS, ImageShape, build_generator
 
-NAMES = ["article", "attention", "dcgan", "few-shot", "residual", "style"]
+NAMES = ["article", "article-printed", "attention", "dcgan", "few-shot", "residual", "style"]
 
 
 def _pair(

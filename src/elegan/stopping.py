@@ -23,7 +23,7 @@ from elegan.tasks import TASKS
 MakeTask = Callable[[], Task]
 _ENDLESS = 1 << 40  # images, of a run that is timed
 _TRIAL = 1.5  # seconds of steps at each number of threads
-_WORTH_SCORING = 20.0  # seconds of steps from which on it is measured what scoring adds
+_WORTH_MORE = 20.0  # seconds of steps; of shorter runs one cycle of steps is all that is timed
 _CHANGE_FROM = 1.5  # times as fast as the number of threads that a resumed run began with
 
 
@@ -80,20 +80,23 @@ def measure_pace(
         kept: the threads that a resumed run began with. Other ones change the last digits of what
             it computes, so they are taken only where they are half as fast again.
     """
+
+    def measure(trial: float) -> float:
+        return measure_speed(settings, batches, make_task, precision, trial / 3)
+
+    among = _candidates(precision, batches.world)
+    if goal is not None:
+        threads = kept if kept in among else among[0]
+        torch.set_num_threads(threads)
+        speed = measure(0.0)
+        if not distributed.largest(int(goal >= speed * _WORTH_MORE)):  # all processes alike
+            return Pace(image=1 / speed, reason=f"computing with {_threads(threads)}")
     seconds = 60 * settings.minutes if settings.minutes else math.inf
     trial = min(_TRIAL, max(0.2, 0.03 * seconds))
-    speed, reason = settle_threads(
-        lambda budget: measure_speed(settings, batches, make_task, precision, budget / 3),
-        trial,
-        kept=kept,
-        among=_candidates(precision, batches.world),
-    )
-    pace = Pace(image=1 / speed, reason=reason)
-    if goal is not None and goal * pace.image < _WORTH_SCORING:
-        return pace
+    speed, reason = settle_threads(measure, trial, kept=kept, among=among)
     tick = _timed(task.signals)
     first, later = _timed(task.score), _timed(task.score)  # the first measures real images too
-    image = pace.image + (0 if settings.snapshots else later / batches.training_count)
+    image = 1 / speed + (0 if settings.snapshots else later / batches.training_count)
     rest = TASKS[settings.task].final_scores * first
     return Pace(image=image, tick=tick, snapshot=later, rest=rest, reason=reason)
 

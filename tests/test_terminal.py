@@ -153,7 +153,7 @@ def test_augment_in_a_terminal(columns: int, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", images=tiny.pixels(), labels=np.arange(40) % 2)
     words = ["augment", "data.npz", "--per-class", "4", "--out", "made", "--images", "64"]
     words += ["--draws", "2", "--seeds", "1", "--steps", "4"]
-    in_terminal(*words, folder=tmp_path, columns=columns, stop_at="training").check(130)
+    in_terminal(*words, folder=tmp_path, columns=columns, stop_at="draw-1").check(130)
     in_terminal(*words, folder=tmp_path, columns=columns).check()
 
 

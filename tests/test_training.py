@@ -407,8 +407,8 @@ def test_a_short_run_learns(tmp_path: Path) -> None:
         images=16 * 600,
         batch=16,
         snapshots=10,
-        loss={"r1": 0.5, "penalty_every": 4},
-        optimizer={"beta1": 0.5, "generator_rate": 1e-3, "discriminator_rate": 1e-3},
+        simultaneous=False,
+        optimizer={"beta1": 0.0, "generator_rate": 1e-3, "discriminator_rate": 1e-3},
     )
     run = train(settings)
     distances = [
@@ -417,5 +417,5 @@ def test_a_short_run_learns(tmp_path: Path) -> None:
         if one["event"] == "snapshot"
         for value in one["scores"].values()
     ]
-    assert distances[-1] < 0.75 * distances[0]
+    assert distances[-1] < 0.5 * distances[0]
     assert run.scores["precision"] > 0.3

@@ -66,7 +66,7 @@ class Console:
     def doing(self, what: str) -> None:
         """Names what goes on from now on, such as "training"."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=what)
+            self._bar.update(self._bar.task_ids[0], description=what, refresh=True)
 
     def say(self, line: str, *, whole: bool = False) -> None:
         """Prints a line and logs it.
@@ -106,7 +106,7 @@ class Console:
             left: seconds to the end of the run, scoring included; None where not known yet.
         """
         now = time.perf_counter()
-        if self._bar is None or now - self._moved < _EVERY:
+        if self._bar is None or (now - self._moved < _EVERY and images < stop):
             return
         self._moved = now
         rest = f"{images:,}/{stop:,} images" + (f", {duration(left)} left" if left else "")

@@ -20,8 +20,7 @@ from runs import Trained, parser, short, train, trained_with
 
 import elegan
 from elegan.data import open_data
-from elegan.engine.health import judge_again
-from elegan.engine.history import Span, alarm_spans
+from elegan.training.monitor import Span, alarm_spans, judge_again
 
 IMAGES = 24_000
 TICKS = 20

@@ -28,13 +28,14 @@ from augmenting_table import ONLY, describe
 from figures import commit, publish
 from runs import parser
 
-from elegan.augmenting.augmented import SEMI, wanted
-from elegan.augmenting.classifier import Recipe
-from elegan.augmenting.folder import OutputFolder
-from elegan.augmenting.generating import generate_for
-from elegan.augmenting.given import Given, open_pool
-from elegan.augmenting.options import SHARES, Options
-from elegan.augmenting.protocol import (
+from elegan.applications.synthetic.augmented import SEMI, wanted
+from elegan.applications.synthetic.choosing import interval
+from elegan.applications.synthetic.classifier import Recipe
+from elegan.applications.synthetic.folder import OutputFolder
+from elegan.applications.synthetic.generating import generate_for
+from elegan.applications.synthetic.labelled_set import Given, open_pool
+from elegan.applications.synthetic.options import SHARES, Options
+from elegan.applications.synthetic.protocol import (
     BOTH,
     CLASSICAL,
     GAN,
@@ -45,8 +46,7 @@ from elegan.augmenting.protocol import (
     Trial,
     judge,
 )
-from elegan.augmenting.results import Results
-from elegan.augmenting.statistics import interval
+from elegan.applications.synthetic.results import Results
 from elegan.data import open_data
 
 DRAWS, SEEDS, SHARE = 5, 3, 0.25

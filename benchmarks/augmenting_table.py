@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from figures import table
 
-from elegan.augmenting.augmented import SEMI
-from elegan.augmenting.protocol import BOTH, CLASSICAL, GAN, MORE, POOL, REAL
-from elegan.augmenting.statistics import Interval
+from elegan.applications.synthetic.augmented import SEMI
+from elegan.applications.synthetic.choosing import Interval
+from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, GAN, MORE, POOL, REAL
 
 ONLY = "generated only"
 """The arm real + classical + GAN at share 1."""

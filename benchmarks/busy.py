@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from figures import publish, table
 
-from elegan.engine.distributed import World
-from elegan.machine.precision import choose
+from elegan.applications import TASKS
+from elegan.common.distributed import World
+from elegan.common.precision import choose
 from elegan.settings import preset_settings
-from elegan.stopping import measure_speed
-from elegan.training import load_data, prepare
+from elegan.training.pace import measure_speed
+from elegan.training.run import prepare
 
 DATA = "mnist-5k"
 
@@ -43,8 +44,8 @@ def busy():
 def speeds() -> dict[int, float]:
     """Returns images a second by number of threads."""
     settings = preset_settings("robust", DATA)
-    data, precision = load_data(settings), choose()
-    batches, make_task = prepare(settings, data, precision, World())
+    data, precision = TASKS[settings.task].open_data(settings), choose()
+    batches, make_task = prepare(TASKS[settings.task], settings, data, precision, World())
     found = {}
     most = torch.get_num_threads()
     for count in sorted({most, 1}, reverse=True):

@@ -14,18 +14,18 @@ from figures import publish, table
 from runs import parser, short
 
 import elegan
-from elegan.data.characters.drawn import drawn_characters
-from elegan.data.pictures import grid, save_png
-from elegan.measure.neighbours import nearest, small_pixels
-from elegan.models.character_pictures import (
+from elegan.applications.characters.dataset.drawn import drawn_characters
+from elegan.applications.characters.map_model import STAGES
+from elegan.applications.characters.model import CharacterModel
+from elegan.applications.characters.planes import (
+    on_white,
     picture_of_outlines,
     picture_of_planes,
     picture_of_points,
 )
-from elegan.models.character_planes import on_white
-from elegan.models.character_saving import STAGES
-from elegan.models.characters import CharacterModel
-from elegan.scoring.characters import score
+from elegan.applications.characters.scoring import score
+from elegan.data.pictures import grid, save_png
+from elegan.metrics.neighbours import nearest, small_pixels
 
 _NEIGHBOURS, _ROWS, _CELL = 8, 4, 192
 

@@ -16,10 +16,10 @@ import torch
 from figures import commit, last_json, provenance, table
 from runs import ELEGAN
 
-from elegan.models.character_saving import STAGES
-from elegan.models.characters import CharacterModel
+from elegan.applications.characters.map_model import STAGES
+from elegan.applications.characters.model import CharacterModel
+from elegan.applications.characters.scoring import score
 from elegan.models.saving import read_facts, read_tensors, save_parts
-from elegan.scoring.characters import score
 
 DATA, IMAGES = "rendered", 14_400
 RUNS = Path("runs/shipped")

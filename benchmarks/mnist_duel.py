@@ -21,8 +21,8 @@ import numpy as np
 from figures import last_json, publish, table
 
 from elegan.data import open_data
-from elegan.measure.extractors import extractor_for
-from elegan.measure.scores import evaluate
+from elegan.metrics.extractors import extractor_for
+from elegan.metrics.scores import evaluate
 
 SAMPLES = 10_000
 

@@ -18,7 +18,7 @@ from figures import publish, table
 from runs import ELEGAN, Trained, parser, picture, short, train, trained_with
 
 import elegan
-from elegan.measure.capacity import cost
+from elegan.metrics.capacity import cost
 from elegan.models import Model
 
 IMAGES = 200_000

@@ -22,17 +22,17 @@ from figures import publish, table
 from photo_sheets import busiest, cut, sheet
 from runs import crops_seen, parser
 
+from elegan.applications.photos.scoring import damaged
+from elegan.common.randomness import key
 from elegan.data.degradations import ASKED, FAMILIES, POINTS
 from elegan.data.degradations.blurs import gaussian_blur
 from elegan.data.pairs import open_pairs
 from elegan.data.photos import PhotoSet, open_photos
-from elegan.machine.randomness import key
-from elegan.measure.fidelity import psnr, ssim
-from elegan.measure.perceptual import perceptual_distance
+from elegan.metrics.image_quality import perceptual_distance, psnr, ssim
 from elegan.models import TranslationModel
 from elegan.models.restoring import AUTO
 from elegan.models.shipping import find_shipped
-from elegan.scoring.translated import Trial, arms, damaged
+from elegan.tasks.translation_scores import Trial, arms
 
 _WIDTHS = (0.5, 0.7, 0.9, 1.1, 1.4)  # Gaussian filters against noise
 _HIGHEST = 100.0  # dB, of equal images

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from figures import last_json, publish, table
 
-from elegan.engine.distributed import World
-from elegan.machine.precision import choose
-from elegan.measure.capacity import capacity
+from elegan.applications import TASKS
+from elegan.common.distributed import World
+from elegan.common.precision import choose
+from elegan.metrics.capacity import capacity
 from elegan.networks import PAIRS
 from elegan.settings import PRESETS, preset_settings
-from elegan.stopping import measure_speed
-from elegan.training import load_data, prepare
+from elegan.training.pace import measure_speed
+from elegan.training.run import prepare
 
 SIZES = (28, 32, 64, 128, 256)
 PLAYERS = ("generator", "discriminator")
@@ -48,8 +49,8 @@ def measure(network: str, size: int, seconds: float) -> dict[str, Any]:
         np.save(path, images)
         values = {"resolution": size, "network": {"name": network}}
         settings = preset_settings(preset, str(path), values)
-        data, precision = load_data(settings), choose()
-        batches, make_task = prepare(settings, data, precision, World())
+        data, precision = TASKS[settings.task].open_data(settings), choose()
+        batches, make_task = prepare(TASKS[settings.task], settings, data, precision, World())
         minutes = seconds / 3  # of which `measure_speed` takes a twentieth, in minutes
         speed = measure_speed(settings, batches, make_task, precision, minutes)
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux

@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from figures import last_json, publish, table
 
-from elegan.engine.distributed import World
-from elegan.machine.precision import choose
+from elegan.applications import TASKS
+from elegan.common.distributed import World
+from elegan.common.precision import choose
 from elegan.networks import ImageShape
 from elegan.networks.article import ArticleDiscriminator, ArticleGenerator
 from elegan.settings import preset_settings
-from elegan.stopping import measure_speed
-from elegan.training import load_data, prepare
+from elegan.training.pace import measure_speed
+from elegan.training.run import prepare
 
 _GENERATOR = ["dense", None, "up1", "norm1", "up2", "norm2", "up3"]
 _DISCRIMINATOR = ["down1", None, "down2", None, None, "head"]
@@ -77,8 +78,8 @@ def _torch_layout(value: np.ndarray) -> np.ndarray:
 def ours(batch: int) -> float:
     """Returns images per second of `article-printed` on this machine."""
     settings = preset_settings("article-printed", "mnist", {"batch": batch})
-    data, precision = load_data(settings), choose()
-    batches, make_task = prepare(settings, data, precision, World())
+    data, precision = TASKS[settings.task].open_data(settings), choose()
+    batches, make_task = prepare(TASKS[settings.task], settings, data, precision, World())
     return measure_speed(settings, batches, make_task, precision, minutes=4.0)
 
 

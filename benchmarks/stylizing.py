@@ -23,12 +23,11 @@ from runs import Trained, parser, train, trained_with
 from style_sheets import progress
 
 import elegan
+from elegan.applications.styles.scoring import matched, set_distance
 from elegan.data.degradations import resize_bicubic
 from elegan.data.pairs import PairSet, open_pairs
-from elegan.measure.extractors import extractor_for
-from elegan.measure.fidelity import compare
-from elegan.measure.perceptual import perceptual_distance
-from elegan.scoring.unpaired import matched, set_distance
+from elegan.metrics.extractors import extractor_for
+from elegan.metrics.image_quality import compare, perceptual_distance
 
 _SHOWN = 8  # rows of a sheet
 _SIDE = 64  # to which the extractor reduces larger images

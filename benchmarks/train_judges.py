@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elegan.data import open_data
-from elegan.measure.judge import FEATURES, Judge
+from elegan.metrics.extractors import FEATURES, Judge
 
 SELECTION = (
     "the recipes were settled with a look at test accuracy (two networks on digits, three "

@@ -24,9 +24,9 @@ from figures import commit, provenance, table
 from runs import Trained, parser, train
 from safetensors.torch import load_file
 
-from elegan.machine.files import save_tensors, sha256, write_durably
+from elegan.applications.evaluation import evaluate_model
+from elegan.common.files import save_tensors, sha256, write_durably
 from elegan.models.shipping import SHIPPED
-from elegan.scoring import evaluate_model
 
 CHARACTERS = "characters"
 SIDE = 512  # of the middle of each test photo

@@ -13,11 +13,12 @@ import statistics
 from figures import publish, table
 from runs import parser, short, train, trained_with
 
-from elegan.engine.distributed import World
-from elegan.machine.precision import choose
+from elegan.applications import TASKS
+from elegan.common.distributed import World
+from elegan.common.precision import choose
 from elegan.settings import preset_settings
-from elegan.stopping import measure_speed
-from elegan.training import load_data, prepare
+from elegan.training.pace import measure_speed
+from elegan.training.run import prepare
 
 IMAGES, ROUNDS, SEEDS = 60_000, 3, (0, 1, 2)
 WAYS = {
@@ -36,8 +37,8 @@ def speeds() -> dict[str, float]:
         for way, (at_once, loss) in WAYS.items():
             values = {"simultaneous": at_once, "loss": {"adversarial": loss}}
             settings = preset_settings("robust", "mnist", values)
-            data, precision = load_data(settings), choose()
-            batches, make_task = prepare(settings, data, precision, World())
+            data, precision = TASKS[settings.task].open_data(settings), choose()
+            batches, make_task = prepare(TASKS[settings.task], settings, data, precision, World())
             found[way].append(measure_speed(settings, batches, make_task, precision, minutes=2.0))
     return {way: statistics.median(values) for way, values in found.items()}
 

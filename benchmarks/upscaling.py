@@ -22,10 +22,11 @@ from figures import publish, table
 from photo_sheets import busiest, cut, sheet
 from runs import crops_seen, parser
 
+from elegan.applications.photos.scoring import score, smaller
 from elegan.data.photos import open_photos
 from elegan.models import TranslationModel
 from elegan.models.shipping import SHIPPED
-from elegan.scoring.translated import arms, format_rows, score, smaller, translate
+from elegan.tasks.translation_scores import arms, format_rows, translate
 
 SETS = {
     "Set5": "sr-test-classic.zip/Set5",

@@ -16,7 +16,7 @@ from elegan.settings import TrainSettings
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["elegan.training", "elegan.report", "torch._dynamo", "torch.distributed"]
+    ["elegan.training.run", "elegan.report", "torch._dynamo", "torch.distributed"]
 )
 
 
@@ -38,7 +38,7 @@ def finish(process: Any, timeout: float = 120) -> int:
 
 
 def _guarded(target: Callable[..., None], *arguments: Any) -> None:
-    from elegan.errors import EleganError
+    from elegan.common.errors import EleganError
 
     try:
         target(*arguments)
@@ -51,7 +51,7 @@ def _guarded(target: Callable[..., None], *arguments: Any) -> None:
 
 
 def train(settings: TrainSettings) -> None:
-    from elegan.training import train
+    from elegan.applications.runs import train
 
     train(settings)
 
@@ -64,7 +64,7 @@ def train_until_killed(settings: TrainSettings, moment: int, counted: Path | Non
     Args:
         counted: gets the number of moments that passed, when the run was not killed.
     """
-    from elegan.engine.duel import Duel
+    from elegan.training.loop import Duel
 
     passed = 0
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from elegan.machine.pixels import to_uint8
-from elegan.tasks.translate import save_rows
+from elegan.common.pixels import to_uint8
+from elegan.tasks.translation import save_rows
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"

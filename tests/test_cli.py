@@ -293,7 +293,7 @@ def test_a_disk_that_fills_up_while_training(data: str, tmp_path: Path, capsys) 
     resource = pytest.importorskip("resource")
     words = ["train", data, "--out", str(tmp_path / "run"), "--images", "64", *TINY]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    from elegan.engine import checkpoints
+    from elegan.training import checkpoints
 
     real, saved = checkpoints.save, []
 

@@ -18,11 +18,12 @@ import tiny
 import torch
 from processes import finish, start, train_as
 
-from elegan.engine.distributed import World, average, caution, join, largest, together
-from elegan.errors import UsageError
+from elegan.applications.runs import train
+from elegan.common.distributed import World, average, join, largest, together
+from elegan.common.errors import UsageError
 from elegan.networks import PAIRS
 from elegan.settings import TrainSettings
-from elegan.training import train
+from elegan.training.run import caution
 
 
 def _free_port() -> int:
@@ -102,7 +103,7 @@ def test_what_is_taken_of_all_rows_together_has_the_gradient_of_the_whole(tmp_pa
 def test_the_screen_says_what_two_processes_do_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = {name: tiny.task_of(tiny.settings(network={"name": name})) for name in PAIRS}
     assert not any(caution(8, task.generator.network) for task in networks.values())
-    monkeypatch.setattr("elegan.engine.distributed.world", lambda: World(0, 2))
+    monkeypatch.setattr("elegan.common.distributed.world", lambda: World(0, 2))
     said = {
         name: caution(8, task.generator.network, task.discriminator.network)
         for name, task in networks.items()
@@ -139,7 +140,7 @@ def _images(run: Path) -> int:
 def test_a_batch_that_cannot_be_shared_equally_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elegan.engine.distributed.join", lambda: World(0, 3))
+    monkeypatch.setattr("elegan.common.distributed.join", lambda: World(0, 3))
     with pytest.raises(UsageError, match="multiple of 3"):
         train(_settings(tmp_path, "run"))
 

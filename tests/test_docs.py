@@ -15,13 +15,13 @@ import tiny
 import tiny_photos
 
 import elegan
+from elegan.applications.runs import train
 from elegan.data.label_files import NAMES
 from elegan.data.label_formats import FILE_COLUMNS, LABEL_COLUMNS
-from elegan.engine import alarms
-from elegan.measure.extractors import EXTRACTORS
-from elegan.measure.score_table import METRICS
+from elegan.metrics.extractors import EXTRACTORS
+from elegan.metrics.score_table import METRICS
 from elegan.settings import PRESETS, TrainSettings
-from elegan.training import train
+from elegan.training import alarms
 from elegan.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]

@@ -13,12 +13,12 @@ import tiny
 from processes import finish, start, train_until_killed
 
 import elegan
-from elegan.engine.duel import Duel
-from elegan.engine.interruption import InterruptedRun
-from elegan.errors import EleganError, UsageError
-from elegan.models.use import TRANSLATING
+from elegan.applications.runs import train
+from elegan.common.errors import EleganError, UsageError
+from elegan.common.interruption import InterruptedRun
+from elegan.models.inference import TRANSLATING
 from elegan.settings import PRESETS, TrainSettings, from_json, preset_settings
-from elegan.training import train
+from elegan.training.loop import Duel
 
 LOSS = {**tiny.EVERY_PENALTY, "wasserstein_gp": 0.0, "dragan": 0.0}
 

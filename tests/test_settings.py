@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.settings import (
     PRESETS,
     TrainSettings,
@@ -113,7 +113,6 @@ def test_whole_numbers_are_numbers_and_null_is_allowed_where_it_means_something(
         ({"augment": {"probability": 1.5}}, r"--augment\.probability"),
         ({"augment": {"pseudo": True, "mode": "fixed"}}, "no real image"),
         ({"augment": {"pseudo": True, "mode": "fixed", "probability": 1.0}}, "no real image"),
-        ({"task": "classify", "balance": True}, "Leave out --balance"),
     ],
 )
 def test_values_no_run_could_work_with_are_refused(values: dict, words: str) -> None:

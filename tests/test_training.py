@@ -14,16 +14,17 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import elegan
+from elegan.applications import TASKS
+from elegan.applications.runs import plan, train
+from elegan.common import distributed
+from elegan.common.errors import EleganError, UsageError
+from elegan.common.interruption import InterruptedRun
+from elegan.common.precision import choose
+from elegan.data.batches import Batch
 from elegan.data.pictures import save_png
-from elegan.engine import distributed
-from elegan.engine.batches import Batch
-from elegan.engine.duel import Duel
-from elegan.engine.interruption import InterruptedRun
-from elegan.errors import EleganError, UsageError
-from elegan.machine.precision import choose
 from elegan.settings import from_json
-from elegan.stopping import Pace, measure_speed, settle_threads
-from elegan.training import load_data, plan, train
+from elegan.training.loop import Duel
+from elegan.training.pace import Pace, measure_speed, settle_threads
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +170,11 @@ def _count_measurements(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """Lets every image of a run take 50 ms; returns the goals that were measured for."""
     goals: list[int | None] = []
 
-    def measure(*rest, goal: int | None, kept: int | None) -> Pace:
+    def measure(*rest, goal: int | None, **more) -> Pace:
         goals.append(goal)
         return Pace(image=0.05)
 
-    monkeypatch.setattr("elegan.training.measure_pace", measure)
+    monkeypatch.setattr("elegan.training.run.measure_pace", measure)
     return goals
 
 
@@ -258,7 +259,9 @@ def test_a_run_chooses_its_threads_and_puts_them_back(
 ) -> None:
     before = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr("elegan.stopping.measure_speed", lambda *_: 2 / torch.get_num_threads())
+    monkeypatch.setattr(
+        "elegan.training.pace.measure_speed", lambda *_: 2 / torch.get_num_threads()
+    )
     try:
         torch.set_num_threads(2)
         train(tiny.settings(data, out=str(tmp_path / "run")))
@@ -273,7 +276,7 @@ def test_measuring_the_speed_leaves_no_trace(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = tiny.settings(data, loss={"r1": 1.0, "penalty_every": 2})
-    images, clock = load_data(settings), iter(range(10_000))
+    images, clock = TASKS[settings.task].open_data(settings), iter(range(10_000))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
     seen: list[int] = []
     step = Duel.step
@@ -362,7 +365,7 @@ def test_a_folder_of_photos_is_not_made_a_run(tmp_path: Path) -> None:
 
 
 def test_a_locked_folder_names_the_reason(data: str, tmp_path: Path) -> None:
-    from elegan.engine.run_folder import RunFolder
+    from elegan.training.run_folder import RunFolder
 
     with (
         RunFolder(tmp_path / "run").lock(),

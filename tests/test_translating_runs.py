@@ -15,9 +15,9 @@ from processes import finish, start, train_until_killed
 
 import elegan
 from elegan.cli import main
-from elegan.engine.duel import Duel
-from elegan.models.use import TRANSLATING
+from elegan.models.inference import TRANSLATING
 from elegan.settings import PRESETS, from_json
+from elegan.training.loop import Duel
 
 SMALL = ["--images", "12", "--batch", "2", "--ticks", "3", "--snapshots", "1", "--device", "cpu"]
 SMALL += ["--precision", "float32", "--network.width", "8", "--translate.patch", "32"]

@@ -9,16 +9,16 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from elegan.applications.generate.task import Generate
+from elegan.common import distributed
+from elegan.common.precision import Precision, choose
 from elegan.data import ImageData
-from elegan.engine import distributed
-from elegan.engine.batches import Batches
-from elegan.engine.console import Console
-from elegan.engine.duel import Duel
-from elegan.engine.run_folder import RunFolder
-from elegan.machine.precision import Precision, choose
+from elegan.data.batches import Batches
 from elegan.networks import PAIRS, ImageShape, NetworkPair
 from elegan.settings import TrainSettings, preset_settings
-from elegan.tasks import Generate
+from elegan.training.console import Console
+from elegan.training.loop import Duel
+from elegan.training.run_folder import RunFolder
 
 EVERY_PENALTY: dict[str, Any] = {
     "r1": 1.0,

@@ -10,11 +10,11 @@ import tiny
 import torch
 from PIL import Image
 
+from elegan.applications import TASKS
+from elegan.common.distributed import World
 from elegan.data.pairs import PairSet
 from elegan.data.photos import PhotoSet
-from elegan.engine.distributed import World
 from elegan.settings import TrainSettings, preset_settings
-from elegan.tasks import TASKS
 
 SIDE = 48
 PRESETS = ("upscale", "restore", "stylize", "stylize-unpaired", "stylize-cycle")

@@ -13,17 +13,18 @@ torch is imported by the first call that needs it, not by `import elegan`.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elegan.errors import EleganError, UsageError
-from elegan.run import Run
+from elegan.common import VERSION
+from elegan.common.errors import EleganError, UsageError
 
 if TYPE_CHECKING:
-    from elegan.augmenting import Augmented
+    from elegan.applications.pruning import Pruned
+    from elegan.applications.runs import Run
+    from elegan.applications.synthetic.augmented import Augmented
     from elegan.models import Model
     from elegan.models.classification import Classified
     from elegan.models.projection import Projected
-    from elegan.pruning import Pruned
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "EleganError",
@@ -46,7 +47,15 @@ __all__ = [
 ]
 
 
-def train(data: str | Path, *, preset: str | None = None, **settings: Any) -> Run:
+def __getattr__(name: str) -> Any:
+    if name != "Run":
+        raise AttributeError(f"module 'elegan' has no attribute '{name}'")
+    from elegan.applications.runs import Run
+
+    return Run
+
+
+def train(data: str | Path, *, preset: str | None = None, **settings: Any) -> "Run":
     """Trains a model, or resumes the run that stands in `out`.
 
     Args:
@@ -58,8 +67,8 @@ def train(data: str | Path, *, preset: str | None = None, **settings: Any) -> Ru
     Raises:
         EleganError: with a message that says what to do.
     """
+    from elegan.applications.runs import train as train_settings
     from elegan.settings import preset_for, preset_settings
-    from elegan.training import train as train_settings
 
     out = settings.get("out")
     if out is not None:
@@ -69,9 +78,9 @@ def train(data: str | Path, *, preset: str | None = None, **settings: Any) -> Ru
     return train_settings(preset_settings(preset, str(data), settings))
 
 
-def resume(run: str | Path) -> Run:
+def resume(run: str | Path) -> "Run":
     """Continues a run from its newest checkpoint; nothing to resume is an error."""
-    from elegan.training import resume as resume_run
+    from elegan.applications.runs import resume as resume_run
 
     return resume_run(run)
 
@@ -83,7 +92,7 @@ def load(path: str | Path, *, device: str = "auto", precision: str = "auto") -> 
         `elegan.models.Model`, which draws images, or `elegan.models.TranslationModel`, which takes
         images, as the model's task is.
     """
-    from elegan.models import load_model
+    from elegan.applications import load_model
 
     return load_model(path, device=device, precision=precision)
 
@@ -115,12 +124,12 @@ def upscale(*images: Any, **options: Any) -> Any:
         images: one array [H, W], [H, W, 1] or [H, W, 3] (uint8, uint16 or floats in 0..1), or
             paths of files and folders, and patterns.
         options: `model` (None for a shipped one), `scale`, `strength`, `tile`, `device`; for files
-            `out`, `format`, `quality`, `overwrite`. See `elegan.models.applying.translate`.
+            `out`, `format`, `quality`, `overwrite`; see `applications.photos.applying`.
 
     Returns:
-        the array, or `elegan.models.outcomes.Translated`.
+        the array, or `elegan.applications.photos.journal.Translated`.
     """
-    from elegan.models.applying import translate
+    from elegan.applications.photos.applying import translate
 
     return translate("upscale", images, **options)
 
@@ -134,7 +143,7 @@ def restore(*images: Any, **options: Any) -> Any:
         options: those of `upscale` but `scale`, and `task`, `mask` (of an array also an array
             [H, W]), `dilate`, `feather`, `sky`.
     """
-    from elegan.models.applying import translate
+    from elegan.applications.photos.applying import translate
 
     return translate("restore", images, **options)
 
@@ -145,7 +154,7 @@ def stylize(*images: Any, **options: Any) -> Any:
     Args:
         options: those of `upscale` but `scale`, `preserve_colour` and, for files, `flatten`.
     """
-    from elegan.models.applying import translate
+    from elegan.applications.photos.applying import translate
 
     return translate("stylize", images, **options)
 
@@ -158,15 +167,15 @@ def characters(model: "Run | str | Path | None" = None, *, out: str | Path, **op
     Args:
         model: a run of task `characters` or its model; None for the shipped one.
         options: n, seed, attributes, palette, points, stages, transparent, svg, sprite_sheet, gif;
-            see `elegan.models.character_files.make_characters`.
+            see `elegan.applications.characters.making.make_characters`.
 
     Returns:
-        `elegan.models.character_files.MadeCharacters`.
+        `elegan.applications.characters.making.MadeCharacters`.
     """
-    from elegan.models.character_files import make_characters
-    from elegan.models.characters import CharacterModel
+    from elegan.applications.characters.making import make_characters
+    from elegan.applications.characters.model import CharacterModel
 
-    path = model.path if isinstance(model, Run) else model
+    path: Any = getattr(model, "path", model)
     return make_characters(CharacterModel.load(path), out, **options)
 
 
@@ -188,34 +197,35 @@ def project(
 def prune(
     model: "Model | Run | str | Path", data: str | Path | None = None, **options: Any
 ) -> "Pruned":
-    """Removes channels of a generator and teaches what is left; see `elegan.pruning.prune`.
+    """Removes channels of a generator and teaches what is left; see `applications.pruning`.
 
     Args:
         data: what scores and fine-tuning use.
         options: out (needed), sparsity, finetune, steps, importance, n, seed.
     """
-    from elegan.pruning import prune as prune_model
+    from elegan.applications.pruning import prune as prune_model
 
     return prune_model(model, None if data is None else str(data), **options)
 
 
 def augment_data(data: str | Path, *, out: str | Path, **options: Any) -> "Augmented":
-    """Makes further images of each class, and says whether they help; see `elegan.augmenting`.
+    """Makes further images of each class, and says whether they help; see `applications.synthetic`.
 
         elegan.augment_data("birds/", per_class=200, out="more-birds").use
 
-    It is not called `augment`, since `elegan.augment` is the package with which a discriminator's
-    images are augmented.
+    It is not called `augment`, since `elegan.augmentation` is the package with which a
+    discriminator's images are augmented.
 
     Args:
         data: a folder with one subfolder a class, or any labelled data.
         out: the folder for images/, report.json and report.html.
         options: per_class, balance, limit, unlabelled, share, seed, and further fields of
-            `elegan.augmenting.options.Options`.
+            `elegan.applications.synthetic.options.Options`.
     """
-    from elegan.augmenting import augment_data as augment
+    from elegan.applications.runs import train as train_settings
+    from elegan.applications.synthetic.augmented import augment_data as augment
 
-    return augment(data, out=out, **options)
+    return augment(data, out=out, train=train_settings, **options)
 
 
 def inspect(data: str | Path, **options: Any) -> dict[str, Any]:
@@ -226,8 +236,8 @@ def inspect(data: str | Path, **options: Any) -> dict[str, Any]:
 
 
 def evaluate(model: Any, data: str | Path, **options: Any) -> dict[str, Any]:
-    """Scores a model (or run, or path) against real data; see `elegan.scoring.evaluate_model`."""
-    from elegan.scoring import evaluate_model
+    """Scores a model (or run, or path) against real data; see `applications.evaluation`."""
+    from elegan.applications.evaluation import evaluate_model
 
     return evaluate_model(model, str(data), **options)
 
@@ -235,6 +245,7 @@ def evaluate(model: Any, data: str | Path, **options: Any) -> dict[str, Any]:
 def write_report(run: str | Path) -> Path:
     """Writes report.html of a run folder anew and returns its path."""
     from elegan import report  # the package, which takes the plain name once it is imported
+    from elegan.applications.runs import Run
 
     return report.write_report(Run(run).path)
 
@@ -242,6 +253,5 @@ def write_report(run: str | Path) -> Path:
 def _opened(model: "Model | Run | str | Path") -> "Model":
     from elegan.models import Model
 
-    if isinstance(model, Run):
-        model = model.path
-    return Model.load(model) if isinstance(model, str | Path) else model
+    path: Any = getattr(model, "path", model)
+    return Model.load(path) if isinstance(path, str | Path) else path

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from elegan.errors import EleganError, UsageError, did_you_mean
+from elegan.common.errors import EleganError, UsageError, did_you_mean
 from elegan.settings import from_json, parse_count, preset_for, preset_settings
 from elegan.verbs import VERBS, Answer
 

@@ -6,8 +6,8 @@ import platform
 import shutil
 from dataclasses import dataclass
 
+from elegan.common.precision import choose
 from elegan.data.cache import cache_folder
-from elegan.machine.precision import choose
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import ingest, listing, open_data
 from elegan.data.cache import EntryWriter
 from elegan.data.dataset import PhotoOptions
 from elegan.data.opening import entry_of
 from elegan.data.sources import resolve
-from elegan.errors import EleganError, UsageError
 
 
 def verdicts(data) -> dict[str, tuple[str, str]]:

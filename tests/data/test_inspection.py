@@ -7,9 +7,9 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data.duplicates import exact_groups, near_groups, overlap
 from elegan.data.inspection import inspect
-from elegan.errors import EleganError, UsageError
 
 
 def test_a_report_on_the_nasty_folder(nasty: Path, tmp_path: Path):

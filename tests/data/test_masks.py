@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import masks
-from elegan.errors import EleganError, UsageError
 
 PHOTO = np.random.default_rng(0).integers(60, 180, (24, 32, 3), dtype=np.uint8)
 

@@ -7,9 +7,9 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import has_test_pairs, open_pairs, open_photos
 from elegan.data.pair_matching import cores_of, keys_of, match
-from elegan.errors import EleganError, UsageError
 
 SIZE = (40, 36)
 

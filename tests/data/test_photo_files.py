@@ -10,11 +10,11 @@ import pytest
 from image_files import huge_png
 from PIL import Image, ImageCms, ImageOps
 
+from elegan.common.errors import EleganError
 from elegan.data import png_rows
 from elegan.data.decode import Unusable
 from elegan.data.photo_files import PhotoFile, cannot_hold, page_count, read_photo, write_photo
 from elegan.data.png_rows import write_rows
-from elegan.errors import EleganError
 
 ORIENTATION, MAKE, COPYRIGHT, WIDTH = 0x0112, 0x010F, 0x8298, 0xA002
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

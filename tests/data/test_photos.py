@@ -10,10 +10,10 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import decode, headers, ingest, open_photos
 from elegan.data.cache import PhotoWriter
 from elegan.data.decode import Target
-from elegan.errors import EleganError, UsageError
 
 SIZES = {"a.png": (50, 33), "b/c.png": (64, 40), "d.png": (33, 90)}  # width, height
 

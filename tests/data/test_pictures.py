@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from elegan.common.errors import EleganError
 from elegan.data.pictures import contact_sheet, grid, save_png
-from elegan.errors import EleganError
 
 
 def test_grid_places_each_image_and_leaves_the_rest_white():

@@ -17,9 +17,9 @@ import pytest
 from image_files import save_noise
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import KNOWN, arrays, files, has_test_split, known, open_data
 from elegan.data.known import Remote
-from elegan.errors import EleganError, UsageError
 
 needs_data = pytest.mark.skipif(
     not os.path.isdir(os.path.join(os.environ.get("ELEGAN_DATA", "-"), "mnist")),

@@ -5,7 +5,7 @@ import torch
 from tiny import cpu
 from torch import nn
 
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.models import Model
 from elegan.models.channel_groups import Group, groups_of
 from elegan.models.channels import channel_scores, narrowed

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from elegan.errors import EleganError, UsageError
+from elegan.common.errors import EleganError, UsageError
 from elegan.models import Model, save_model
 from elegan.models.classification import class_probabilities, classify
 from elegan.networks import PAIRS, ImageShape, NetworkPair, build_discriminator, build_generator

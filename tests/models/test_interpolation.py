@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from tiny import cpu, image_data, settings, task_of
 
-from elegan.errors import EleganError, UsageError
+from elegan.common.errors import EleganError, UsageError
 from elegan.models import Model
 from elegan.models.interpolation import save_walk, slerp
 

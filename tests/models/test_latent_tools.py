@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from elegan.errors import EleganError, UsageError
+from elegan.common.errors import EleganError, UsageError
 from elegan.models import Model, latent_noise, save_model
 from elegan.models.directions import find_directions, save_directions, save_sheet, slider_sheet
 from elegan.models.latent_files import draw_file, save_codes

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tiny import cpu
 
-from elegan.errors import EleganError, UsageError
+from elegan.common.errors import EleganError, UsageError
 from elegan.models import Model, Samples, find_model, latent_noise, save_model
 from elegan.networks import ImageShape, build_generator
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from elegan.data.degradations import resize_bicubic
-from elegan.models.resampling import resampled
+from elegan.models.inference import resampled
 
 
 @pytest.mark.parametrize("wanted", [(150, 210), (41, 33), (300, 101), (1, 1), (100, 140)])

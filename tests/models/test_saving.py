@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 from elegan.models import Model, save_model, save_translation
 from elegan.models.saving import read_facts, read_tensors
 from elegan.networks import PAIRS, ImageShape, NetworkPair, build_discriminator, build_generator

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 from elegan.models.tiling import (
     Reach,
     Window,

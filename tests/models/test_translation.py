@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from translators import photo
 
 import elegan
+from elegan.common.errors import EleganError, UsageError
 from elegan.data.degradations import resize_bicubic
-from elegan.errors import EleganError, UsageError
 from elegan.models import Model, save_model, shipping, translation
+from elegan.models.inference import TRANSLATING, Use
 from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
-from elegan.models.use import TRANSLATING, Use
 from elegan.networks import ImageShape, build_generator
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.networks import ImageShape, build_discriminator, build_generator
 from elegan.networks.attention import ModulatedNorm, SelfAttention
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.networks import (
     PAIRS,
     Discriminator,

@@ -8,17 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from elegan.common.errors import UsageError
 from elegan.data.degradations.resizing import resize_bicubic
-from elegan.errors import UsageError
-from elegan.networks import (
-    TRANSLATORS,
-    TranslationShape,
-    Translator,
-    build_translator,
-    detail,
-)
-from elegan.networks.detail import FILLED_FROM, detail_of, filled
-from elegan.networks.flat_restorer import FlatRestorer
+from elegan.networks import TRANSLATORS, TranslationShape, Translator, build_translator
+from elegan.networks import upscaler as detail
+from elegan.networks.restorer import FlatRestorer
+from elegan.networks.upscaler import FILLED_FROM, detail_of, filled
 
 SIZES = {"width": 8, "depth": 1}
 # Every kind in the shapes that it must take: (kind, inputs, outputs, scale).

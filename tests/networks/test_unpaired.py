@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from elegan.networks import PatchDiscriminator, TranslationShape, build_translator
-from elegan.networks.unpaired import ContrastiveTranslator, CycleTranslator, TwoDiscriminators
+from elegan.networks.patch_discriminator import (
+    ContrastiveTranslator,
+    CycleTranslator,
+    TwoDiscriminators,
+)
 
 SHAPE = TranslationShape(inputs=3)
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 from elegan.models import save_model
 from elegan.networks import ImageShape, build_generator
 from elegan.report.collect import collect, current_line, find, finite, flatten, number

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 from elegan.report import write_report
 from elegan.report.collect import Sample
 from elegan.report.sections import spread

@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny import cpu, duel_of, image_data, settings, task_of
 
+from elegan.common.randomness import normal
 from elegan.losses import ADVERSARIAL
-from elegan.machine.randomness import normal
 from elegan.models import Model
 from elegan.networks import PAIRS
 

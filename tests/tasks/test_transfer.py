@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny import duel_of, image_data, settings, task_of
 
-from elegan.errors import EleganError, UsageError
+from elegan.common.errors import EleganError, UsageError
 from elegan.settings import TransferSettings
-from elegan.tasks.players import network_sizes
+from elegan.training.players import network_sizes
 
 NETWORKS = ["article", "dcgan", "residual", "attention", "style", "few-shot"]
 

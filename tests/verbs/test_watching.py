@@ -2,8 +2,8 @@
 
 import io
 
-from elegan.engine.interruption import Interruption
-from elegan.models.outcomes import Outcome
+from elegan.applications.photos.journal import Outcome
+from elegan.common.interruption import Interruption
 from elegan.verbs.watching import Progress
 
 

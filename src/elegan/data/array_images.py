@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elegan.common.errors import EleganError
 from elegan.data import cache
 from elegan.data.arrays import PixelArray
 from elegan.data.dataset import Options, PhotoOptions
@@ -13,7 +14,6 @@ from elegan.data.known import recognise
 from elegan.data.listing import class_order
 from elegan.data.pictures import to_pillow
 from elegan.data.sources import ArraySource
-from elegan.errors import EleganError
 
 
 def ingest_arrays(source: ArraySource, options: Options | PhotoOptions) -> str:

@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from elegan.common.errors import EleganError
 from elegan.data.listing import MAX_ZIP_BYTES, MAX_ZIP_RATIO
-from elegan.errors import EleganError
 
 CHUNK_BYTES = 8 << 20
 PIECE_BYTES = 1 << 20  # asked for at a time, since reading reserves what is asked for

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from elegan.errors import EleganError
-from elegan.machine.files import remove_temporaries, temporary_beside
+from elegan.common.errors import EleganError
+from elegan.common.files import remove_temporaries, temporary_beside
 
 STALE_SECONDS = 24 * 3600
 _KEY = re.compile(r"[0-9a-f]{64}")

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elegan.common.errors import UsageError
 from elegan.data.decode import Target
-from elegan.errors import UsageError
 
 MIN_RESOLUTION = 16
 MAX_RESOLUTION = 256

@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+from elegan.common.errors import EleganError
 from elegan.data import label_files
 from elegan.data.dataset import Verdict
 from elegan.data.listing import (
@@ -19,7 +20,6 @@ from elegan.data.listing import (
     printable,
     reader,
 )
-from elegan.errors import EleganError
 
 __all__ = ["IMAGE_SUFFIXES", "FileEntry", "Listing", "arrange", "reader", "walk_folder", "walk_zip"]
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from elegan.common.errors import EleganError
+from elegan.common.files import refuse_overlap
 from elegan.data import advice
 from elegan.data.dataset import ImageData, Options
 from elegan.data.duplicates import NEAR_LIMIT, exact_groups, near_groups, overlap
@@ -14,8 +16,6 @@ from elegan.data.opening import open_any
 from elegan.data.pictures import contact_sheet as sheet_of
 from elegan.data.pictures import save_png
 from elegan.data.sources import has_test_split
-from elegan.errors import EleganError
-from elegan.machine.files import refuse_overlap
 
 MAX_GROUPS = 20
 MAX_SIZES = 20

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from elegan.common.errors import EleganError
+from elegan.common.files import temporary_beside
 from elegan.data import stacked
 from elegan.data.cache import cache_folder
-from elegan.errors import EleganError
-from elegan.machine.files import temporary_beside
 
 TIMEOUT_SECONDS = 20
 BLOCK_BYTES = 1 << 20

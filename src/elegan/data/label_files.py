@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from elegan.common.errors import did_you_mean
 from elegan.data.dataset import Verdict
 from elegan.data.label_formats import Row, Unreadable, read_rows
 from elegan.data.listing import FileEntry, Listing, class_order, reader
-from elegan.errors import did_you_mean
 
 NAMES = ("labels.csv", "labels.json", "dataset.json")
 """In the order of preference where several lie in one folder."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data.found_masks import find_scratches
 from elegan.data.headers import FORMATS
 from elegan.data.morphology import disc_dilation, erosion_step
-from elegan.errors import EleganError, UsageError
 
 TOLERANCE = 12  # of 255, in each channel: what a JPEG does to a flat painted colour
 

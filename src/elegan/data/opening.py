@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import cache
 from elegan.data.array_images import ingest_arrays
 from elegan.data.dataset import ImageData, Options, PhotoOptions, Verdict
 from elegan.data.ingest import ingest_files
 from elegan.data.known import KNOWN
 from elegan.data.sources import ArraySource, Source, resolve
-from elegan.errors import EleganError, UsageError
 
 MIN_IMAGES = 2
 COPY_IMAGES = 256

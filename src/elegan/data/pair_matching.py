@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from elegan.common.errors import EleganError
 from elegan.data.dataset import Verdict
 from elegan.data.photos import PhotoSet
-from elegan.errors import EleganError
 
 HINTED = 50  # files without a partner that get the nearest name, which is slow to find
 _HINTED_AMONG = 2_000

@@ -4,20 +4,13 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from elegan.common.errors import EleganError
 from elegan.data import files, pair_layouts
 from elegan.data.dataset import PhotoOptions, Verdict
 from elegan.data.pair_layouts import LOOKED_FOR, Sides
 from elegan.data.pair_matching import Pair, Side, decide, keys_of
-from elegan.data.photos import (
-    PhotoSet,
-    check_limit,
-    limited,
-    no_photo,
-    open_source,
-    plain_source,
-)
+from elegan.data.photos import PhotoSet, check_limit, limited, no_photo, open_source, plain_source
 from elegan.data.sources import ArraySource, FileSource, Source, no_test, resolve
-from elegan.errors import EleganError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from elegan.common.errors import EleganError
 from elegan.data import deep_pixels, metadata
 from elegan.data.decode import scale_depth
 from elegan.data.headers import Unusable, is_gray, open_image, orientation_of, reason_of
 from elegan.data.listing import MAX_FILE_BYTES
 from elegan.data.pictures import written_whole
 from elegan.data.png_rows import write_rows
-from elegan.errors import EleganError
 
 __all__ = ["FORMATS", "PhotoFile", "cannot_hold", "page_count", "read_photo", "write_photo"]
 __all__ += ["write_rows"]

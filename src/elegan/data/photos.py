@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import cache, files
 from elegan.data.dataset import PhotoOptions, Verdict
 from elegan.data.opening import entry_of, limited_indices
 from elegan.data.sources import ArraySource, Source, resolve
-from elegan.errors import EleganError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from elegan.errors import EleganError
-from elegan.machine.files import temporary_beside
+from elegan.common.errors import EleganError
+from elegan.common.files import temporary_beside
 
 GAP_COLOUR = 255
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from elegan.common.errors import EleganError, UsageError, did_you_mean
 from elegan.data import arrays, files, known
 from elegan.data.arrays import PixelArray
 from elegan.data.files import Listing
 from elegan.data.stacked import stack_digits
-from elegan.errors import EleganError, UsageError, did_you_mean
 
 SPLITS = ("train", "test")
 _IDX_NAME = re.compile(r"images[-.]idx3-ubyte(\.gz)?$")

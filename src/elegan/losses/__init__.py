@@ -1,21 +1,19 @@
 """Pure functions from logits, features and images to scalars; the noise on the duel's labels."""
 
 from elegan.losses.adversarial import ADVERSARIAL, AdversarialLoss, DiscriminatorLoss
-from elegan.losses.auxiliary import (
-    feature_matching,
-    path_length_penalty,
-    reconstruction_penalty,
-)
 from elegan.losses.classification import (
     UNLABELLED,
     class_cross_entropy,
     class_entropy,
+    feature_matching,
+    flip_labels,
+    instance_noise_deviation,
     joint_logit,
     marginal_class_entropy,
+    path_length_penalty,
+    reconstruction_penalty,
     unsupervised_discrimination,
 )
-from elegan.losses.contrastive import patch_contrastive
-from elegan.losses.labels import flip_labels, instance_noise_deviation
 from elegan.losses.penalties import (
     consistency_penalty,
     dragan_penalty,
@@ -27,6 +25,7 @@ from elegan.losses.reconstruction import (
     charbonnier,
     gradient_difference,
     paired_feature_matching,
+    patch_contrastive,
 )
 
 __all__ = [

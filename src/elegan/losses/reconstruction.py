@@ -1,9 +1,10 @@
-"""Differences between an image and the one it should be, pixel by pixel or feature by feature."""
+"""Losses against a true image, of pixels, gradients and features; and of patches."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 
 def charbonnier(
@@ -66,3 +67,21 @@ def paired_feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> T
         target = target.detach().float()
         total = total + (made.float() - target).abs().mean() / (target.abs().mean() + 1e-6)
     return total / len(fake)
+
+
+def patch_contrastive(queries: Tensor, keys: Tensor, *, temperature: float = 0.07) -> Tensor:
+    """Each patch of the translation should be known by the patch of the input at the same place.
+
+    Cross-entropy of telling, for each query, the key at its own place from those at all other
+    places of the same image. At its largest, where nothing can be told apart, it is log P.
+
+    Args:
+        queries: float [N, P, D], unit vectors of the translated images.
+        keys: float [N, P, D] of the input images at the same places, constants here.
+        temperature: divides the cosines.
+
+    Source: Park et al. 2020 (CUT), equations 2 and 3, with negatives from within the image.
+    """
+    similarities = torch.bmm(queries.float(), keys.detach().float().transpose(1, 2)) / temperature
+    own = torch.arange(similarities.shape[1], device=similarities.device)
+    return cross_entropy(similarities.flatten(0, 1), own.repeat(len(similarities)))

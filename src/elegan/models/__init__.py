@@ -1,6 +1,5 @@
 """The trained artefact: loading, saving, generating."""
 
-from elegan.models.loading import load_model
 from elegan.models.model import Model, latent_noise
 from elegan.models.samples import Samples
 from elegan.models.saving import find_model, save_model, save_translation
@@ -12,7 +11,6 @@ __all__ = [
     "TranslationModel",
     "find_model",
     "latent_noise",
-    "load_model",
     "save_model",
     "save_translation",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from elegan.errors import lookup
+from elegan.common.errors import lookup
 from elegan.networks.attention import ModulatedNorm
 from elegan.networks.conditioning import ClassNormalisation
 

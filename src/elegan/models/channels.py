@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 from elegan.models.channel_groups import Group
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from elegan.errors import EleganError
-from elegan.machine.files import write_durably
-from elegan.machine.pixels import to_tensor
+from elegan.common.errors import EleganError
+from elegan.common.files import write_durably
+from elegan.common.pixels import to_tensor
 from elegan.models.inputs import Input, read_inputs
 from elegan.models.model import Model
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elegan.common.errors import UsageError
 from elegan.data.pictures import GAP_COLOUR, grid, save_png
-from elegan.errors import UsageError
 from elegan.models.latent_files import save_codes
 from elegan.models.model import Model, latent_noise
 

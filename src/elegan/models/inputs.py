@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data import has_test_split
 from elegan.data.dataset import Options
 from elegan.data.decode import Target, Unusable, decode
 from elegan.data.files import IMAGE_SUFFIXES
 from elegan.data.inspection import image_names
 from elegan.data.opening import open_any
-from elegan.errors import EleganError, UsageError
 from elegan.networks import ImageShape
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data.pictures import grid, to_pillow, written_whole
-from elegan.errors import EleganError, UsageError
 from elegan.models.model import Model, latent_noise
 
 

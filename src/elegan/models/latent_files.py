@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elegan.common.errors import EleganError, UsageError
 from elegan.data.pictures import written_whole
-from elegan.errors import EleganError, UsageError
 from elegan.models.model import Model
 from elegan.models.samples import Samples
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elegan.errors import EleganError, UsageError, did_you_mean
-from elegan.machine.pixels import to_uint8
-from elegan.machine.precision import Precision, choose
-from elegan.machine.randomness import generator as keyed_generator
+from elegan.common.errors import EleganError, UsageError, did_you_mean
+from elegan.common.pixels import to_uint8
+from elegan.common.precision import Precision, choose
+from elegan.common.randomness import generator as keyed_generator
+from elegan.models.inference import TRANSLATING
 from elegan.models.samples import Samples
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, unreadable
-from elegan.models.use import TRANSLATING
 from elegan.networks import ImageShape, build_discriminator, build_generator
 
 # Latents are drawn in chunks of this size, so that image i does not depend on how many follow.

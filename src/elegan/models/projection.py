@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elegan.common.errors import EleganError, UsageError
+from elegan.common.files import write_files
+from elegan.common.pixels import to_tensor
 from elegan.data.pictures import grid, save_png
-from elegan.errors import EleganError, UsageError
-from elegan.machine.files import write_files
-from elegan.machine.pixels import to_tensor
-from elegan.models.distance import ImageDistance, judging_features, unclipped
+from elegan.models.distillation import ImageDistance, judging_features, unclipped
 from elegan.models.inputs import read_inputs
 from elegan.models.latent_files import save_codes
 from elegan.models.model import Model, latent_noise

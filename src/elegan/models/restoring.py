@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from elegan.common.errors import UsageError, lookup
 from elegan.data.degradations import FAMILIES
-from elegan.errors import UsageError, lookup
 
 AUTO = "auto"
 """The family of an image whose damage nobody names: all planes of families are zero."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from elegan.common.errors import EleganError, UsageError
+from elegan.common.files import write_files
 from elegan.data.pictures import grid, save_png, written_whole
-from elegan.errors import EleganError, UsageError
-from elegan.machine.files import write_files
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from elegan.errors import EleganError, did_you_mean
-from elegan.machine.files import save_tensors, sha256, write_durably
+from elegan.common.errors import EleganError, did_you_mean
+from elegan.common.files import save_tensors, sha256, write_durably
 from elegan.networks import ImageShape, TranslationShape
 
 FORMAT, VERSION = "elegan-model", 1

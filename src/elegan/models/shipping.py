@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 from elegan.models.restoring import AUTO
 from elegan.models.saving import UNREADABLE, read_facts
 

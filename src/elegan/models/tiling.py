@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 
 MEMORY = 384 << 20
 """Bytes that a network's activations may take by default."""

@@ -10,12 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from elegan.common.errors import EleganError, UsageError
+from elegan.common.precision import Precision, choose
 from elegan.data.degradations import resize_bicubic
-from elegan.errors import EleganError, UsageError
-from elegan.machine.precision import Precision, choose
-from elegan.models.colours import composed, luminance, to_pixels, to_planes, with_colours_of
+from elegan.models.inference import (
+    Use,
+    composed,
+    luminance,
+    refuse_image,
+    refuse_task,
+    refuse_use,
+    resampled,
+    to_pixels,
+    to_planes,
+    with_colours_of,
+)
 from elegan.models.model import placed
-from elegan.models.resampling import resampled
 from elegan.models.restoring import AUTO, family_of, restorer_inputs
 from elegan.models.saving import (
     UNREADABLE,
@@ -27,7 +37,6 @@ from elegan.models.saving import (
 )
 from elegan.models.shipping import SHIPPED, find_shipped, shipped_folder
 from elegan.models.tiling import Reach, Window, bytes_a_pixel, count_windows, fitting_tile, strips
-from elegan.models.use import Use, refuse_image, refuse_task, refuse_use
 from elegan.networks.translation import TranslationShape, build_translator
 
 THUMBNAIL = 512
@@ -91,6 +100,11 @@ class TranslationModel:
     def families(self) -> tuple[str, ...]:
         """Kinds of damage that a restorer can be asked to undo."""
         return tuple(self.recipe.get("families", ()))
+
+    @property
+    def stylizes(self) -> bool:
+        """Whether it was trained for another style, so that colours may change altogether."""
+        return "method" in self.recipe
 
     @property
     def reach(self) -> Reach:
@@ -204,7 +218,7 @@ class TranslationModel:
     def output_channels(self, channels: int) -> int:
         """Returns the channels of what becomes of an image of so many."""
         if self.shape.outputs == 3 and channels == 1:
-            return 3 if self.task == "stylize" else 1
+            return 3 if self.stylizes else 1
         return channels if self.shape.inputs == 1 else min(channels, self.shape.outputs)
 
     def strips(
@@ -301,7 +315,7 @@ class TranslationModel:
         """
         wide = self.shape.inputs >= 3
         inputs = self._fitted(colours, 3 if wide else 1)
-        if self.task == "restore":
+        if self.families:
             hidden = None
             if lost is not None:
                 hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]

@@ -1,23 +1,10 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import (
-    article,
-    attention,
-    dcgan,
-    few_shot,
-    flat_restorer,
-    residual,
-    restorer,
-    style,
-    upscaler,
-)
+from elegan.networks import article, attention, dcgan, few_shot, residual, restorer, style, upscaler
+from elegan.networks import restorer as flat_restorer
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 from elegan.networks.image_translators import EncodingTranslator
-from elegan.networks.patch_discriminator import (
-    PatchDiscriminator,
-    ProjectionHeads,
-    draw_places,
-)
+from elegan.networks.patch_discriminator import PatchDiscriminator, ProjectionHeads, draw_places
 from elegan.networks.registry import (
     PAIRS,
     Discriminator,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.networks.conditioning import Head, class_embedding, label_map
 from elegan.networks.layers import resolution_ladder, together, upsample_to
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair

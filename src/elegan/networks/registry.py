@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from elegan.errors import lookup
+from elegan.common.errors import lookup
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 
 

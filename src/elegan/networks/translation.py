@@ -13,7 +13,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.nn import functional
 
-from elegan.errors import UsageError, lookup
+from elegan.common.errors import UsageError, lookup
 from elegan.networks.layers import clip
 
 

@@ -1,16 +1,10 @@
-"""Super-resolution: what bicubic upsampling lacks, from residual blocks at low resolution.
-
-After EDSR (Lim et al. 2017): no normalisation, which would cost contrast and memory. All layers
-but the last run at the size of the input, and a pixel shuffle (Shi et al. 2016) makes the pixels;
-the network adds to bicubic upsampling, from which it starts.
-"""
+"""Upscalers: bicubic plus the detail that a network adds."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from elegan.errors import UsageError
-from elegan.networks.detail import AROUND, with_detail
+from elegan.common.errors import UsageError
 from elegan.networks.layers import together
 from elegan.networks.residual import ResidualBlock
 from elegan.networks.translation import (
@@ -20,6 +14,74 @@ from elegan.networks.translation import (
     TranslatorKind,
     require_colours,
 )
+
+AROUND = 2
+"""Pixels on each side whose mean is taken off a pixel for its detail: so far does it look."""
+_GAIN = 4.0  # about what makes a photo's details as large as its brightness
+
+
+def with_detail(images: Tensor, colours: int) -> Tensor:
+    """Images [N, I, h, w] -> [N, I + colours, h, w]: also the details of the first planes."""
+    return torch.cat([images, _GAIN * detail_of(images[:, :colours])], dim=1)
+
+
+def detail_of(colours: Tensor) -> Tensor:
+    """Images [N, C, h, w] -> each pixel less the mean of the 5x5 around it, as far as there is."""
+    side = 2 * AROUND + 1
+    return colours - functional.avg_pool2d(colours, side, 1, AROUND, count_include_pad=False)
+
+
+_SIDES = (3, 5, 9, 17, 33, 65)  # of the squares around a lost pixel
+_FALL = 4  # how fast what a square says loses weight with its side
+_ROUNDS, _RADIUS = 16, 0.99  # of relaxation; an estimate of the spectral radius of one plain round
+FILLED_FROM = _SIDES[-1] // 2 + _ROUNDS
+"""Pixels on each side that a lost pixel's filling is made of."""
+
+
+def filled(colours: Tensor, lost: Tensor) -> Tensor:
+    """Fills lost pixels by what is known around, smoothly.
+
+    First by inverse distances (Shepard 1968), their weights in steps: sums over squares of growing
+    sides, which cost the same for every pixel. Then some rounds bring each lost pixel nearer to the
+    mean of its four neighbours, which is Laplace's equation, by Chebyshev's semi-iterative method
+    (Golub and Varga 1961). A network that begins with it has to add what a smooth filling lacks;
+    from gray it first has to learn the brightness of every hole.
+
+    Args:
+        colours: float32 [N, C, h, w].
+        lost: [N, 1, h, w], 1 where a pixel is lost, else 0.
+
+    Returns:
+        [N, C, h, w]; what is not lost is as it was, and 0 is where nothing near is known.
+    """
+    if not lost.any():
+        return colours
+    return _relaxed(_by_distance(colours, lost), lost)
+
+
+def _by_distance(colours: Tensor, lost: Tensor) -> Tensor:
+    known = 1 - lost
+    known_colours = torch.cat([colours * known, known], dim=1)
+    total = torch.zeros_like(known_colours)
+    for side in _SIDES:
+        rows = functional.avg_pool2d(known_colours, (side, 1), 1, (side // 2, 0))
+        squares = functional.avg_pool2d(rows, (1, side), 1, (0, side // 2))
+        total = total + squares * float(side) ** (2 - _FALL)  # a mean times the square's pixels
+    mean = total[:, :-1] / total[:, -1:].clamp_min(1e-9)
+    return colours * known + mean * lost
+
+
+def _relaxed(colours: Tensor, lost: Tensor) -> Tensor:
+    before, now, weight = colours, colours, 1.0
+    for index in range(_ROUNDS):
+        padded = functional.pad(now, (1, 1, 1, 1), mode="replicate")
+        across = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
+        around = (across + padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]) / 4
+        if index:
+            weight = 1 / (1 - _RADIUS**2 * weight / (4 if index > 1 else 2))
+        before, now = now, torch.where(lost > 0, before + weight * (around - before), colours)
+    return now
+
 
 _SLOPE = 0.2
 _LARGEST_SCALE = 8

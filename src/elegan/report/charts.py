@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from elegan.engine.history import Span, alarm_spans
 from elegan.report.collect import RunFacts, finite, number
 from elegan.report.curves import COLOURS, Mark, Series, compact, legend, line_chart
 from elegan.report.words import images_text
+from elegan.training.monitor import Span, alarm_spans
 
 PENALTY_WORDS = ("r1", "r2", "penalty", "drift", "lecam", "dragan", "consistency")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from elegan.measure.classes import describe_hard
-from elegan.measure.score_table import CLASS_COLUMNS, MOST_CLASSES
+from elegan.metrics.classes import describe_hard
+from elegan.metrics.score_table import CLASS_COLUMNS, MOST_CLASSES
 from elegan.report.charts import BY_CLASS
 from elegan.report.collect import RunFacts, finite
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elegan.errors import EleganError
+from elegan.common.errors import EleganError
 
 JSON_FILES = ("settings.json", "environment.json", "data.json", "scores.json")
 LIFE_EVENTS = ("start", "resume", "stop")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from elegan.measure.copies import describe_copies
+from elegan.metrics.neighbours import describe_copies
 from elegan.report.collect import RunFacts, finite
 from elegan.report.pictures import embed
 

@@ -4,8 +4,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from elegan.errors import EleganError
-from elegan.machine.files import write_durably
+from elegan.common.errors import EleganError
+from elegan.common.files import write_durably
 from elegan.report.capacity import capacity_section
 from elegan.report.card import model_card
 from elegan.report.charts import charts, marks_key

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elegan.measure.score_table import METRICS
+from elegan.metrics.score_table import METRICS
 from elegan.report.collect import finite
 
 # Numbers in scores.json that say how it was made.

@@ -4,8 +4,6 @@ import math
 from html import escape
 from pathlib import Path
 
-from elegan.engine.alarms import Alarm
-from elegan.engine.history import alarm_spans
 from elegan.report.classes import class_table
 from elegan.report.collect import RunFacts, Sample, find, flatten
 from elegan.report.comparison import translates
@@ -26,6 +24,8 @@ from elegan.report.words import (
     speed,
     state,
 )
+from elegan.training.alarms import Alarm
+from elegan.training.monitor import alarm_spans
 
 MOST_STRIP = 8
 SHEET_WIDTH, STRIP_WIDTH = 1120, 520

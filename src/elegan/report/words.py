@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from elegan.engine.alarms import Alarm
-from elegan.engine.history import read_alarms
 from elegan.report.collect import RunFacts, find, finite
 from elegan.report.comparison import translates
+from elegan.training.alarms import Alarm
+from elegan.training.monitor import read_alarms
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import math
 import re
 
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.settings.groups import TrainSettings
 
 _FREEZE = re.compile(r"([DG]):(\d+)")
@@ -48,18 +48,6 @@ def validate(settings: TrainSettings) -> None:
             raise UsageError(f"--optimizer.{name} must be in [0, 1).")
     if settings.loss.smoothing >= 0.5:
         raise UsageError("--loss.smoothing must be below 0.5, where nothing tells real images.")
-    if settings.labelled is not None and settings.task != "classify":
-        raise UsageError("--labelled belongs to --preset classify. To use fewer images: --limit.")
-    if settings.unlabelled is not None and settings.task != "classify":
-        raise UsageError("--unlabelled belongs to --preset classify.")
-    if settings.loss.pseudo_labels and settings.task != "classify":
-        raise UsageError("--loss.pseudo-labels belongs to --preset classify.")
-    if settings.balance and settings.task == "classify":
-        raise UsageError(
-            "--balance draws images by their classes, and to --preset classify the classes of all"
-            " but the labelled images are unknown. Leave out --balance; labelled images are drawn"
-            " evenly as it is."
-        )
     augment = settings.augment
     if augment.pseudo and augment.mode == "fixed" and augment.first_probability >= 1:
         raise UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from elegan.errors import UsageError, did_you_mean, lookup
+from elegan.common.errors import UsageError, did_you_mean, lookup
 from elegan.settings.groups import TrainSettings
 from elegan.settings.presets import PRESETS
 

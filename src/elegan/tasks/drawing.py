@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from elegan.common.pixels import to_uint8
+from elegan.common.precision import Precision
+from elegan.common.randomness import normal
 from elegan.data.pictures import grid, save_png
-from elegan.machine.pixels import to_uint8
-from elegan.machine.precision import Precision
-from elegan.machine.randomness import normal
 
 SHOWN = 64  # images of a sheet of real ones
 _COLUMNS, _MOST_COLUMNS = 8, 16

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from elegan.engine import distributed
-from elegan.engine.batches import Batch
+from elegan.common import distributed
+from elegan.data.batches import Batch
 from elegan.losses import (
     consistency_penalty,
     dragan_penalty,

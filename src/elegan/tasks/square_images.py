@@ -2,15 +2,15 @@
 
 import torch
 
-from elegan.augment import parse_kinds
+from elegan.augmentation import parse_kinds
+from elegan.common.distributed import World
+from elegan.common.errors import EleganError, UsageError, lookup
 from elegan.data import ImageData, open_data
-from elegan.engine.batches import Batches
-from elegan.engine.distributed import World
-from elegan.errors import EleganError, UsageError, lookup
+from elegan.data.batches import Batches
 from elegan.losses import ADVERSARIAL
 from elegan.networks import PAIRS
 from elegan.settings import TrainSettings
-from elegan.tasks.translate_checks import refuse_unused
+from elegan.tasks.checks import refuse_unused
 
 _FEWEST = 4  # images that scores can be taken of
 

@@ -3,7 +3,7 @@
 from tyro.conf import UseAppendAction
 
 import elegan
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.verbs.answer import Answer
 
 

@@ -7,7 +7,7 @@ import elegan
 from elegan.verbs.answer import Answer
 
 if TYPE_CHECKING:
-    from elegan.models.outcomes import Translated
+    from elegan.applications.photos.journal import Translated
 
 Format = Literal["auto", "png", "jpeg", "webp", "tiff"]
 
@@ -159,7 +159,7 @@ def stylize(
 
 def _answer(verb: str, inputs: list[str], **options: Any) -> Answer:
     """Does it with progress on stderr; Ctrl-C ends after the file's current tile."""
-    from elegan.engine.interruption import InterruptedRun, Interruption
+    from elegan.common.interruption import InterruptedRun, Interruption
     from elegan.verbs.watching import Progress
 
     call = {"upscale": elegan.upscale, "restore": elegan.restore, "stylize": elegan.stylize}[verb]

@@ -3,7 +3,7 @@
 import dataclasses
 
 import elegan
-from elegan.errors import lookup
+from elegan.common.errors import lookup
 from elegan.settings import PRESETS
 from elegan.verbs.answer import Answer
 
@@ -66,7 +66,7 @@ def _networks() -> dict[str, str]:
 
 
 def _augmentations() -> dict[str, str]:
-    from elegan.augment import GROUPS, KINDS
+    from elegan.augmentation import GROUPS, KINDS
 
     groups = {name: ", ".join(kinds) or "nothing" for name, kinds in GROUPS.items()}
     return {**{name: kind.about for name, kind in KINDS.items()}, **groups}
@@ -92,13 +92,13 @@ def _data() -> dict[str, str]:
 
 
 def _tasks() -> dict[str, str]:
-    from elegan.tasks import TASKS
+    from elegan.applications import TASKS
 
     return {name: use.about for name, use in TASKS.items()}
 
 
 def _metrics() -> dict[str, str]:
-    from elegan.measure.scores import METRICS
+    from elegan.metrics.scores import METRICS
 
     return dict(METRICS)
 

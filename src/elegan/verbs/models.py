@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import elegan
-from elegan.errors import UsageError
+from elegan.common.errors import UsageError
 from elegan.settings import parse_count
 from elegan.verbs.answer import Answer
 
@@ -171,12 +171,7 @@ def directions(
         seed: of those images.
         label: class to draw (conditional models).
     """
-    from elegan.models.directions import (
-        find_directions,
-        save_directions,
-        save_sheet,
-        slider_sheet,
-    )
+    from elegan.models.directions import find_directions, save_directions, save_sheet, slider_sheet
 
     loaded = _generator(model)
     found = find_directions(loaded, n)
@@ -282,7 +277,7 @@ def evaluate(
         split: of a model from images to images: train or test; by default test where there is one.
         target: of a stylizer: the images to be like, where DATA does not hold both.
     """
-    from elegan.scoring import format_any
+    from elegan.applications.evaluation import format_any
 
     optional = {"n": n, "extractor": extractor, "fit": fit, "limit": limit, "split": split}
     optional["target"] = target

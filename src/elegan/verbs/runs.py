@@ -7,13 +7,13 @@ from elegan.verbs.answer import Answer
 
 def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
     """Train a model; the same command again resumes where it stopped."""
-    from elegan import training
+    from elegan.applications import runs
 
     if dry_run:
-        from elegan.engine.console import duration
-        from elegan.measure.capacity import describe_capacity
+        from elegan.metrics.capacity import describe_capacity
+        from elegan.training.console import duration
 
-        plan = training.plan(settings)
+        plan = runs.plan(settings)
         seen, images = plan["resumes_at"], plan["images"]
         verb = f"resume at {seen:,} of" if seen is not None else "train for"
         goal = f"Would {verb} {images:,} images, about {duration(plan['seconds'])} -> {plan['out']}"
@@ -25,7 +25,7 @@ def train(settings: TrainSettings, *, dry_run: bool = False) -> Answer:
             "\nNothing was written.",
             plan,
         )
-    return _trained(training.train(settings))
+    return _trained(runs.train(settings))
 
 
 def resume(run: str) -> Answer:
@@ -37,7 +37,7 @@ def resume(run: str) -> Answer:
     return _trained(elegan.resume(run))
 
 
-def _trained(run: elegan.Run) -> Answer:
+def _trained(run: "elegan.Run") -> Answer:
     last = run.events[-1] if run.events else {}
     return Answer(
         f"{run.path}",
@@ -57,7 +57,7 @@ def health(run: str) -> Answer:
     Args:
         run: the run folder, finished or not.
     """
-    from elegan.engine.history import alarm_spans, describe_course
+    from elegan.training.monitor import alarm_spans, describe_course
 
     events = elegan.Run(run).events
     ticks = [event for event in events if event["event"] == "tick"]

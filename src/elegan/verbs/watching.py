@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from elegan.engine.interruption import Interruption
-from elegan.models.outcomes import Outcome, Watch
+from elegan.applications.photos.journal import Outcome, Watch
+from elegan.common.interruption import Interruption
 
 
 class Progress(Watch):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from elegan.common.errors import UsageError
 from elegan.data.degradations import (
     FAMILIES,
     FILL,
@@ -24,7 +25,6 @@ from elegan.data.degradations import (
     to_bytes,
 )
 from elegan.data.degradations.kinds import SHARES
-from elegan.errors import UsageError
 
 EVERY = [*KINDS, *UNSEEN]
 

@@ -15,12 +15,7 @@ from elegan.data.degradations.kinds import (
     table,
 )
 from elegan.data.degradations.noise import from_bytes, to_bytes
-from elegan.data.degradations.resizing import (
-    crop_to_multiple,
-    downscale,
-    resize_bicubic,
-    upscale,
-)
+from elegan.data.degradations.resizing import crop_to_multiple, downscale, resize_bicubic, upscale
 
 __all__ = [
     "ASKED",

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from elegan.common.errors import UsageError, lookup
 from elegan.data.degradations.blurs import defocus, gaussian_blur, motion_blur
 from elegan.data.degradations.holes import hide, holes, scratches
 from elegan.data.degradations.noise import from_bytes, impulse, jpeg, noise, to_bytes
 from elegan.data.degradations.overlays import stripes
 from elegan.data.degradations.weather import haze, rain
-from elegan.errors import UsageError, lookup
 
 Changed = np.ndarray | tuple[np.ndarray, np.ndarray]
 

@@ -1,0 +1,1 @@
+"""Characters: feature maps, key points, outlines, the finished picture."""

@@ -1,0 +1,1 @@
+"""Sets of characters: drawn ones, and folders of others."""

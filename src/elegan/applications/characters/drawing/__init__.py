@@ -1,0 +1,1 @@
+"""A renderer of characters, which draws the data that the shipped model learnt from."""

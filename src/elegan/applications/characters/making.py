@@ -1,0 +1,278 @@
+"""Characters as files: made from a model's seed or from points, each whole or not at all."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from elegan.applications.characters.model import Character, CharacterModel
+from elegan.applications.characters.outlines import write_svg
+from elegan.applications.characters.parts import COLOURS, PARTS
+from elegan.applications.characters.planes import (
+    colours_of_parts,
+    on_white,
+    picture_of_outlines,
+    picture_of_planes,
+    picture_of_points,
+)
+from elegan.applications.characters.points import read_points, write_points
+from elegan.common.errors import EleganError, UsageError, lookup
+from elegan.common.files import write_durably, write_files
+from elegan.data.pictures import grid, written_whole
+
+_MOST_COLUMNS, _STAGE_SIZE = 8, 256
+LOCK = "lock"
+_Files = dict[str, Callable[[Path], None]]  # name within the folder -> what writes it
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeCharacters:
+    """What was made and where it lies.
+
+    Attributes:
+        characters: in order.
+        names: of each, without a suffix.
+        files: all that were written.
+        out: the folder.
+    """
+
+    characters: tuple[Character, ...]
+    names: tuple[str, ...]
+    files: tuple[Path, ...]
+    out: Path
+
+    def text(self) -> str:
+        """For a person."""
+        count = len(self.characters)
+        lines = [f"{count} character{'s' if count != 1 else ''} in {self.out}"]
+        for name, one in zip(self.names, self.characters, strict=True):
+            if not one.valid:
+                lines.append(f"  {name}: no valid maps in {one.attempts} draws; the last are shown")
+            if one.dropped:
+                lines.append(f"  {name}: without {', '.join(one.dropped)}, which were too faint")
+        if self.rejected:
+            lines.append(
+                f"  {self.rejected} of {self.drawn} maps drawn ({self.rejected / self.drawn:.0%})"
+                " were not valid, so others were drawn in their place"
+            )
+        return "\n".join(lines)
+
+    @property
+    def drawn(self) -> int:
+        """How many maps were drawn; where points are given, none."""
+        return sum(one.attempts for one in self.characters if one.planes is not None)
+
+    @property
+    def rejected(self) -> int:
+        """How many of them were not valid and drawn anew."""
+        return sum(one.attempts - 1 for one in self.characters if one.planes is not None)
+
+    def facts(self) -> dict[str, Any]:
+        """For a script."""
+        rows = [
+            {"name": name, **one.facts()}
+            for name, one in zip(self.names, self.characters, strict=True)
+        ]
+        return {
+            "out": str(self.out),
+            "maps_drawn": self.drawn,
+            "maps_rejected": self.rejected,
+            "characters": rows,
+            "files": [str(one) for one in self.files],
+        }
+
+
+def make_characters(
+    model: CharacterModel,
+    out: str | Path,
+    *,
+    n: int = 1,
+    seed: int = 0,
+    attributes: Mapping[str, str] | None = None,
+    palette: str | Path | Mapping[str, Any] | None = None,
+    points: str | Path | None = None,
+    stages: bool = False,
+    transparent: bool = False,
+    svg: bool = False,
+    sprite_sheet: bool = False,
+    gif: bool = False,
+    watch: Callable[[int], None] | None = None,
+) -> MadeCharacters:
+    """Makes characters and writes them into a folder.
+
+    Args:
+        palette: "lock" gives all the colours of the first; else colours by slot, or a JSON file
+            with these or of a character's points.
+        points: a file of points, edited or not, that is rendered in place of a draw.
+        stages: also pictures of the feature map, the key points and the outline.
+        transparent: keep the opacity; else characters stand on white.
+        svg: also the outlines, filled with flat colours, free of any resolution.
+        sprite_sheet: also all characters in one picture, and where each lies.
+        gif: also a film from each to the next and back to the first.
+
+    Raises:
+        UsageError: an attribute, value or colour is unknown, flags exclude each other, or a file
+            that elegan did not write, or that was edited since, is in the way.
+        EleganError: the points cannot be filled, or the folder cannot be written.
+    """
+    if n < 1:
+        raise UsageError(f"-n must be 1 or more, not {n}.")
+    out = Path(out)
+    locked = isinstance(palette, str | Path) and str(palette) == LOCK
+    given = {} if palette is None or locked else _palette(palette)
+    if points is not None:
+        if n != 1 or attributes or locked:
+            raise UsageError(
+                "--points says all of one character, so -n, --attribute and --palette lock have"
+                " nothing to do. Leave them out; a palette file may be given."
+            )
+        made = [_from_file(model, Path(points), given)]
+        names = (Path(points).stem.removesuffix(".points"),)
+    else:
+        if locked:
+            first = model.generate(1, seed=seed, attributes=attributes)[0]
+            given = dict(first.points.palette)
+        made = model.generate(n, seed=seed, attributes=attributes, palette=given, watch=watch)
+        names = tuple(f"{seed}-{number:04d}" for number in range(n))
+    files: _Files = {}
+    for name, one in zip(names, made, strict=True):
+        files |= _of_one(one, name, stages=stages, transparent=transparent, svg=svg)
+    if points is not None:  # rendered beside its file, which stays as the person edited it
+        files = {n: write for n, write in files.items() if not _is_same(out / n, Path(points))}
+    if sprite_sheet:
+        files |= _sheet(made, names, transparent)
+    if gif:
+        files["interpolation.gif"] = partial(_film, model, made)
+    try:
+        written = write_files(out, files)
+    except OSError as error:
+        why = error.strerror or error
+        raise EleganError(f"Could not write into '{out}': {why}. Name another --out.") from error
+    return MadeCharacters(characters=tuple(made), names=names, files=tuple(written), out=out)
+
+
+def _from_file(model: CharacterModel, path: Path, given: Mapping[str, Any]) -> Character:
+    points = read_points(path)
+    return model.from_points(replace(points, palette={**points.palette, **given}))
+
+
+def _palette(palette: str | Path | Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Colours from a mapping, or from a file that holds one or a character's points."""
+    if isinstance(palette, Mapping):
+        return _colours(palette)
+    try:
+        table = json.loads(Path(palette).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EleganError(
+            f"The palette '{palette}' cannot be read: {error}. Name a JSON file such as"
+            ' {"hair": "#c04060"}, the .json of a character, or lock.'
+        ) from error
+    if isinstance(table, dict) and "outlines" in table:
+        table = table.get("palette", {})
+    if not isinstance(table, dict):
+        raise EleganError(f"The palette '{palette}' must hold an object of colours by slot.")
+    return _colours(table)
+
+
+def _colours(table: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Colours as "#rrggbb" or three numbers in 0..255, by slot.
+
+    Raises:
+        UsageError: a slot is unknown, or a colour is no colour.
+    """
+    found = {}
+    for slot, value in table.items():
+        lookup(dict.fromkeys(COLOURS), slot, "colour slot")
+        try:
+            triple = tuple(bytes.fromhex(value[1:])) if isinstance(value, str) else tuple(value)
+            red, green, blue = (int(one) for one in triple)
+            if (isinstance(value, str) and value[0] != "#") or not all(
+                0 <= one <= 255 for one in (red, green, blue)
+            ):
+                raise ValueError("out of range")
+        except (ValueError, TypeError, IndexError):
+            raise UsageError(
+                f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\"."
+            ) from None
+        found[slot] = (red, green, blue)
+    return found
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
+
+
+def _of_one(one: Character, name: str, *, stages: bool, transparent: bool, svg: bool) -> _Files:
+    files: _Files = {
+        f"{name}.png": partial(_png, one.image if transparent else on_white(one.image)),
+        f"{name}.points.json": lambda path: write_points(path, one.points),
+    }
+    outlines = one.points.outlines
+    if stages:
+        if one.planes is not None:
+            seen = picture_of_planes(one.planes)
+            scale = max(1, _STAGE_SIZE // seen.shape[0])
+            seen = seen.repeat(scale, axis=0).repeat(scale, axis=1)
+            files[f"{name}-1-maps.png"] = partial(_png, seen)
+        places = list(one.points.key_points.values())
+        facial = np.array(places, np.float64).reshape(-1, 2)
+        drawn = picture_of_points(outlines, facial, _STAGE_SIZE)
+        files[f"{name}-2-points.png"] = partial(_png, drawn)
+        curves = picture_of_outlines(outlines, _STAGE_SIZE)
+        files[f"{name}-3-outline.png"] = partial(_png, curves)
+        scale = max(1, _STAGE_SIZE // one.image.shape[0])
+        full = one.image.repeat(scale, axis=0).repeat(scale, axis=1)
+        full = full if transparent else on_white(full)
+        files[f"{name}-4-character.png"] = partial(_png, full)
+    if svg:
+        colours = _svg_colours(one)
+        files[f"{name}.svg"] = lambda path: write_svg(path, outlines, colours)
+    return files
+
+
+def _svg_colours(one: Character) -> dict[str, str]:
+    palette = np.array([one.points.palette[slot] for slot in COLOURS], np.uint8)
+    colours = np.rint(colours_of_parts(palette) * 255).astype(np.uint8)
+    return {
+        part: f"#{bytes(colour).hex()}"
+        for part, colour in zip(PARTS, colours.tolist(), strict=True)
+    }
+
+
+def _sheet(made: Sequence[Character], names: Sequence[str], transparent: bool) -> _Files:
+    """All pictures side by side without gaps, and where each lies."""
+    images = np.stack([one.image if transparent else on_white(one.image) for one in made])
+    columns = min(_MOST_COLUMNS, len(images))
+    size = images.shape[1]
+    filling = np.zeros((-len(images) % columns, *images.shape[1:]), np.uint8)
+    filling += 0 if transparent else 255
+    sheet = grid(np.concatenate([images, filling]), columns, gap=0)
+    places = {
+        name: {"x": size * (place % columns), "y": size * (place // columns)}
+        for place, name in enumerate(names)
+    }
+    text = json.dumps({"image": "sprites.png", "size": size, "sprites": places}, indent=1)
+    return {
+        "sprites.png": partial(_png, sheet),
+        "sprites.json": lambda path: write_durably(path, text),
+    }
+
+
+def _film(model: CharacterModel, made: Sequence[Character], path: Path) -> None:
+    frames = [
+        Image.fromarray(on_white(one.image)) for one in model.film([one.points for one in made])
+    ]
+    with written_whole(path) as temporary:
+        frames[0].save(
+            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=60, loop=0
+        )
+
+
+def _png(image: np.ndarray, path: Path) -> None:
+    with written_whole(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")

@@ -1,0 +1,301 @@
+"""A trained model of characters: maps from noise, points on them, curves, fillings, pictures."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from elegan.applications.characters.colours import EYE, HAIR, SKIN, from_oklch
+from elegan.applications.characters.fitting import FoundOutlines, find_outlines
+from elegan.applications.characters.map_model import TASK, MapModel, resolve_attributes
+from elegan.applications.characters.networks import PointNetwork
+from elegan.applications.characters.outlines import compose
+from elegan.applications.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
+from elegan.applications.characters.planes import (
+    INPUTS,
+    fault_of_maps,
+    fill_outlines,
+    from_premultiplied,
+    read_palette,
+    render_inputs,
+    strokes,
+)
+from elegan.applications.characters.points import REQUIRED, CharacterPoints
+from elegan.applications.characters.tracing import POINTS
+from elegan.common.errors import EleganError, UsageError
+from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts
+from elegan.models.shipping import shipped_of
+from elegan.networks import TranslationShape, Translator, build_translator
+
+ATTEMPTS = 16  # draws of maps for one character before it is given up
+_STEP = 100_003  # numbers of a character's attempts lie so far apart
+_COLOUR_ATTRIBUTES = {"hair-colour": ("hair", HAIR), "eye-colour": ("iris", EYE)}
+_COLOUR_ATTRIBUTES["skin"] = ("skin", SKIN)
+_FALLBACK = {"skin": (250, 222, 200), "hair": (90, 70, 60), "iris": (80, 110, 170)}
+_FALLBACK |= {"mouth": (120, 40, 45), "clothes": (90, 100, 130), "trim": (220, 215, 200)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Character:
+    """One character with what each stage made of it.
+
+    Attributes:
+        points: outlines, key points, palette and attributes: what a person may edit.
+        image: uint8 [R, R, 4].
+        planes: float32 [15, M, M] in 0..1, what the first stage drew; None where the points were
+            given.
+        valid: whether the maps have one face with two eyes and a mouth in it.
+        attempts: how many maps were drawn until valid ones came.
+        traced: parts whose outline by the network could not be filled, or agreed less with the map
+            than one traced there.
+        dropped: parts of the map for which neither served.
+    """
+
+    points: CharacterPoints
+    image: np.ndarray
+    planes: np.ndarray | None = None
+    valid: bool = True
+    attempts: int = 1
+    traced: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what `--json` says of it."""
+        palette = {slot: f"#{bytes(one).hex()}" for slot, one in self.points.palette.items()}
+        return {
+            "attributes": dict(self.points.attributes),
+            "palette": palette,
+            "valid_maps": self.valid,
+            "attempts": self.attempts,
+            "traced": list(self.traced),
+            "dropped": list(self.dropped),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CharacterModel:
+    """The three stages, loaded.
+
+    Attributes:
+        facts: model.json.
+        maps: the first stage.
+        points: the second, in evaluation mode.
+        render: the third, in evaluation mode.
+    """
+
+    facts: Mapping[str, Any]
+    maps: MapModel
+    points: PointNetwork
+    render: Translator = field(repr=False)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> "CharacterModel":
+        """Loads a run folder or a model folder of task `characters`; None for a shipped one.
+
+        Raises:
+            UsageError: the model is for another task.
+            EleganError: there is no model, or it is damaged.
+        """
+        folder = _shipped() if path is None else find_model(Path(path))
+        try:
+            facts = read_facts(folder)
+        except UNREADABLE as error:
+            raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
+        if facts.get("task") != TASK:
+            raise UsageError(
+                f"The model in {folder} is for '{facts.get('task')}', not for '{TASK}'. Name the"
+                " run folder of `elegan train DATA --task characters`, all of whose stages are"
+                " complete."
+            )
+        maps = MapModel.from_entry(folder, facts["maps"])
+        try:
+            points = PointNetwork(**facts["points"]["sizes"])
+            load_part(folder, facts["points"], points)
+            entry = facts["render"]
+            shape = TranslationShape(inputs=INPUTS, outputs=4)
+            render = build_translator(entry["network"], shape, **entry["sizes"])
+            load_part(folder, entry, render)
+        except UNREADABLE as error:
+            raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
+        return cls(facts=facts, maps=maps, points=points.eval(), render=render.eval())
+
+    @property
+    def resolution(self) -> int:
+        """Of the pictures, in pixels a side."""
+        return self.facts["resolution"]
+
+    @property
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """What can be asked for: the first stage's attributes, and colours by name."""
+        colours = {name: tuple(table) for name, (_, table) in _COLOUR_ATTRIBUTES.items()}
+        return {**self.maps.attributes, **colours}
+
+    def generate(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        attributes: Mapping[str, str] | None = None,
+        palette: Mapping[str, tuple[int, int, int]] | None = None,
+        watch: Callable[[int], None] | None = None,
+    ) -> list[Character]:
+        """Makes characters; number i of a seed is the same whatever `n` is.
+
+        Args:
+            attributes: values asked for; `hair` is short for the one of hair-colour, hair-style.
+            palette: colours that are given, by slot.
+            watch: told how many are done.
+
+        Raises:
+            UsageError: an attribute, a value or a colour slot is unknown.
+        """
+        asked = resolve_attributes(attributes or {}, self.attributes)
+        made = []
+        for number in range(n):
+            made.append(self._one(number, seed, asked, palette or {}))
+            if watch is not None:
+                watch(number + 1)
+        return made
+
+    def _one(
+        self,
+        number: int,
+        seed: int,
+        asked: Mapping[str, str],
+        palette: Mapping[str, tuple[int, int, int]],
+    ) -> Character:
+        """Draws maps until they are valid; else the last are used, as far as they go."""
+        attempt, made = 0, None
+        for attempt in range(ATTEMPTS):
+            place = number + attempt * _STEP
+            planes, codes = self.maps.draw([place], seed=seed, asked=asked)
+            fault = fault_of_maps(planes[0, : len(PARTS)])
+            if fault is not None and attempt + 1 < ATTEMPTS:
+                continue
+            attributes = {**self.maps.values_of(codes[0]), **asked}
+            made = self.from_planes(planes[0], attributes=attributes, palette=palette)
+            if made is not None:
+                return replace(made, valid=fault is None, attempts=attempt + 1)
+        raise EleganError(
+            f"Character {number} of seed {seed} came out without"
+            f" {', '.join(REQUIRED)} that can be drawn, {ATTEMPTS} times. Train the stage maps"
+            " longer, or take another --seed."
+        )
+
+    def from_planes(
+        self,
+        planes: np.ndarray,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        palette: Mapping[str, tuple[int, int, int]] | None = None,
+    ) -> Character | None:
+        """Takes planes [15, M, M] through the later stages; None where a needed part is missing."""
+        attributes = attributes or {}
+        amodal = planes[: len(PARTS)]
+        found, key_points = self.find_points(amodal)
+        if any(name not in found.outlines for name in REQUIRED):
+            return None
+        points = CharacterPoints(
+            outlines=found.outlines,
+            key_points=key_points,
+            palette=self._palette(planes, attributes, palette or {}),
+            attributes=attributes,
+        )
+        made = self.from_points(points)
+        return replace(made, planes=planes, traced=found.traced, dropped=found.dropped)
+
+    def find_points(self, amodal: np.ndarray) -> tuple[FoundOutlines, dict[str, np.ndarray]]:
+        """Maps [P, M, M] -> outlines that agree with them and can be filled, and key points."""
+        facial, guesses = self.predict_points(amodal[None])
+        places = {name: facial[0, place] for place, name in enumerate(KEY_POINTS)}
+        return find_outlines(amodal, guesses[0]), places
+
+    @torch.inference_mode()
+    def predict_points(self, amodal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maps [N, P, M, M] in 0..1 -> facial points [N, K, 2] and outlines [N, P, 32, 2]."""
+        maps = torch.from_numpy(np.ascontiguousarray(amodal, np.float32)) * 2 - 1
+        places = self.points(maps).numpy().astype(np.float64).clip(0, 1)
+        count = len(KEY_POINTS)
+        return places[:, :count], places[:, count:].reshape(len(maps), len(PARTS), POINTS, 2)
+
+    def from_points(self, points: CharacterPoints) -> Character:
+        """Fills the outlines and renders; what the points do not say of colours is usual."""
+        palette = np.array(
+            [points.palette.get(slot, _FALLBACK[slot]) for slot in COLOURS], np.uint8
+        )
+        masks = fill_outlines(points.outlines, self.resolution)
+        lines = strokes(points.outlines, masks)
+        image = self.render_masks(compose(masks), lines, palette)
+        colours = {slot: _triple(one) for slot, one in zip(COLOURS, palette, strict=True)}
+        return Character(points=replace(points, palette=colours), image=image)
+
+    @torch.inference_mode()
+    def render_masks(
+        self, visible: np.ndarray, lines: np.ndarray, palette: np.ndarray
+    ) -> np.ndarray:
+        """What is seen [P, R, R], lines [R, R] and palette uint8 [6, 3] -> uint8 [R, R, 4]."""
+        inputs = torch.from_numpy(render_inputs(visible, lines, palette))[None]
+        made = self.render(inputs)[0].permute(1, 2, 0).numpy()
+        return from_premultiplied(made)
+
+    def _palette(
+        self,
+        planes: np.ndarray,
+        attributes: Mapping[str, str],
+        given: Mapping[str, tuple[int, int, int]],
+    ) -> dict[str, tuple[int, int, int]]:
+        """Colours as given, else as asked by name, else as read from the flat planes."""
+        read, found = read_palette(planes)
+        palette = dict(_FALLBACK)
+        for place, slot in enumerate(COLOURS):
+            if found[place]:
+                palette[slot] = _triple(read[place])
+        for name, (slot, table) in _COLOUR_ATTRIBUTES.items():
+            if name in attributes and attributes[name] in table:
+                palette[slot] = _triple(from_oklch(np.array(table[attributes[name]])))
+        return {**palette, **dict(given)}
+
+    def film(self, stops: Sequence[CharacterPoints], frames: int = 12) -> Iterator[Character]:
+        """Yields characters on the way from each of `stops` to the next, and back to the first.
+
+        Points and colours are blended; parts that one end lacks come or go half way.
+        """
+        for one, other in zip(stops, [*stops[1:], stops[0]], strict=True):
+            for frame in range(frames):
+                yield self.from_points(_blended(one, other, frame / frames))
+
+
+def _triple(colour: np.ndarray) -> tuple[int, int, int]:
+    red, green, blue = (int(one) for one in colour)
+    return red, green, blue
+
+
+def _blended(one: CharacterPoints, other: CharacterPoints, share: float) -> CharacterPoints:
+    outlines = {}
+    for name in PARTS:
+        ends = one.outlines.get(name), other.outlines.get(name)
+        if ends[0] is not None and ends[1] is not None and len(ends[0]) == len(ends[1]):
+            outlines[name] = (1 - share) * ends[0] + share * ends[1]
+        elif (nearest := ends[share >= 0.5]) is not None:
+            outlines[name] = nearest
+    for name, outer in INSIDE.items():
+        if name in outlines and outer not in outlines:
+            del outlines[name]
+    palette = {}
+    for slot in COLOURS:
+        pair = np.array([one.palette[slot], other.palette[slot]], np.float64)
+        palette[slot] = _triple(np.rint(pair[0] * (1 - share) + pair[1] * share))
+    return CharacterPoints(outlines=outlines, palette=palette)
+
+
+def _shipped() -> Path:
+    folders = shipped_of(TASK)
+    if not folders:
+        raise EleganError(
+            "No model of characters comes with this elegan. Train one, from nothing, with"
+            " `elegan train rendered --task characters --out RUN`, then name it: --model RUN."
+        )
+    return folders[0]

@@ -1,0 +1,1 @@
+"""A discriminator that learns classes from few labels and many images."""

@@ -1,0 +1,133 @@
+"""What upscalers and restorers learn from: crops made smaller, and crops that are damaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from elegan.data.degradations import (
+    ASKED,
+    FAMILIES,
+    blind,
+    degrade,
+    downscale,
+    from_bytes,
+    to_bytes,
+)
+from elegan.data.patches import Example
+from elegan.models.restoring import AUTO, restorer_inputs
+from elegan.tasks.crops import Photos, crop, spanned
+
+_REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
+_GAINS, _GAMMAS, _DARKEST = (0.5, 1.1), (0.7, 1.4), 0.15  # of photos in another light
+_TOLD = 0.5  # share of examples with one kind of damage, whose family the restorer is told
+# Share that has lost pixels in addition: where they are is known, so they disturb nothing.
+_HOLED = 0.3
+_WHOLE = 0.1  # share without damage, told or not: what is whole must stay as it is
+
+
+def recoloured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Returns an RGB image uint8 in other colours and light, as another photo of it might have.
+
+    Of few photos a network learns by heart how bright and how blue each is, and finds the same in
+    others. In half the draws channels change places, in half each has a gain of its own.
+    """
+    if random.random() < 0.5:
+        image = image[:, :, random.permutation(3)]
+    gains = random.uniform(*_GAINS, size=3 if random.random() < 0.5 else 1)
+    darkest, gamma = random.uniform(0, _DARKEST), random.uniform(*_GAMMAS)
+    light = darkest + (1 - darkest) * gains * from_bytes(image) ** gamma
+    return to_bytes(light)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smaller:
+    """Examples for upscaling: a crop, and the crop made `scale` times smaller.
+
+    Attributes:
+        patch: side of the crop, a multiple of `scale`.
+        unknown: whether it is made smaller in an unknown way (`degradations.blind`), or by
+            antialiased bicubic, in 8 bits as a file would hold it.
+    """
+
+    photos: Photos
+    patch: int
+    scale: int
+    unknown: bool
+    shrink: float
+
+    def __call__(self, index: int, random: np.random.Generator) -> Example:
+        photo = self.photos.photo(index)
+        # A frame of real pixels, so that the small crop's edge is as within the small photo.
+        frame = _REACH * self.scale
+        if min(photo.shape[:2]) < self.patch + 2 * frame:
+            frame = 0
+        whole = crop(photo, self.patch + 2 * frame, random, self.shrink)
+        small = (
+            blind(from_bytes(whole), self.scale, random)
+            if self.unknown
+            else downscale(whole, self.scale)
+        )
+        cut = frame // self.scale
+        inside = slice(frame, frame + self.patch)
+        small_inside = slice(cut, cut + self.patch // self.scale)
+        return Example(
+            inputs=spanned(small[small_inside, small_inside]),
+            target=spanned(whole[inside, inside]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damaged:
+    """Examples for restoring: a clean crop and the crop damaged.
+
+    Inputs are planes as `models.restoring.restorer_inputs` lays them: colours, what is lost, and
+    one plane a family. Half the examples have one kind of damage and the plane of its family is 1;
+    the others have one or two, no plane is set, and none is of a family that must be asked for
+    (`degradations.ASKED`), unless the restorer is for such damage alone. Of all a share has lost
+    pixels besides, if the restorer is for them, and a few are whole but for these.
+
+    Attributes:
+        kinds: names of `degradations.KINDS` to draw from.
+    """
+
+    photos: Photos
+    patch: int
+    kinds: Sequence[str]
+    families: Sequence[str]
+    shrink: float
+
+    def __call__(self, index: int, random: np.random.Generator) -> Example:
+        clean = crop(self.photos.photo(index), self.patch, random, self.shrink)
+        clean = recoloured(clean, random)
+        if random.random() < _TOLD:
+            damaged = degrade(from_bytes(clean), self.kinds, random, most=1)
+            family = damaged.families[0]
+        else:
+            damaged = degrade(from_bytes(clean), self._unasked or self.kinds, random)
+            family = AUTO
+        given, mask = damaged.image, damaged.mask
+        if random.random() < _WHOLE:
+            given, mask = from_bytes(clean), np.zeros_like(mask)
+        if self._losing and random.random() < _HOLED:
+            holed = degrade(given, self._losing, random, most=1)
+            given, mask = holed.image, np.maximum(mask, holed.mask)
+        image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
+        lost = torch.from_numpy(mask)[None, None]
+        planes = restorer_inputs(image, lost, [family], self.families)
+        return Example(inputs=planes[0].permute(1, 2, 0).numpy(), target=spanned(clean))
+
+    @property
+    def _losing(self) -> list[str]:
+        return [kind for kind in self.kinds if kind in FAMILIES["inpaint"]]
+
+    @property
+    def _unasked(self) -> list[str]:
+        asked = {kind for family in ASKED for kind in FAMILIES[family]}
+        return [kind for kind in self.kinds if kind not in asked]
+
+
+def families_of(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Returns the families that any of the kinds belongs to, in the order of `FAMILIES`."""
+    return tuple(name for name, of in FAMILIES.items() if set(of) & set(kinds))

@@ -1,0 +1,95 @@
+"""Runs as Python sees them, and what begins, continues and plans one, whatever its task."""
+
+import dataclasses
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from elegan.applications import TASKS, load_model
+from elegan.common.errors import EleganError, did_you_mean, lookup
+from elegan.report import write_report
+from elegan.settings import TrainSettings, from_json
+from elegan.training import run as training
+from elegan.training.run_folder import RunFolder, is_run
+
+
+class Run:
+    """A run folder; everything is read from disk when asked for.
+
+    Attributes:
+        path: the folder.
+
+    Raises:
+        EleganError: the folder holds no run.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not is_run(self.path):
+            parent = self.path.parent
+            near = [one.name for one in parent.iterdir()] if parent.is_dir() else []
+            raise EleganError(
+                f"{self.path} is no run: it holds no settings.json of elegan's."
+                f"{did_you_mean(self.path.name, near)} Begin one with `elegan train`."
+            )
+
+    @property
+    def settings(self) -> TrainSettings:
+        """What the run was told, resolved."""
+        return from_json(self.path / "settings.json")
+
+    @cached_property
+    def model(self) -> Any:
+        """The averaged generator of the newest snapshot: `Model`, or `TranslationModel`."""
+        return load_model(self.path)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of events.jsonl."""
+        return RunFolder(self.path).read_events()
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """What `evaluate` last found, {} before."""
+        try:
+            return json.loads((self.path / "scores.json").read_text())
+        except OSError:
+            return {}
+
+    @property
+    def report(self) -> Path:
+        """The HTML report, written at the end of training and by `elegan report`."""
+        return self.path / "report.html"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def train(settings: TrainSettings) -> Run:
+    """Trains, or resumes what stands in the run folder; see `training.run.train`."""
+    spec = lookup(TASKS, settings.task, "task")
+    (spec.train or training.train)(settings, spec, write_report)
+    return Run(training.run_folder(settings).path)
+
+
+def resume(path: Path | str) -> Run:
+    """Continues a run from its newest checkpoint.
+
+    Raises:
+        EleganError: there is no run, or nothing to resume.
+    """
+    run = Run(path)
+    is_one_run = TASKS[run.settings.task].train is None
+    if is_one_run and not any((run.path / "checkpoints").glob("[0-9]*")):
+        raise EleganError(
+            f"{run.path} has no checkpoint, so there is nothing to resume."
+            " Begin anew with `elegan train` and another --out."
+        )
+    return train(dataclasses.replace(run.settings, out=str(run.path)))
+
+
+def plan(settings: TrainSettings) -> dict[str, Any]:
+    """Returns what `train` would do, without writing anything; see `training.run.plan`."""
+    spec = lookup(TASKS, settings.task, "task")
+    return (spec.plan or training.plan)(settings, spec)

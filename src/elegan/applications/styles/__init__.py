@@ -1,0 +1,1 @@
+"""An image in, the same in another style out."""

@@ -1,0 +1,247 @@
+"""Stylizing from pairs, by contrast of patches, and with cycle consistency."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elegan.common.errors import UsageError
+from elegan.common.pixels import to_uint8
+from elegan.data.batches import Batch
+from elegan.losses import charbonnier, patch_contrastive
+from elegan.metrics.distances import kernel_distance
+from elegan.metrics.extractors import extractor_for
+from elegan.networks import TranslationShape, build_translator
+from elegan.networks.patch_discriminator import (
+    ContrastiveTranslator,
+    CycleTranslator,
+    TwoDiscriminators,
+)
+from elegan.tasks.translation import Translate, summed
+from elegan.training.task import Losses
+
+_COMPARED = 64  # crops on each side of the quick kernel distance
+_LUMA = (0.299, 0.587, 0.114)  # BT.601
+
+
+class Paired(Translate):
+    """From pairs: a discriminator of (input, image), and fidelity (pix2pix, Isola et al. 2017)."""
+
+    name = "stylize"
+    inputs_are_judged = True
+
+    def _shape(self) -> TranslationShape:
+        return TranslationShape(inputs=3, outputs=3)
+
+    def recipe(self) -> dict[str, Any]:
+        chosen = self.settings.translate
+        return {
+            "method": chosen.method,
+            "direction": "B to A" if chosen.reverse else "A to B",
+            "colours": "RGB in [-1, 1]",
+        }
+
+
+class _Unpaired(Paired):
+    """What both have in common: no true image, so likeness to the target's images is measured."""
+
+    inputs_are_judged = False
+
+    def translator(self, network: nn.Module) -> Any:
+        return network.translator
+
+    def _truths(self, images: Tensor) -> list[Tensor]:
+        """None is known."""
+        return []
+
+    def signals(self) -> dict[str, float]:
+        """What can be told without a truth.
+
+        - `luminance_agreement`: correlation of the brightness of inputs and translations, pixel by
+          pixel; below 0 dark has become bright.
+        - `fooling_rate`: share of patches in which a translation scores above a target's image.
+        """
+        batch = self._measured
+        assert batch.inputs is not None
+        made = self._made(batch.inputs)
+        self.discriminator.network.eval()  # or to measure would refine its spectral norms
+        with torch.no_grad():
+            fake, real = (self._judge(one)[0] for one in (made, batch.images))
+        self.discriminator.network.train()
+        return {
+            "luminance_agreement": _correlation(_luminance(batch.inputs), _luminance(made)),
+            "fooling_rate": (fake > real).float().mean().item(),
+        }
+
+    def score(self) -> dict[str, float]:
+        """A quick kernel distance to the target's images, to see the trend."""
+        batch = self.batches.measured(_COMPARED)
+        assert batch.inputs is not None
+        extractor = extractor_for(None, batch.images.shape[-1], 3)
+        made = torch.cat([self._made(part) for part in batch.inputs.split(16)])
+        features = [extractor.features(to_uint8(one)) for one in (made, batch.images)]
+        distance = kernel_distance(features[0], features[1], subsets=20)[0]
+        return {f"KID-{extractor.name} ({_COMPARED} crops)": distance}
+
+
+class Contrastive(_Unpaired):
+    """One way (CUT): each patch of the translation is to be known by the input's at its place."""
+
+    def _build_generator(self) -> nn.Module:
+        translator: Any = super()._build_generator()
+        return ContrastiveTranslator(translator)
+
+    def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """The adversarial loss and the contrast of patches, of A and, as an identity, of B."""
+        assert batch.inputs is not None
+        chosen = self.settings.translate
+        terms = self._judged_terms(batch, fakes.float())
+        terms["contrastive"] = chosen.contrastive * self._contrast(fakes, batch.inputs)
+        if chosen.identity:
+            network = self.generator.network
+            with self.precision.autocast():
+                same = network(batch.images)
+            terms["identity"] = chosen.identity * self._contrast(same, batch.images)
+        return summed(terms)
+
+    def _contrast(self, made: Tensor, images: Tensor) -> Tensor:
+        network: Any = self.generator.network
+        with self.precision.autocast():
+            patches = network.patches(made, images)
+        losses = [patch_contrastive(queries, keys) for queries, keys in patches]
+        return torch.stack(losses).mean()
+
+
+class Cycle(_Unpaired):
+    """Both ways (CycleGAN): what is translated there and back is to be what it was.
+
+    The translations of a step are those of A followed by those of B. The discriminators are also
+    shown past ones (Shrivastava et al. 2017, section 2.3).
+    """
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        if self.batches.world.size > 1:
+            raise UsageError("--method cycle works in one process only. Leave out torchrun.")
+        self._pools = [torch.empty(0), torch.empty(0)]
+        self._next_pools = self._pools
+
+    def _build_generator(self) -> nn.Module:
+        back = TranslationShape(inputs=self.shape.outputs, outputs=self.shape.inputs)
+        name = self.settings.network.name
+        return CycleTranslator(
+            super()._build_generator(), build_translator(name, back, **self.sizes)
+        )
+
+    def _build_discriminator(self) -> Any:
+        there, back = (super(Cycle, self)._build_discriminator() for _ in range(2))
+        return TwoDiscriminators(there, back)
+
+    def _judge(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return self._judged_by("there", images)
+
+    def _judged_by(self, side: str, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        network = getattr(self.discriminator.network, side)
+        with self.precision.autocast():
+            logits, features = network.judge(images)
+        return logits.float(), features
+
+    def generate(self, batch: Batch) -> Tensor:
+        """A and B -> [2N, C, H, W]: A as B, then B as A."""
+        network: Any = self.generator.network
+        return torch.cat([network.translator(batch.inputs), network.back(batch.images)])
+
+    def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses | None:
+        """The adversarial losses of both directions, on present and past translations."""
+        assert batch.inputs is not None
+        losses, fooled, pools = [], [], []
+        sides = (("there", batch.images), ("back", batch.inputs))
+        for (side, real_images), made, pool in zip(
+            sides, fakes.float().chunk(2), self._pools, strict=True
+        ):
+            shown, kept = mixed_with_past(made, pool, self.settings.translate.pool)
+            pools.append(kept)
+            judged = torch.cat([real_images, shown])
+            real, fake = self._judged_by(side, judged)[0].chunk(2)
+            losses.append(self._adversarial(real.flatten(), fake.flatten()))
+            fooled.append((fake > real).float().mean().detach())
+        self._next_pools = pools
+        loss = torch.stack(losses).mean()
+        return {"loss": loss, "adversarial": loss.detach(), "fooled": torch.stack(fooled).mean()}
+
+    def after_discriminator_step(self, batch: Batch) -> None:
+        self._pools = self._next_pools
+
+    def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """The adversarial losses, the way there and back, and images of the target left alone."""
+        assert batch.inputs is not None
+        network: Any = self.generator.network
+        chosen = self.settings.translate
+        as_b, as_a = fakes.chunk(2)
+        with self.precision.autocast():
+            again = network.back(as_b), network.translator(as_a)
+        terms = {}
+        for side, made, true in (("there", as_b, batch.images), ("back", as_a, batch.inputs)):
+            fake = self._judged_by(side, made.float())[0]
+            real = fake.detach()
+            if self.loss.relativistic:
+                with torch.no_grad():
+                    real = self._judged_by(side, true)[0]
+            adversarial = self.loss.generator(real.flatten(), fake.flatten())
+            terms[f"generator_adversarial_{side}"] = chosen.adversarial * adversarial
+        returned = charbonnier(again[0], batch.inputs) + charbonnier(again[1], batch.images)
+        terms["cycle"] = chosen.cycle * returned
+        if chosen.identity:
+            with self.precision.autocast():
+                same = network.translator(batch.images), network.back(batch.inputs)
+            alone = charbonnier(same[0], batch.images) + charbonnier(same[1], batch.inputs)
+            terms["identity"] = chosen.identity * alone
+        return summed(terms)
+
+    def tensors(self) -> dict[str, Tensor]:
+        names = ("pool.there", "pool.back")
+        kept = {name: one for name, one in zip(names, self._pools, strict=True) if len(one)}
+        return {**super().tensors(), **kept}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        super().restore(tensors)
+        device = self.precision.device
+        self._pools = [
+            tensors[name].to(device) if name in tensors else torch.empty(0)
+            for name in ("pool.there", "pool.back")
+        ]
+        self._next_pools = self._pools
+
+
+def mixed_with_past(made: Tensor, pool: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Shows past images in the place of some new ones, and keeps these in the pool.
+
+    While the pool fills, all new ones are shown and kept. Then each is, in half the cases, kept in
+    the place of a random past one, which is shown.
+
+    Args:
+        made: [N, C, H, W].
+        pool: [P, C, H, W], or empty.
+        most: images that the pool holds.
+
+    Returns:
+        What to show [N, C, H, W], and the pool that follows; nothing is changed in place.
+    """
+    shown, kept = made.clone(), pool.clone()
+    for row, image in enumerate(made):
+        if len(kept) < most:
+            kept = torch.cat([kept, image[None]]) if len(kept) else image[None].clone()
+        elif torch.rand(()) < 0.5:
+            place = int(torch.randint(len(kept), ()))
+            shown[row], kept[place] = kept[place].clone(), image
+    return shown, kept
+
+
+def _luminance(images: Tensor) -> Tensor:
+    weights = torch.tensor(_LUMA, device=images.device).view(1, 3, 1, 1)
+    return (images[:, :3] * weights).sum(1).flatten()
+
+
+def _correlation(one: Tensor, other: Tensor) -> float:
+    return torch.corrcoef(torch.stack([one, other]))[0, 1].item()

@@ -1,0 +1,325 @@
+"""The classifier that says whether generated images help, and what it is trained on."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Sampler
+
+from elegan.augmentation.kinds import warp
+from elegan.common.errors import UsageError
+from elegan.common.pixels import to_tensor
+from elegan.common.precision import Precision, choose
+from elegan.common.randomness import key, seed_default
+from elegan.data import batch_indices
+
+_BLOCK = 1024  # generated images are drawn for so many places at a time
+
+
+class MixedSampler(Sampler[int]):
+    """Places of images in real ones followed by generated ones, mixed at a stated share.
+
+    The real images alone say which class is next: in natural order all of them once an epoch, or
+    with `balance` every class equally often. Then of every 1/share places in a row one has a
+    generated image of that class in place of the real one. So two shares differ in where images
+    come from and in nothing else. What stands at a place is a function of the seed and the place.
+
+    Args:
+        real: class numbers int [N] of the real images, places 0..N-1.
+        made: class numbers int [M] of the generated images, places N..N+M-1.
+        share: of generated images, 0 to 1.
+        length: images an epoch; by default as many as there are real ones.
+        seed: of the order.
+        balance: whether every class comes equally often.
+
+    Raises:
+        UsageError: the share is none, or there is no real image, or with a share no generated one.
+    """
+
+    def __init__(
+        self,
+        real: Any,
+        made: Any = (),
+        *,
+        share: float,
+        length: int | None = None,
+        seed: int = 0,
+        balance: bool = False,
+    ) -> None:
+        self._real, self._made = np.asarray(real, np.int64), np.asarray(made, np.int64)
+        if not 0 <= share <= 1:
+            raise UsageError(f"The share of generated images is 0 to 1, not {share}.")
+        if not len(self._real):
+            raise UsageError("There is no real image to mix generated ones with.")
+        if share and not len(self._made):
+            raise UsageError(f"A share of {share} needs generated images, and there are none.")
+        self.share, self.seed, self.balance = share, seed, balance
+        self.length = len(self._real) if length is None else length
+        self.epoch = 0
+        self._classes = np.unique(self._real)
+        self._real_of = {one: np.flatnonzero(self._real == one) for one in self._classes.tolist()}
+        self._made_of = {one: np.flatnonzero(self._made == one) for one in self._classes.tolist()}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        """Yields the places of one epoch; the next call yields those of the next."""
+        first = self.epoch * self.length
+        self.epoch += 1
+        for start in range(first, first + self.length, _BLOCK):
+            yield from self.at(start, min(_BLOCK, first + self.length - start)).tolist()
+
+    def at(self, position: int, count: int) -> np.ndarray:
+        """Returns `count` places int64 from `position` of the endless stream on."""
+        places = self._real_places(position, count)
+        if not self.share:
+            return places
+        where = np.arange(position, position + count)
+        # A whisker more, so that a tenth ten times over is one.
+        reached = np.floor((where + 1) * self.share + 1e-9) > np.floor(where * self.share + 1e-9)
+        uniform = self._uniform(position, count)
+        for row in np.flatnonzero(reached):
+            own = self._made_of[int(self._real[places[row]])]
+            if len(own):
+                places[row] = len(self._real) + own[int(uniform[row] * len(own))]
+        return places
+
+    def _real_places(self, position: int, count: int) -> np.ndarray:
+        if not self.balance:
+            return batch_indices(self.seed, position, count, len(self._real))
+        number = len(self._classes)
+        order = batch_indices(self.seed, position, count, number)
+        places = np.empty(count, np.int64)
+        for row, turn in enumerate(order.tolist()):
+            label = int(self._classes[turn])
+            own, stream = self._real_of[label], key(self.seed, "mixed class", label)
+            places[row] = own[batch_indices(stream, (position + row) // number, 1, len(own))[0]]
+        return places
+
+    def _uniform(self, position: int, count: int) -> np.ndarray:
+        """Returns numbers in [0, 1) that depend on the seed and the place."""
+        first, last = position // _BLOCK, (position + count - 1) // _BLOCK
+        blocks = [
+            np.random.default_rng(key(self.seed, "generated", block)).random(_BLOCK)
+            for block in range(first, last + 1)
+        ]
+        return np.concatenate(blocks)[position - first * _BLOCK :][:count]
+
+
+DEGREES = 12.0
+SHEAR_DEGREES = 8.0
+SCALES = (0.87, 1.15)
+SHIFT = 1 / 10
+"""Of the side: how far a crop of an image that was padded by its edges may lie off the middle."""
+ERASED = 0.25
+"""Share of the images with an erased rectangle; its area is 2 to 20 % (Zhong et al. 2020, less)."""
+MIXUP = 0.2
+"""Of the Beta distribution that pairs are mixed by (Zhang et al. 2018, section 3: 0.1 to 0.4)."""
+
+_AREAS, _ASPECTS = (0.02, 0.2), (0.3, 3.3)
+
+
+def distort(images: Tensor, random: np.random.Generator, *, flip: bool = False) -> Tensor:
+    """Crops, turns, shears, scales and partly erases each image by draws of its own.
+
+    Args:
+        images: float32 [N, C, R, R] in [-1, 1].
+        random: of the draws.
+        flip: also exchange left and right, evenly; wrong for letters, digits and hands.
+    """
+    moved = warp(images, _inverse(len(images), random, flip), "border")
+    return _erased(moved, random)
+
+
+def _inverse(count: int, random: np.random.Generator, flip: bool) -> Tensor:
+    """Returns float32 [N, 3, 3], from places in the result to places in the image."""
+    angle = np.radians(random.uniform(-DEGREES, DEGREES, count))
+    shear = np.tan(np.radians(random.uniform(-SHEAR_DEGREES, SHEAR_DEGREES, count)))
+    low, high = (math.log(one) for one in SCALES)
+    reach = np.exp(-random.uniform(low, high, (2, count)))
+    shift = random.uniform(-2 * SHIFT, 2 * SHIFT, (2, count))  # the image spans 2
+    sign = np.where(random.random(count) < 0.5, -1.0, 1.0) if flip else np.ones(count)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    matrix = np.zeros((count, 3, 3))
+    across, down = reach[0] * sign, reach[1]
+    matrix[:, 0] = np.stack([cosine * across, (shear * cosine - sine) * down, shift[0]], 1)
+    matrix[:, 1] = np.stack([sine * across, (shear * sine + cosine) * down, shift[1]], 1)
+    matrix[:, 2, 2] = 1
+    return torch.from_numpy(matrix.astype(np.float32))
+
+
+def _erased(images: Tensor, random: np.random.Generator) -> Tensor:
+    """Sets a rectangle to one random value in a share of the images."""
+    side, count = images.shape[-1], len(images)
+    chosen = np.flatnonzero(random.random(count) < ERASED)
+    area = random.uniform(*_AREAS, len(chosen)) * side**2
+    low, high = (math.log(one) for one in _ASPECTS)
+    aspect = np.exp(random.uniform(low, high, len(chosen)))
+    tall = np.rint(np.sqrt(area * aspect)).astype(int).clip(1, side)
+    wide = np.rint(np.sqrt(area / aspect)).astype(int).clip(1, side)
+    corners = random.random((2, len(chosen)))
+    values = random.uniform(-1, 1, len(chosen))
+    for row, index in enumerate(chosen.tolist()):
+        top = int(corners[0, row] * (side - tall[row] + 1))
+        left = int(corners[1, row] * (side - wide[row] + 1))
+        images[index, :, top : top + tall[row], left : left + wide[row]] = float(values[row])
+    return images
+
+
+def mixup(images: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Mixes each image and its target with those of another of the batch, all by one proportion.
+
+    Args:
+        images: float32 [N, C, R, R].
+        targets: class probabilities float32 [N, K].
+        random: of the proportion and the pairs.
+
+    Source: Zhang et al. 2018 (mixup), eq. 1.
+    """
+    own = float(random.beta(MIXUP, MIXUP))
+    others = torch.from_numpy(random.permutation(len(images)))
+    return own * images + (1 - own) * images[others], own * targets + (1 - own) * targets[others]
+
+
+_STEM, _WIDTHS = 16, (32, 64, 96, 128)
+_LAST_SIDE = 8
+_PARTS = 3
+_WARMUP = 0.1  # share of the steps in which the rate rises
+_BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a classifier is trained, the same for every arm.
+
+    Attributes:
+        steps: of the optimizer.
+        batch: images a step.
+        rate: the highest learning rate.
+        decay: of the weights (Loshchilov and Hutter 2019).
+        flip: whether classical augmentation exchanges left and right.
+    """
+
+    steps: int = 200
+    batch: int = 64
+    rate: float = 1e-2
+    decay: float = 0.02
+    flip: bool = False
+
+
+class Classifier(nn.Module):
+    """Convolutions with batch normalisation, of which the first halves the image; a linear map.
+
+    About 30,000 parameters at 28x28, and as many stages more as bring a larger image to 8x8. The
+    linear map sees means over 3x3 parts of the last one, so that it knows where things are. At full
+    resolution nothing is computed but the first convolution: there all the rest would take longer
+    than it does on the smaller maps together.
+
+    Args:
+        channels: 1 or 3.
+        resolution: side in pixels.
+        classes: how many are told apart.
+    """
+
+    def __init__(self, channels: int, resolution: int, classes: int) -> None:
+        super().__init__()
+        layers, before, side = [*_stage(channels, _STEM, 5, stride=2)], _STEM, resolution // 2
+        for width in _WIDTHS:
+            layers += _stage(before, width, 3)
+            before = width
+            if side <= _LAST_SIDE:
+                break
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+        self.trunk = nn.Sequential(*layers)
+        self.head = nn.Linear(before * _PARTS**2, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images float32 [N, C, R, R] in [-1, 1] -> logits float32 [N, K]."""
+        with precision().autocast():
+            parts = nn.functional.adaptive_avg_pool2d(self.trunk(images), _PARTS)
+            return self.head(parts.flatten(1)).float()
+
+
+def _stage(before: int, width: int, kernel: int, *, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(before, width, kernel, stride, kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+
+
+@cache
+def precision() -> Precision:
+    """The number format of all classifiers: bfloat16 where the CPU multiplies it."""
+    return choose("cpu")
+
+
+def train_classifier(
+    images: np.ndarray,
+    labels: np.ndarray,
+    sampler: MixedSampler,
+    classes: int,
+    *,
+    recipe: Recipe,
+    classical: bool,
+    seed: int,
+) -> Classifier:
+    """Trains a classifier; equal arguments give equal weights.
+
+    Initial weights and the draws of augmentation depend on the seed and the step alone, so that two
+    arms of one seed differ only in what sets them apart.
+
+    Args:
+        images: uint8 [N, R, R, C], the real and then the generated ones, as the sampler counts.
+        labels: int64 [N].
+        sampler: which of them each step sees.
+        classes: how many there are, K.
+        recipe: steps and rates.
+        classical: whether images are distorted and mixed in pairs.
+        seed: of weights and augmentation.
+
+    Returns:
+        the network in evaluation mode, on the CPU.
+    """
+    seed_default(seed, "classifier")
+    network = Classifier(images.shape[3], images.shape[1], classes)
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True
+    )
+    known = torch.eye(classes)
+    for step in range(recipe.steps):
+        optimizer.param_groups[0]["lr"] = recipe.rate * _rate(step / recipe.steps)
+        places = sampler.at(step * recipe.batch, recipe.batch)
+        shown = to_tensor(images[places], torch.device("cpu"))
+        targets = known[torch.from_numpy(labels[places])]
+        if classical:
+            random = np.random.default_rng(key(seed, "classical augmentation", step))
+            shown = distort(shown, random, flip=recipe.flip)
+            shown, targets = mixup(shown, targets, random)
+        loss = nn.functional.cross_entropy(network(shown), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return network.eval().requires_grad_(False)
+
+
+def _rate(progress: float) -> float:
+    """Rises linearly, then falls by a cosine to 0."""
+    if progress < _WARMUP:
+        return (progress + 1e-3) / (_WARMUP + 1e-3)
+    return 0.5 + 0.5 * float(np.cos(np.pi * (progress - _WARMUP) / (1 - _WARMUP)))
+
+
+@torch.inference_mode()
+def probabilities(network: Classifier, images: np.ndarray) -> np.ndarray:
+    """Images uint8 [N, R, R, C] -> class probabilities float32 [N, K]."""
+    found = [np.empty((0, network.head.out_features), np.float32)]
+    for start in range(0, len(images), _BATCH):
+        part = to_tensor(np.asarray(images[start : start + _BATCH]), torch.device("cpu"))
+        found.append(network(part).softmax(dim=1).numpy())
+    return np.concatenate(found)

@@ -1,1 +1,0 @@
-"""What the machine gives: device and number format, keyed randomness, durable files, pixels."""

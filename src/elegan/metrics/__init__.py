@@ -1,0 +1,1 @@
+"""Features, distances, classes, copies and image quality, each beside what real images score."""

@@ -1,0 +1,351 @@
+"""From noise to images: what a step of both players is, and what is shown and measured of them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elegan.common import distributed
+from elegan.common.errors import UsageError
+from elegan.common.pixels import to_tensor, to_uint8
+from elegan.common.precision import Precision
+from elegan.common.randomness import normal, seed_default
+from elegan.data import ImageData
+from elegan.data.batches import Batch, Batches
+from elegan.data.pictures import contact_sheet, save_png
+from elegan.losses import (
+    class_cross_entropy,
+    flip_labels,
+    path_length_penalty,
+    reconstruction_penalty,
+)
+from elegan.metrics.capacity import capacity
+from elegan.models import save_model
+from elegan.networks import ImageShape
+from elegan.settings import TrainSettings
+from elegan.tasks.discriminator_input import Past, View
+from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
+from elegan.tasks.penalties import Penalties, is_due
+from elegan.tasks.signals import Gauge
+from elegan.training.ema import Ema
+from elegan.training.players import adversarial_loss, begin_from, build_players, network_sizes
+from elegan.training.task import Losses
+
+# Of the discriminator's loss by a logit. Adam's epsilon (1e-8) is 12 orders of magnitude above it,
+# and the smallest float32 and bfloat16, to which a network may shrink it further, 18 below.
+_LEAST_SLOPE = 1e-20
+
+
+class NoiseTask:
+    """A generator and a discriminator of one registered pair, unconditional or conditional.
+
+    Implements `training.task.Task`. A task names itself and changes what is its own.
+    """
+
+    name: str
+    takes_loss_flags = False
+
+    def __init__(
+        self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
+    ) -> None:
+        self.settings, self.data, self.batches, self.precision = settings, data, batches, precision
+        self.classes = data.classes if settings.conditional else ()
+        self.shape = ImageShape(
+            resolution=data.resolution, channels=data.channels, classes=len(self.classes)
+        )
+        shape, condition = self._discriminator_shape()
+        self.sizes = network_sizes(settings, self.shape, condition)
+        shapes = self.shape, shape
+        self.generator, self.discriminator = build_players(settings, shapes, self.sizes, precision)
+        self._check_networks()
+        self.ema = Ema(
+            self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
+        )
+        self.loss = adversarial_loss(settings)
+        self.view = View(settings, self.loss, precision.device)
+        self._penalties = Penalties(settings.loss, precision.device)
+        self._mean_length = torch.zeros((), device=precision.device)  # of paths (StyleGAN2)
+        self._drawing = Drawing(
+            self.ema.network,
+            latent=self.sizes[0]["latent"],
+            classes=len(self.classes),
+            seed=settings.seed,
+            precision=precision,
+        )
+        self._gauge = Gauge(batches, seed=settings.seed)
+
+    def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
+        """What the discriminator is built for, and its condition where it is not the settings'."""
+        return self.shape, None
+
+    @property
+    def _classifies(self) -> bool:
+        """Whether both players also minimise the class losses of an auxiliary classifier."""
+        return self.sizes[1].get("condition") == "classifier"
+
+    def _check_networks(self) -> None:
+        loss, name = self.settings.loss, self.settings.network.name
+        if loss.path_length and not hasattr(self.generator.network, "synthesise"):
+            raise UsageError(
+                f"--loss.path-length needs a generator with styles, and '{name}' has none."
+                " Type --network.name style."
+            )
+        if loss.reconstruction and not hasattr(self.discriminator.network, "reconstruct"):
+            raise UsageError(
+                f"--loss.reconstruction needs a discriminator that reconstructs, and '{name}' has"
+                " none. Type --network.name few-shot."
+            )
+
+    @property
+    def at_once(self) -> bool:
+        """Whether one pass can serve both players.
+
+        It cannot where the generator minimises more than the adversarial loss, nor where smoothing
+        makes the slope of a compared loss cross zero.
+        """
+        loss = self.settings.loss
+        blocked = (
+            self._classifies or loss.path_length or (self.loss.relativistic and loss.smoothing)
+        )
+        return self.settings.simultaneous and not blocked
+
+    def phase(self, progress: float) -> tuple[float, float]:
+        """The run is one phase."""
+        return progress, 1.0
+
+    def begin(self, say: Callable[[str], None]) -> None:
+        """Takes the weights that a new run begins with from a trained model, where one is named."""
+        if self.settings.transfer.source is not None:
+            networks = self.generator.network, self.discriminator.network
+            begin_from(self.settings.transfer.source, *networks, say)
+            self.ema.network.load_state_dict(self.generator.network.state_dict())
+
+    def capacity(self) -> dict[str, Any]:
+        """See `measure.capacity`."""
+        return capacity(self.generator.network, self.discriminator.network, self.shape)
+
+    # --- one step ---------------------------------------------------------------------------
+
+    def generate(self, batch: Batch) -> Tensor:
+        """Draws noise for the whole batch, takes this process's share, generates."""
+        return self._generated(batch, "noise")
+
+    def _generated(self, batch: Batch, stream: str) -> Tensor:
+        shape = (batch.whole, self.sizes[0]["latent"])
+        noise = normal(shape, self.settings.seed, stream, batch.position)[batch.share]
+        labels = batch.labels if self.classes else None
+        return self.generator.network(noise.to(self.precision.device), labels)
+
+    def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """The adversarial loss on one forward of real and generated images, plus penalties."""
+        return self._discriminator_loss(batch, fakes, progress)[0]
+
+    def losses_at_once(
+        self, batch: Batch, fakes: Tensor, progress: float
+    ) -> tuple[Losses, Losses, Tensor]:
+        """Both losses from one pass; see `engine.task.Task`.
+
+        No layer of the discriminators mixes the images of a batch, so by the chain rule the two
+        gradients of an image differ by the ratio of the losses' derivatives by its logit. A sure
+        discriminator's own derivative vanishes while the generator's does not (from about -50 on,
+        and from -88 on in float32 as well), so it is kept at `_LEAST_SLOPE` at least: nothing
+        beside any other gradient of the discriminator's, and enough to be turned into another's.
+        """
+        losses, real, fake = self._discriminator_loss(batch, fakes, progress)
+        generator = self.loss.generator(real.detach(), fake)
+        (by_discriminator,) = torch.autograd.grad(losses["loss"], fake, retain_graph=True)
+        (by_generator,) = torch.autograd.grad(generator, fake, retain_graph=True)
+        small = by_discriminator.abs() < _LEAST_SLOPE
+        slope = by_discriminator.masked_fill(small, _LEAST_SLOPE)
+        kept = ((slope - by_discriminator) * fake).sum()
+        losses = {**losses, "loss": losses["loss"] + kept}
+        return losses, {"loss": generator.detach()}, (by_generator / slope).view(-1, 1, 1, 1)
+
+    def _discriminator_loss(
+        self, batch: Batch, fakes: Tensor, progress: float
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Returns the losses and the logits [N] of real and generated images."""
+        real_images = self.view.real_stream(batch, lambda: self._other_fakes(batch))
+        shown = self.view.show(real_images, progress), self.view.show(fakes, progress)
+        labels = None if batch.labels is None else batch.labels.repeat(2)
+        logits, class_logits = self._judge(torch.cat(shown), labels)
+        real, fake = logits.chunk(2)
+        self.view.observe(
+            real, fake, Past(fakes, batch.labels), lambda: self._unseen_logits(batch, progress)
+        )
+        adversarial = self._adversarial(real, fake)
+        losses = {"loss": self._with_past(batch, real, adversarial, progress)}
+        record = adversarial.detach()
+        seen = shown[0], shown[1].detach()  # penalties move the discriminator only
+        extras = self._penalties(self._score(batch.labels), batch, seen, (real, fake), progress)
+        if class_logits is not None and batch.labels is not None:
+            own = class_cross_entropy(class_logits.chunk(2)[0], batch.labels)
+            extras["classification"] = self.settings.loss.classification * own
+        if self.settings.loss.reconstruction:
+            extras["reconstruction"] = self.settings.loss.reconstruction * self._restored(seen[0])
+        for name, extra in extras.items():
+            losses["loss"] = losses["loss"] + extra
+            losses[name] = extra.detach()
+        losses["adversarial"] = record
+        losses["fooled"] = (fake > real).float().mean().detach()
+        return losses, real, fake
+
+    def _judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Returns logits [N] and, from an auxiliary classifier, class logits [N, K], float32."""
+        network: Any = self.discriminator.network
+        with self.precision.autocast():
+            if not self._classifies:
+                return network(images, labels).float(), None
+            features = network.features(images, labels)
+            logits, class_logits = network.head(features, labels), network.head.classify(features)
+        return logits.float(), class_logits.float()
+
+    @torch.no_grad()
+    def _unseen_logits(self, batch: Batch, progress: float) -> Tensor | None:
+        """Logits of held-out images, shown as the training images of this step are."""
+        unseen = self.batches.unseen(len(batch.images), batch.position)
+        if unseen is None:
+            return None
+        images, labels = unseen
+        return self._judge(self.view.show(images, progress), labels)[0]
+
+    def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
+        loss = self.settings.loss
+        if loss.flip:
+            real, fake = flip_labels(real, fake, loss.flip)
+        return self.loss.discriminator(real, fake, smoothing=loss.smoothing)
+
+    def _with_past(self, batch: Batch, real: Tensor, loss: Tensor, progress: float) -> Tensor:
+        """Mixes in the loss against generated images of earlier steps (Shrivastava et al. 2017)."""
+        past = self.view.past(len(real))
+        if past is None:
+            return loss
+        weight = self.settings.mixing.replay
+        fake, _ = self._judge(self.view.show(past.images, progress), past.labels)
+        return (1 - weight) * loss + weight * self._adversarial(real, fake)
+
+    @torch.no_grad()
+    def _other_fakes(self, batch: Batch) -> Tensor:
+        """Generated images to pass off as real: not those that this step judges as generated."""
+        with self.precision.autocast():
+            return self._generated(batch, "passed off as real").float()
+
+    def _restored(self, images: Tensor) -> Tensor:
+        network: Any = self.discriminator.network
+        with self.precision.autocast():
+            restored = network.reconstruct(images)
+        return reconstruction_penalty(images, restored)
+
+    def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
+        """The generator's side; a relativistic loss looks at the real images again."""
+        fake, class_logits = self._judge(self.view.show(fakes, progress), batch.labels)
+        real = fake.detach()
+        if self.loss.relativistic:
+            with torch.no_grad():
+                real, _ = self._judge(self.view.show(batch.images, progress), batch.labels)
+        losses = {"loss": self.loss.generator(real, fake)}
+        extras = {}
+        if class_logits is not None and batch.labels is not None:
+            own = class_cross_entropy(class_logits, batch.labels)
+            extras["generator_classification"] = self.settings.loss.classification * own
+        every = self.settings.loss.penalty_every
+        if self.settings.loss.path_length and is_due(batch, every):
+            extras["path_length"] = self.settings.loss.path_length * every * self._path(batch)
+        for name, extra in extras.items():
+            losses["loss"] = losses["loss"] + extra
+            losses[name] = extra.detach()
+        return losses
+
+    def _path(self, batch: Batch) -> Tensor:
+        """Path length regularisation on half a batch of new latents (Karras et al. 2020)."""
+        network: Any = self.generator.network
+        count = max(2, len(batch.images) // 2)
+        latents = torch.randn(count, self.sizes[0]["latent"]).to(self.precision.device)
+        labels = batch.labels[:count] if self.classes and batch.labels is not None else None
+        with self.precision.autocast():
+            styles = network.map(latents, labels)
+            images = network.synthesise(styles)
+        penalty, mean = path_length_penalty(images, styles, self._mean_length)
+        distributed.average([mean])
+        if bool(torch.isfinite(mean)):
+            self._mean_length.copy_(mean)
+        return penalty
+
+    def after_discriminator_step(self, batch: Batch) -> None:
+        """Clips the weights where the loss asks for it (Arjovsky et al. 2017), commits state."""
+        self._penalties.commit()
+        self.view.commit(batch.whole)
+        clip = self.settings.loss.clip
+        if clip > 0:
+            with torch.no_grad():
+                for parameter in self.discriminator.parameters:
+                    parameter.clamp_(-clip, clip)
+
+    def _score(self, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        def score(images: Tensor) -> Tensor:
+            with self.precision.autocast():
+                return self.discriminator.network(images, labels).float()
+
+        return score
+
+    # --- state ------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        own = {"mean_length": self._mean_length} if self.settings.loss.path_length else {}
+        return {**own, **self._penalties.tensors(), **self.view.tensors()}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        if self.settings.loss.path_length:
+            self._mean_length.copy_(tensors["mean_length"])
+        self._penalties.restore(tensors)
+        self.view.restore(tensors)
+
+    def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
+        save_model(
+            folder,
+            self.ema.network,
+            name=self.settings.network.name,
+            shape=self.shape,
+            sizes=self.sizes[0],
+            classes=self.classes,
+            task=self.name,
+            training=training,
+            **self._delivered_discriminator(),
+        )
+
+    def _delivered_discriminator(self) -> dict[str, Any]:
+        """What `save_model` is told of the discriminator."""
+        return {"discriminator": self.discriminator.network, "discriminator_sizes": self.sizes[1]}
+
+    # --- pictures and measurements ----------------------------------------------------------
+
+    def real_sheet(self, path: Path) -> None:
+        sheet = contact_sheet(self.data.images, self.data.labels, seed=self.settings.seed)
+        save_png(sheet, path)
+
+    def first_batch(self, batch: Batch, path: Path) -> None:
+        seed_default(self.settings.seed, "first batch")
+        save_sheet(to_uint8(self.view.show(batch.images[:SHOWN], 0.0)), path)
+
+    def preview(self, path: Path) -> None:
+        self._drawing.preview(path, self.settings.shown)
+
+    def signals(self) -> dict[str, float]:
+        """See `Gauge.signals`."""
+        measured = self._gauge.signals(self._logits, self._drawing.draw("probe", Gauge.PROBE))
+        return {**measured, **self.view.signals()}
+
+    def score(self) -> dict[str, float]:
+        """See `Gauge.score`."""
+        return self._gauge.score(lambda count: self._drawing.draw("score", count))
+
+    @torch.inference_mode()
+    def _logits(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
+        network = self.discriminator.network.eval()
+        with self.precision.autocast():
+            logits = network(to_tensor(images, self.precision.device), labels).float().cpu()
+        network.train()
+        return logits

@@ -1,7 +1,15 @@
 """Everything a run can be told, as frozen dataclasses; each field says what it does."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from elegan.settings.limits import Count, Limit, Positive, Seed, Share, Weight
+
+Momentum = Annotated[float, Limit(least=0, below=1)]
+Patch = Annotated[int, Limit(least=16)]
+Resolution = Annotated[int, Limit(least=16, most=256, unit="pixels")]
+Batch = Annotated[int, Limit(least=2, why="batch statistics of one image are undefined")]
+Size = Annotated[float, Limit(above=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,11 +18,11 @@ class NetworkSettings:
 
     name: str = "residual"
     """A registered pair; `elegan list networks` prints them."""
-    width: int | None = None
+    width: Count | None = None
     """Overrides the width that the size dial gives (channels)."""
-    generator_width: int | None = None
+    generator_width: Count | None = None
     """Overrides the generator's width alone (a pruned generator has its own)."""
-    latent: int | None = None
+    latent: Count | None = None
     """Overrides the length of the noise vector."""
     generator_condition: Literal["concat", "normalisation"] = "concat"
     """How a conditional generator is told the class: joined to the noise, or by class-conditional
@@ -29,41 +37,41 @@ class LossSettings:
 
     adversarial: str = "relativistic-pair"
     """A registered loss; `elegan list losses` prints them."""
-    r1: float = 0.0
+    r1: Weight = 0.0
     """Weight of the zero-centred gradient penalty on real images."""
-    r2: float = 0.0
+    r2: Weight = 0.0
     """Weight of the zero-centred gradient penalty on generated images."""
-    penalty_decay: float = 1.0
+    penalty_decay: Positive = 1.0
     """R1 and R2 fall log-linearly to this share of their weight over the first 30 % of the run."""
-    wasserstein_gp: float = 0.0
+    wasserstein_gp: Weight = 0.0
     """Weight of the WGAN gradient penalty (10 in the paper)."""
-    dragan: float = 0.0
+    dragan: Weight = 0.0
     """Weight of the DRAGAN penalty (10 in the paper)."""
-    lecam: float = 0.0
+    lecam: Weight = 0.0
     """Weight of the LeCam regulariser (0.1 to 0.3 in the paper)."""
-    consistency: float = 0.0
+    consistency: Weight = 0.0
     """Weight of the consistency penalty under small shifts (10 in the paper)."""
-    path_length: float = 0.0
+    path_length: Weight = 0.0
     """Weight of path length regularisation (2 in StyleGAN2); networks with styles only."""
-    reconstruction: float = 0.0
+    reconstruction: Weight = 0.0
     """Weight of the discriminator's reconstruction of real images; pair few-shot only."""
-    classification: float = 1.0
+    classification: Weight = 1.0
     """Weight of the class losses where the discriminator classifies."""
-    pseudo_labels: float = 0.0
+    pseudo_labels: Weight = 0.0
     """Task classify: weight of agreement between two views of an unlabelled image."""
-    alignment: float = 1.0
+    alignment: Share = 1.0
     """Task classify: how far pseudo-labels are drawn toward the class shares of labelled images, 0
     to 1; lower it where these are not the shares of all images."""
-    smoothing: float = 0.0
+    smoothing: Share = 0.0
     """One-sided label smoothing: real images count as generated with this weight (0.1 is usual)."""
-    flip: float = 0.0
+    flip: Share = 0.0
     """Share of pairs whose labels real and generated are swapped for the discriminator."""
-    instance_noise: float = 0.0
+    instance_noise: Weight = 0.0
     """Standard deviation of noise on the discriminator's inputs (images span -1..1), falling
     linearly to 0 over the first half of the run."""
-    clip: float = 0.0
+    clip: Weight = 0.0
     """Clips D's weights to [-clip, clip] after each step (0.01 in WGAN); 0 = off."""
-    penalty_every: int = 1
+    penalty_every: Count = 1
     """Gradient penalties are evaluated each so many steps, their weight multiplied accordingly."""
 
 
@@ -71,14 +79,14 @@ class LossSettings:
 class OptimizerSettings:
     """Adam for both players, at two time scales if the rates differ."""
 
-    generator_rate: float = 2e-4
-    discriminator_rate: float = 2e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    epsilon: float = 1e-8
-    warmup: float = 0.0
+    generator_rate: Positive = 2e-4
+    discriminator_rate: Positive = 2e-4
+    beta1: Momentum = 0.0
+    beta2: Momentum = 0.99
+    epsilon: Positive = 1e-8
+    warmup: Share = 0.0
     """Share of the run during which the rates rise linearly from 0."""
-    hold: float = 1.0
+    hold: Share = 1.0
     """Share of the run after which the rates begin to fall."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     """How the rates fall to 0 between `hold` and the end, counted in images."""
@@ -88,9 +96,9 @@ class OptimizerSettings:
 class EmaSettings:
     """The moving average of the generator's weights, which is what a run delivers."""
 
-    half_life: float = 10_000.0
+    half_life: Positive = 10_000.0
     """Images after which an old weight counts half."""
-    ramp: float = 0.1
+    ramp: Weight = 0.1
     """The half-life is at most this share of the images seen so far; it rises with the run."""
 
 
@@ -102,7 +110,7 @@ class AugmentSettings:
     """Kinds or sets of them, comma-separated (`elegan list augmentations`); empty = none."""
     mode: Literal["adaptive", "fixed"] = "adaptive"
     """Whether the probability follows the discriminator's overfitting (ADA) or stays."""
-    probability: float | None = None
+    probability: Share | None = None
     """Of each kind for each image; where adaptive, at the start of the run. By default 1 where
     fixed, as in DiffAugment, and 0 where adaptive, as in ADA."""
     padding: Literal["border", "reflection", "zeros"] = "border"
@@ -110,9 +118,9 @@ class AugmentSettings:
     signal: Literal["scores", "held-out"] = "scores"
     """What the adaptive probability follows: r_t, how surely the discriminator tells training
     images; or r_v, how far unseen real images fall behind training images."""
-    target: float = 0.6
+    target: Share = 0.6
     """The overfitting, 0 to 1, that the adaptive probability steers to."""
-    images: float = 50_000.0
+    images: Positive = 50_000.0
     """The adaptive probability moves from 0 to 1 in so many images at the fastest."""
     pseudo: bool = False
     """Also pass generated images off as real with that probability (APA)."""
@@ -129,11 +137,11 @@ class AugmentSettings:
 class MixingSettings:
     """Mixing of real and generated distributions."""
 
-    replay: float = 0.0
+    replay: Share = 0.0
     """Weight of past generated images on the discriminator's generated side, 0 to 1."""
-    replay_size: int = 1024
+    replay_size: Count = 1024
     """How many past generated images are kept."""
-    generated: float = 0.0
+    generated: Share = 0.0
     """Share of the real stream that is replaced by generated images, 0 to 1."""
     model: str | None = None
     """Where these come from: a run or model folder; by default the run's own generator."""
@@ -145,12 +153,12 @@ class TranslateSettings:
 
     scale: Literal[1, 2, 3, 4] = 1
     """Task upscale: how many times larger the image becomes (also --scale)."""
-    patch: int = 96
+    patch: Patch = 96
     """Side in pixels of the crops that are trained on."""
     degradation: str = ""
     """What clean images are spoilt with. Task upscale: bicubic or blind. Task restore: kinds or
     families of them, comma-separated, or all (`elegan list degradations`)."""
-    shrink: float = 0.5
+    shrink: Share = 0.5
     """Share of crops that are taken from a smaller copy of their photo, by up to one half."""
     target: str | None = None
     """Task stylize: the folder of the images to be like, where DATA does not hold both (also
@@ -159,28 +167,28 @@ class TranslateSettings:
     """Task stylize: from pairs; without pairs one way (CUT), or there and back (CycleGAN)."""
     reverse: bool = False
     """Task stylize: from B to A in place of A to B."""
-    depth: int | None = None
+    depth: Count | None = None
     """Overrides the number of blocks of the generator."""
-    adversarial_from: float = 0.0
+    adversarial_from: Share = 0.0
     """Share of the run that is for fidelity alone; its weights are kept, and the discriminator
     joins afterwards. 1: it never does."""
-    adversarial: float = 1.0
+    adversarial: Weight = 1.0
     """Weight of the adversarial loss in the generator's."""
-    fidelity: float = 1.0
+    fidelity: Weight = 1.0
     """Weight of the mean absolute difference (Charbonnier) to the true image."""
-    holes: float = 0.0
+    holes: Weight = 0.0
     """How many times more a lost pixel counts in it than a kept one, beyond once."""
-    gradient: float = 0.0
+    gradient: Weight = 0.0
     """Weight of the difference between the image gradients."""
-    feature_matching: float = 0.0
+    feature_matching: Weight = 0.0
     """Weight of the difference between the discriminator's features of both."""
-    contrastive: float = 1.0
+    contrastive: Weight = 1.0
     """Method contrastive: weight of the agreement of patches with those at the same place."""
-    cycle: float = 10.0
+    cycle: Weight = 10.0
     """Method cycle: weight of the way there and back."""
-    identity: float = 0.0
+    identity: Weight = 0.0
     """Unpaired: weight of leaving an image alone that is like the target already."""
-    pool: int = 50
+    pool: Count = 50
     """Method cycle: how many past translations the discriminator is also shown."""
 
 
@@ -188,14 +196,14 @@ class TranslateSettings:
 class CharacterSettings:
     """Tasks of characters: what is drawn, and what the stages are told."""
 
-    count: int = 2000
+    count: Count = 2000
     """Data `rendered`: how many characters the renderer draws."""
-    maps: int | None = None
+    maps: Count | None = None
     """Side of the feature maps in pixels; by default half the resolution."""
     attributes: str = "auto"
     """What the generator of maps is told, comma-separated; auto is hair-style, fringe and
     expression, as far as the data have them; empty for nothing."""
-    generated: float = 0.25
+    generated: Share = 0.25
     """Stage points: share of the maps that the generator of the first stage draws, 0 to 1."""
     source: str | None = None
     """Stage points: the run or model whose generator draws them."""
@@ -223,40 +231,40 @@ class TrainSettings:
     """A row of the preset table; `elegan list presets` prints it."""
     out: str | None = None
     """The run folder; by default runs/DATA-PRESET. The same folder again resumes."""
-    images: int | None = None
+    images: Count | None = None
     """Stop after so many real images seen (also as 200k or 2M)."""
-    epochs: float | None = None
+    epochs: Positive | None = None
     """Stop after so many passes over the data."""
-    minutes: float | None = None
+    minutes: Positive | None = None
     """Stop after about so many minutes: turned into images by measuring the speed first."""
-    size: float = 1.0
+    size: Size = 1.0
     """The capacity dial: multiplies every width; the learning rates follow as 1/sqrt(size)."""
-    batch: int = 64
-    limit: int | None = None
+    batch: Batch = 64
+    limit: Count | None = None
     """Use so many images only (per class where there are labels), drawn by the seed."""
-    labelled: int | None = None
+    labelled: Count | None = None
     """Task classify: how many images of each class have labels; the others are used without."""
     unlabelled: str | None = None
     """Task classify: the class (a folder's name) whose images are of unknown class."""
     balance: bool = False
     """Draw all classes equally often, however unequal they are in number."""
-    seed: int = 0
+    seed: Seed = 0
     simultaneous: bool = False
     """Both players move by the same discriminator: one pass serves both, which is faster."""
     conditional: bool = False
     """Train on the labels too, so that a class can be asked for."""
-    resolution: int | None = None
+    resolution: Resolution | None = None
     """Side of the images in pixels, 16 to 256; by default that of the data."""
     channels: Literal[1, 3] | None = None
     fit: Literal["crop", "pad", "stretch"] = "crop"
     """How images that are not square become so."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "bf16", "float32"] = "auto"
-    ticks: int = 40
+    ticks: Count = 40
     """How many times in a run progress is measured and printed."""
-    snapshots: int = 10
+    snapshots: Seed = 10
     """How many times in a run samples, scores and a checkpoint are written; 0 = once an epoch."""
-    shown: int = 64
+    shown: Count = 64
     """How many samples each sheet in samples/ shows, always from the same noise."""
     network: NetworkSettings = field(default_factory=NetworkSettings)
     loss: LossSettings = field(default_factory=LossSettings)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from elegan.common.errors import UsageError, did_you_mean, lookup
 from elegan.settings.groups import TrainSettings
@@ -54,6 +54,8 @@ def override(settings: Any, values: Mapping[str, Any], where: str = "") -> Any:
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value is of an annotated type; every whole number is also a float, no bool is."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_origin(kind) in (Literal, Union, UnionType):
         return any(_fits(value, one) for one in get_args(kind))
     if not isinstance(kind, type):  # one of a Literal's values
@@ -64,6 +66,8 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _in_words(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_args(kind):
         return " or ".join(_in_words(one) for one in get_args(kind))
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from augmenting_table import ONLY, describe
+from elegan.applications.synthetic.options import SHARES, Options
 from figures import commit, publish
 from runs import parser
 
@@ -34,7 +35,6 @@ from elegan.applications.synthetic.classifier import Recipe
 from elegan.applications.synthetic.folder import OutputFolder
 from elegan.applications.synthetic.generating import generate_for
 from elegan.applications.synthetic.labelled_set import Given, open_pool
-from elegan.applications.synthetic.options import SHARES, Options
 from elegan.applications.synthetic.protocol import (
     BOTH,
     CLASSICAL,

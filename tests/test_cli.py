@@ -14,7 +14,7 @@ import tiny
 from PIL import Image
 
 from elegan.cli import main
-from elegan.verbs import VERBS
+from elegan.options import VERBS
 
 TINY = ["--preset", "article", "--network.width", "8", "--network.latent", "8"]
 TINY += ["--batch", "8", "--ticks", "4", "--snapshots", "2", "--precision", "float32"]

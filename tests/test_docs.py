@@ -20,9 +20,9 @@ from elegan.data.label_files import NAMES
 from elegan.data.label_formats import FILE_COLUMNS, LABEL_COLUMNS
 from elegan.metrics.extractors import EXTRACTORS
 from elegan.metrics.score_table import METRICS
+from elegan.options import VERBS
 from elegan.settings import PRESETS, TrainSettings
 from elegan.training import alarms
-from elegan.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"

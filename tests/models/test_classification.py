@@ -98,7 +98,7 @@ def test_image_files_and_folders_together(model: Model, tmp_path: Path) -> None:
     assert [Path(name).name for name, _, _ in found.rows()] == ["one.png", "0.png", "1.png"]
     assert [label for _, label, _ in found.rows()] == ["bottom", "top", "bottom"]
     assert any("bad.png" in note for note in found.notes)
-    facts = found.facts()
+    facts = found.to_dict()
     assert facts["counts"] == {"top": 1, "bottom": 2}
     assert facts["labelled"] == 0
     assert "accuracy" not in facts
@@ -112,7 +112,7 @@ def test_labels_are_matched_by_name_not_by_number(model: Model, tmp_path: Path) 
         for index, image in enumerate(_images(rows)):
             Image.fromarray(image[..., 0]).save(tmp_path / "data" / name / f"{index}.png")
     found = classify(model, [str(tmp_path / "data")])
-    facts = found.facts()
+    facts = found.to_dict()
     assert (facts["images"], facts["labelled"]) == (6, 5)
     assert facts["accuracy"] == pytest.approx(4 / 5)
     assert facts["confusion"] == [[2, 0], [1, 2]]
@@ -131,15 +131,15 @@ def test_the_test_split_is_judged_where_there_is_one(model: Model, tmp_path: Pat
         x_test=_images([0, 1]),
         y_test=np.array(["top", "bottom"]),
     )
-    assert classify(model, [str(tmp_path / "data.npz")]).facts()["accuracy"] == 1
-    trained = classify(model, [str(tmp_path / "data.npz")], split="train").facts()
+    assert classify(model, [str(tmp_path / "data.npz")]).to_dict()["accuracy"] == 1
+    trained = classify(model, [str(tmp_path / "data.npz")], split="train").to_dict()
     assert (trained["images"], trained["accuracy"]) == (3, 0)
 
 
 def test_every_prediction_goes_into_the_csv_file(model: Model, tmp_path: Path) -> None:
     np.save(tmp_path / "many.npy", _images([0, 1] * 600))
     found = classify(model, [str(tmp_path / "many.npy")])
-    assert "predictions" not in found.facts()
+    assert "predictions" not in found.to_dict()
     assert "and 1,150 more" in found.text()
     lines = found.save(tmp_path / "new" / "out.csv").read_text().splitlines()
     assert lines[0] == "file,class,probability"

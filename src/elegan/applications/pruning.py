@@ -60,6 +60,9 @@ class Pruned:
         last = list(self.rows.values())[-1]
         return last["images_per_second"] / self.rows["before"]["images_per_second"]
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"out": str(self.path), "speedup": self.speedup, "rows": self.rows}
+
     def text(self) -> str:
         """Returns the table before/after as Markdown."""
         keys = list(dict.fromkeys(key for row in self.rows.values() for key in row))

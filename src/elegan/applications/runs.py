@@ -1,8 +1,11 @@
 """Runs as Python sees them, and what begins, continues and plans one, whatever its task."""
 
+import base64
 import dataclasses
 import json
+from collections.abc import Callable
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from elegan.report import write_report
 from elegan.settings import TrainSettings, from_json
 from elegan.training import run as training
 from elegan.training.run_folder import RunFolder, is_run
+from elegan.training.task import Hooks
 
 
 class Run:
@@ -62,14 +66,40 @@ class Run:
         """The HTML report, written at the end of training and by `elegan report`."""
         return self.path / "report.html"
 
+    def text(self) -> str:
+        return str(self.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values: where the run is, how far it came, and its scores."""
+        last = self.events[-1] if self.events else {}
+        return {
+            "run": str(self.path),
+            "images": last.get("images"),
+            "seconds": last.get("seconds"),
+            "report": str(self.report),
+            "scores": self.scores,
+        }
+
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
+    def _repr_html_(self) -> str:
+        """In a notebook: how far it is, in words, and its last samples."""
+        events = self.events
+        images = events[-1]["images"] if events else 0
+        ticks = [event for event in events if event["event"] == "tick"]
+        words = escape(ticks[-1]["health"]) if ticks else "nothing measured yet"
+        sheets = sorted((self.path / "samples").glob("*.png"))
+        shown = base64.b64encode(sheets[-1].read_bytes()).decode() if sheets else ""
+        picture = f'<img src="data:image/png;base64,{shown}">' if shown else ""
+        return f"<b>{escape(str(self.path))}</b>: {images:,} images; {words}<br>{picture}"
 
-def train(settings: TrainSettings) -> Run:
+
+def train(settings: TrainSettings, on_tick: Callable[[dict[str, Any]], None] | None = None) -> Run:
     """Trains, or resumes what stands in the run folder; see `training.run.train`."""
     spec = lookup(TASKS, settings.task, "task")
-    (spec.train or training.train)(settings, spec, write_report)
+    hooks = Hooks(write_report=write_report, on_tick=on_tick)
+    (spec.train or training.train)(settings, spec, hooks)
     return Run(training.run_folder(settings).path)
 
 

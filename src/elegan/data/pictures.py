@@ -1,6 +1,7 @@
 """Grids of images and their PNG files."""
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,13 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     with temporary_beside(target) as temporary:
         yield temporary
         os.replace(temporary, target)
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """Returns uint8 [H, W, 1 or 3] as the content of a PNG file."""
+    content = io.BytesIO()
+    to_pillow(image).save(content, format="PNG")
+    return content.getvalue()
 
 
 def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,15 @@ class Classified:
         truths: int64 [N], index into `classes`; -1 where the label is not known or not a class of
             the model.
         notes: what was skipped or could not be compared.
+        file: the CSV file, where it was saved.
     """
 
     names: list[str]
     probabilities: np.ndarray
     classes: tuple[str, ...]
     truths: np.ndarray
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    file: Path | None = None
 
     @property
     def predicted(self) -> np.ndarray:
@@ -54,7 +56,7 @@ class Classified:
         np.add.at(table, (self.truths[known], self.predicted[known]), 1)
         return table
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns JSON values; single predictions only where there are at most 1,000."""
         counts = np.bincount(self.predicted, minlength=len(self.classes)).tolist()
         table = self.confusion()
@@ -64,6 +66,7 @@ class Classified:
             "counts": dict(zip(self.classes, counts, strict=True)),
             "labelled": labelled,
             "notes": list(self.notes),
+            **({"out": str(self.file)} if self.file else {}),
         }
         if labelled:
             facts["accuracy"] = float(np.trace(table) / labelled)
@@ -87,7 +90,7 @@ class Classified:
 
     def text(self) -> str:
         """Returns what a person reads: a line an image (the first 50), then the summary."""
-        facts, rows = self.facts(), self.rows()
+        facts, rows = self.to_dict(), self.rows()
         wide = max(len(name) for name, _, _ in rows[:_MOST_LISTED])
         lines = [
             f"{name:<{wide}}  {label}  {probability:.3f}"
@@ -99,7 +102,8 @@ class Classified:
         lines.append(f"{len(rows):,} images: {counts}")
         if facts["labelled"]:
             lines += self._judgement(facts)
-        return "\n".join([*lines, *self.notes])
+        lines += self.notes
+        return "\n".join([*lines, f"-> {self.file}"] if self.file else lines)
 
     def _judgement(self, facts: dict[str, Any]) -> list[str]:
         table = self.confusion()

@@ -15,7 +15,7 @@ from torch import Tensor
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import write_files
 from elegan.common.pixels import to_tensor
-from elegan.data.pictures import grid, save_png
+from elegan.data.pictures import grid, png_bytes, save_png
 from elegan.models.distillation import ImageDistance, judging_features, unclipped
 from elegan.models.inputs import read_inputs
 from elegan.models.latent_files import save_codes
@@ -23,6 +23,7 @@ from elegan.models.model import Model, latent_noise
 
 _PRIOR = 0.05  # weight of the distance from where noise lies
 _RATE = 0.1
+MAX_LISTED = 50
 _AT_ONCE = 16  # targets optimised together
 
 
@@ -38,6 +39,7 @@ class Projected:
         labels: int64 [N] classes that were drawn, None where the generator knows none.
         psnr: [N] decibels between target and image.
         names: of the targets; empty where they came without.
+        files: pairs.png and latents.npz, where they were saved.
     """
 
     targets: np.ndarray
@@ -47,6 +49,38 @@ class Projected:
     labels: np.ndarray | None
     psnr: list[float]
     names: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    @property
+    def mean_psnr(self) -> float:
+        return sum(self.psnr) / len(self.psnr)
+
+    def text(self) -> str:
+        each = list(zip(self.names, self.psnr, strict=True))
+        lines = [f"  {name}  {value:.1f} dB" for name, value in each[:MAX_LISTED]]
+        files = f" -> {', '.join(map(str, self.files))}" if self.files else ""
+        return "\n".join([*lines, f"{len(self.psnr)} images, PSNR {self.mean_psnr:.1f} dB{files}"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, without images and codes."""
+        pairs, latents = map(str, self.files) if self.files else (None, None)
+        return {
+            "pairs": pairs,
+            "latents": latents,
+            "psnr": self.psnr,
+            "mean_psnr": self.mean_psnr,
+            "names": list(self.names),
+        }
+
+    def _repr_png_(self) -> bytes:
+        """Targets and reconstructions side by side, which a notebook shows."""
+        return png_bytes(self.sheet())
+
+    def sheet(self) -> np.ndarray:
+        """Returns each target beside its reconstruction, uint8 [H, W, 3 or 1]."""
+        pairs = np.stack([self.targets, self.images], axis=1).reshape(-1, *self.images.shape[1:])
+        columns = 2 * max(1, round(math.sqrt(len(self.images) / 2)))
+        return grid(pairs, columns, scale=max(1, 112 // self.images.shape[1]))
 
     def save(self, out: Path, model: Model) -> tuple[Path, Path]:
         """Writes pairs.png (target, reconstruction) and latents.npz into the folder `out`.
@@ -55,16 +89,13 @@ class Projected:
             UsageError: one of them is there and elegan did not write it.
             EleganError: the folder cannot be written.
         """
-        pairs = np.stack([self.targets, self.images], axis=1).reshape(-1, *self.images.shape[1:])
-        columns = 2 * max(1, round(math.sqrt(len(self.images) / 2)))
-        scale = max(1, 112 // self.images.shape[1])
         kind = "styles" if self.are_styles else "latents"
         extra = {"psnr": np.array(self.psnr)}
         try:
             written = write_files(
                 out,
                 {
-                    "pairs.png": partial(save_png, grid(pairs, columns, scale=scale)),
+                    "pairs.png": partial(save_png, self.sheet()),
                     "latents.npz": lambda path: save_codes(
                         path, model, kind, self.codes, self.labels, extra
                     ),

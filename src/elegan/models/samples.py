@@ -10,7 +10,7 @@ import numpy as np
 
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import write_files
-from elegan.data.pictures import grid, save_png, written_whole
+from elegan.data.pictures import grid, png_bytes, save_png, written_whole
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,6 +23,8 @@ class Samples:
         classes: class names, empty when unconditional.
         seed: what they were drawn from.
         model_sha256: of the weights that drew them.
+        path: where they were saved, None where they were not.
+        seconds: that drawing took, 0 where it was not measured.
     """
 
     images: np.ndarray
@@ -30,6 +32,26 @@ class Samples:
     classes: tuple[str, ...]
     seed: int
     model_sha256: str
+    path: Path | None = None
+    seconds: float = 0.0
+
+    def text(self) -> str:
+        speed = f"  ({len(self) / self.seconds:,.0f} images/s)" if self.seconds else ""
+        return f"{len(self):,} images{f' -> {self.path}' if self.path else ''}{speed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, without the images."""
+        return {
+            "out": None if self.path is None else str(self.path),
+            "images": len(self),
+            "seed": self.seed,
+            "images_per_second": round(len(self) / self.seconds, 1) if self.seconds else None,
+            "model_sha256": self.model_sha256,
+        }
+
+    def _repr_png_(self) -> bytes:
+        """The sheet, which a notebook shows."""
+        return png_bytes(self.sheet())
 
     def __len__(self) -> int:
         return len(self.images)

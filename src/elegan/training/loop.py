@@ -6,7 +6,7 @@ when.
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -45,6 +45,7 @@ class Duel:
         seconds: of wall time that earlier sittings of the run took.
         began: when this sitting began, on the clock of `time.perf_counter`.
         rest: seconds that are still to come after the last step: scoring and the report.
+        on_tick: is given the event of each tick, in the process that leads.
     """
 
     task: Task
@@ -58,6 +59,7 @@ class Duel:
     seconds: float = 0.0
     began: float = field(default_factory=time.perf_counter)
     rest: float = 0.0
+    on_tick: Callable[[dict[str, Any]], None] | None = None
     guard: Guard = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
@@ -226,7 +228,7 @@ class Duel:
             images=self.batches.countable,
             settings=replace(self.settings, precision=self.precision.name),
         )
-        self._event(
+        event = self._event(
             "tick",
             losses=means,
             signals=signals,
@@ -234,6 +236,8 @@ class Duel:
             health=sentence,
             alarms=[asdict(alarm) for alarm in alarms],
         )
+        if self.on_tick is not None:
+            self.on_tick(event)
         images = min(self.images, self.stop)
         rate = f", {speed:,.0f} images/s" if speed else ""
         self.console.tick(
@@ -404,8 +408,9 @@ class Duel:
         for name, value in losses.items():
             self._sums[side if name == "loss" else name] += value.item()
 
-    def _event(self, event: str, **values: Any) -> None:
+    def _event(self, name: str, **values: Any) -> dict[str, Any]:
+        seconds = round(self.elapsed, 3)
+        event = {"event": name, "images": self.images, "seconds": seconds, **values}
         if self.world.leads:
-            self.folder.append_event(
-                {"event": event, "images": self.images, "seconds": round(self.elapsed, 3), **values}
-            )
+            self.folder.append_event(event)
+        return event

@@ -26,12 +26,12 @@ from elegan.training.console import Console, duration
 from elegan.training.loop import Duel
 from elegan.training.pace import from_epochs, measure_pace
 from elegan.training.run_folder import RunFolder, default_folder
-from elegan.training.task import Task, TaskSpec, WriteReport
+from elegan.training.task import Hooks, Task, TaskSpec
 
 _MAY_CHANGE = {"images", "epochs", "minutes", "out", "device"}  # between a run and its resumption
 
 
-def train(settings: TrainSettings, spec: TaskSpec, write_report: WriteReport) -> None:
+def train(settings: TrainSettings, spec: TaskSpec, hooks: Hooks) -> None:
     """Trains, or resumes what stands in the run folder, to the stop rule.
 
     Raises:
@@ -46,7 +46,7 @@ def train(settings: TrainSettings, spec: TaskSpec, write_report: WriteReport) ->
     data = spec.open_data(settings)  # first, so that bad data leave no folder behind
     folder = run_folder(settings)
     with folder.lock() if world.leads else contextlib.nullcontext():
-        _train_in(folder, settings, spec, data, world, began, write_report)
+        _train_in(folder, settings, spec, data, world, began, hooks)
 
 
 def plan(settings: TrainSettings, spec: TaskSpec) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _train_in(
     data: DataFacts,
     world: distributed.World,
     began: float,
-    write_report: WriteReport,
+    hooks: Hooks,
 ) -> None:
     precision = choose(settings.device, settings.precision)
     batches, make_task = prepare(spec, settings, data, precision, world)
@@ -127,6 +127,7 @@ def _train_in(
             console=console,
             stop=_goal(settings, batches) or 0,
             began=began,
+            on_tick=hooks.on_tick,
         )
         restored = found and duel.restore()
         if restored and duel.images >= duel.stop and not asked.minutes:
@@ -136,7 +137,7 @@ def _train_in(
             )
             if world.leads and not _is_finished(folder, duel.images):
                 duel.conclude()
-                _finish(duel, spec, write_report)
+                _finish(duel, spec, hooks)
             return
         if found and not restored and (folder.model / "model.json").exists():
             raise EleganError(
@@ -158,7 +159,7 @@ def _train_in(
         distributed.barrier()
         duel.run()
         if world.leads:
-            _finish(duel, spec, write_report)
+            _finish(duel, spec, hooks)
 
 
 def _goal(settings: TrainSettings, batches: Stream) -> int | None:
@@ -337,13 +338,13 @@ def environment(precision: Precision) -> dict[str, Any]:
     }
 
 
-def _finish(duel: Duel, spec: TaskSpec, write_report: WriteReport) -> None:
+def _finish(duel: Duel, spec: TaskSpec, hooks: Hooks) -> None:
     """Scores the model, writes the report and says in a few lines what came out."""
     console, folder = duel.console, duel.folder
     console.doing("scoring against real images")
     console.log(spec.score_run(folder, duel.settings))
     console.doing("writing the report")
-    report = write_report(folder.path)
+    report = hooks.write_report(folder.path)
     found = headline(json.loads((folder.path / "scores.json").read_text(encoding="utf-8")))
     console.say(
         f"done: {duel.images:,} images in {duration(duel.elapsed)}{'; ' if found else ''}{found}\n"

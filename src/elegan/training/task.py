@@ -146,9 +146,18 @@ class TaskSpec:
     score_run: Callable[[RunFolder, TrainSettings], str]
     usage: str
     final_scores: float = 4.0
-    train: "Callable[[TrainSettings, TaskSpec, WriteReport], None] | None" = None
+    train: "Callable[[TrainSettings, TaskSpec, Hooks], None] | None" = None
     plan: "Callable[[TrainSettings, TaskSpec], dict[str, Any]] | None" = None
 
 
-WriteReport = Callable[[Path], Path]
-"""Writes the report of a run folder and returns its path."""
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What is called while a run goes on.
+
+    Attributes:
+        write_report: writes the report of a run folder and returns its path.
+        on_tick: is given each measurement: its event, as events.jsonl holds it.
+    """
+
+    write_report: Callable[[Path], Path]
+    on_tick: Callable[[dict[str, Any]], None] | None = None

@@ -227,7 +227,7 @@ def test_files_of_every_stage_are_written(model: CharacterModel, tmp_path: Path)
     assert Image.open(tmp_path / "0-0000.png").mode == "RGBA"
     assert Image.open(tmp_path / "sprites.png").size == (2 * RESOLUTION, RESOLUTION)
     assert "<path" in (tmp_path / "0-0001.svg").read_text()
-    json.dumps(made.facts())
+    json.dumps(made.to_dict())
 
 
 def test_edited_points_are_rendered_again(model: CharacterModel, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_models_of_other_tasks_are_refused(folder: Path, tmp_path: Path) -> None
     with pytest.raises(UsageError, match="not for 'characters'"):
         CharacterModel.load(folder / "maps")
     with pytest.raises(EleganError, match="nothing at"):
-        elegan.characters(tmp_path / "none", out=tmp_path)
+        elegan.character(tmp_path / "none", out=tmp_path)
     weights = next((folder / "model").glob("points-*.safetensors"))
     kept = weights.read_bytes()
     weights.write_bytes(kept[:-8] + b"damaged!")

@@ -243,7 +243,7 @@ def test_two_files_of_one_name_both_come_out(folders: dict) -> None:
     _save("x/a.png", photo())
     _save("y/a.png", photo() // 2)
     call = {"model": folders["upscale"], "out": "out"}
-    found = elegan.upscale("x/a.png", "y/a.png", **call)
+    found = elegan.upscale(["x/a.png", "y/a.png"], **call)
     assert sorted(one.output or "" for one in found.outcomes) == ["x/a.png", "y/a.png"]
     # One after the other into one folder: the second is refused, not put over the first.
     assert elegan.upscale("x/a.png", model=folders["upscale"], out="o").counts["done"] == 1
@@ -453,7 +453,7 @@ def test_a_format_that_cannot_hold_the_result_is_said(folders: dict) -> None:
 def test_facts_are_json_and_name_every_file(folders: dict) -> None:
     _save("in/a.png", photo())
     Path("in/b.png").write_bytes(b"x")
-    facts = elegan.upscale("in", model=folders["upscale"], out="out", scale=2.5).facts()
+    facts = elegan.upscale("in", model=folders["upscale"], out="out", scale=2.5).to_dict()
     facts = json.loads(json.dumps(facts))
     assert facts["counts"] == {"done": 1, "kept": 0, "failed": 1, "left": 0}
     assert facts["model"]["scale"] == 2.5

@@ -133,7 +133,7 @@ def test_a_bad_video_is_said_and_the_others_go_on(
     whole = Path(film("whole.mp4")).read_bytes()
     Path("cut.mp4").write_bytes(whole[: len(whole) // 2])
     names = ["bad.mp4", "cut.mp4", "whole.mp4"]
-    found = elegan.upscale(*names, model=_doubled(monkeypatch), out="out")
+    found = elegan.upscale(names, model=_doubled(monkeypatch), out="out")
     assert [one.state for one in found.outcomes] == ["failed", "failed", "done"]
     assert "no video that can be read" in found.outcomes[0].reason
     assert sorted(one.name for one in (tmp_path / "out").glob("*.mp4")) == ["whole.mp4"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tiny_labels
+from elegan.applications.synthetic.options import Options
 
 import elegan
 from elegan.applications import runs
@@ -14,7 +15,6 @@ from elegan.applications.synthetic import augmented, protocol
 from elegan.applications.synthetic import labelled_set as given
 from elegan.applications.synthetic.augmented import wanted
 from elegan.applications.synthetic.folder import JOURNAL
-from elegan.applications.synthetic.options import Options
 from elegan.cli import main
 from elegan.common.errors import UsageError
 from elegan.data import open_data
@@ -74,11 +74,11 @@ def done(patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) ->
     first, second = Watched(patch), None
     first.kill_at = KILLED_AT
     with pytest.raises(KeyboardInterrupt):
-        elegan.augment_data(data, out=folder / "out", gan=GAN, **FEW)
+        elegan.augment(data, out=folder / "out", gan=GAN, **FEW)
     kept = (folder / "out" / JOURNAL).read_text().splitlines()
     patch.undo()
     second = Watched(patch)
-    found = elegan.augment_data(data, out=folder / "out", gan=GAN, **FEW)
+    found = elegan.augment(data, out=folder / "out", gan=GAN, **FEW)
     patch.undo()
     return SimpleNamespace(
         data=data, out=folder / "out", found=found, first=first, second=second, kept=kept
@@ -111,7 +111,7 @@ def test_the_images_are_the_same_whatever_the_test_split_holds(
     poison = np.random.default_rng(0).integers(0, 255, (20, 16, 16, 1), np.uint8)
     data = tmp_path / "data.npz"
     np.savez(data, images=pixels, labels=labels, test_images=poison, test_labels=np.arange(20) % 2)
-    found = elegan.augment_data(data, out=tmp_path / "out", gan=GAN, **FEW)
+    found = elegan.augment(data, out=tmp_path / "out", gan=GAN, **FEW)
     for name in ("draw-1", "draw-2", "all"):
         facts = [
             json.loads((out / "work" / name / "made.json").read_text())
@@ -135,7 +135,7 @@ def test_a_finished_one_does_nothing_again(
     done: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch)
-    again = elegan.augment_data(done.data, out=done.out, gan=GAN, **FEW)
+    again = elegan.augment(done.data, out=done.out, gan=GAN, **FEW)
     assert again.report == done.found.report
     assert (watched.trained, watched.classifiers) == ([], 0)
 
@@ -170,12 +170,12 @@ def test_the_report_has_every_arm_and_names_the_protocol(done: SimpleNamespace) 
 
 def test_other_options_in_the_same_folder_are_refused(done: SimpleNamespace) -> None:
     with pytest.raises(UsageError, match="steps: 6 there, 7 asked"):
-        elegan.augment_data(done.data, out=done.out, gan=GAN, **{**FEW, "steps": 7})
+        elegan.augment(done.data, out=done.out, gan=GAN, **{**FEW, "steps": 7})
 
 
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(UsageError, match="Unknown option 'per_clas'"):
-        elegan.augment_data("x", out="y", per_clas=3)
+        elegan.augment("x", out="y", per_clas=3)
 
 
 def test_balance_fills_small_classes_only() -> None:
@@ -213,7 +213,7 @@ def test_a_pool_gives_two_rows_to_compare_with(tmp_path: Path) -> None:
     data = tiny_labels.write(tmp_path / "data.npz", count=6)
     np.save(tmp_path / "pool.npy", tiny_labels.images(30, seed=7)[0])
     few = {**FEW, "images": 400}
-    found = elegan.augment_data(
+    found = elegan.augment(
         data, out=tmp_path / "out", gan=GAN, unlabelled=str(tmp_path / "pool.npy"), **few
     )
     report = found.report
@@ -235,7 +235,7 @@ def test_balance_is_judged_by_recall_and_reports_small_classes(tmp_path: Path) -
     data = tmp_path / "uneven.npz"
     np.savez(data, images=pixels[rows], labels=labels[rows])
     few = {**FEW, "per_class": None, "balance": True}
-    report = elegan.augment_data(data, out=tmp_path / "out", gan=GAN, **few).report
+    report = elegan.augment(data, out=tmp_path / "out", gan=GAN, **few).report
     assert report["metric"]["words"] == "mean recall of classes"
     assert report["generated"]["wanted"] == {"0": 0, "1": 8}
     assert report["minority"]["classes"] == ["1"]
@@ -246,7 +246,7 @@ def test_balance_is_judged_by_recall_and_reports_small_classes(tmp_path: Path) -
 def test_classes_that_nothing_was_made_of_are_named(done: SimpleNamespace, tmp_path: Path) -> None:
     """An image whose class is sure beyond all doubt does not exist: nothing passes."""
     asked = {**FEW, "band": (0.999999, 1.0), "draws": 2, "steps": 1}
-    found = elegan.augment_data(done.data, out=tmp_path / "out", gan=GAN, **asked)
+    found = elegan.augment(done.data, out=tmp_path / "out", gan=GAN, **asked)
     notes = "\n".join(found.report["notes"])
     assert "Draw 1: no image passed the filter of 0, 1, so there real ones stand" in notes
     assert "Too few images passed the filter: 0 (0 of 4), 1 (0 of 4)." in notes

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from elegan.applications.synthetic.options import Options
 
 from elegan.applications.synthetic.folder import JOURNAL, SETTINGS, OutputFolder
-from elegan.applications.synthetic.options import Options
 from elegan.common.errors import EleganError, UsageError
 
 OPTIONS = Options(data="birds", per_class=5)

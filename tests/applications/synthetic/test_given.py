@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_labels
+from elegan.applications.synthetic.options import Options
 
 from elegan.applications.synthetic.labelled_set import (
     folds,
@@ -13,7 +14,6 @@ from elegan.applications.synthetic.labelled_set import (
     open_test,
     write_arrays,
 )
-from elegan.applications.synthetic.options import Options
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import has_test_split, open_data
 from elegan.data.duplicates import overlap

@@ -72,7 +72,7 @@ class MadeCharacters:
         """How many of them were not valid and drawn anew."""
         return sum(one.attempts - 1 for one in self.characters if one.planes is not None)
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For a script."""
         rows = [
             {"name": name, **one.facts()}

@@ -32,7 +32,7 @@ from elegan.tasks.crops import stream_of
 from elegan.tasks.square_images import check as check_square
 from elegan.training.run import check, plan, refuse_changes, run_folder, train
 from elegan.training.run_folder import is_run
-from elegan.training.task import TaskSpec, WriteReport
+from elegan.training.task import Hooks, TaskSpec
 
 _SHARED = ("data", "limit", "seed", "size", "resolution", "device", "precision", "characters")
 _SHARED += ("images", "epochs", "minutes", "ticks", "snapshots")
@@ -62,7 +62,7 @@ def stage_settings(settings: TrainSettings, out: Path) -> dict[str, TrainSetting
     return found
 
 
-def train_stages(settings: TrainSettings, spec: TaskSpec, write_report: WriteReport) -> None:
+def train_stages(settings: TrainSettings, spec: TaskSpec, hooks: Hooks) -> None:
     """Trains the stages in turn, each in a run folder within, and joins their models."""
     check(settings, spec)
     world = distributed.join()
@@ -78,7 +78,7 @@ def train_stages(settings: TrainSettings, spec: TaskSpec, write_report: WriteRep
             # A stage that is done goes on for --minutes only where all of them are done.
             begun = run_folder(stage).settings.exists()
             stage = dataclasses.replace(stage, minutes=None) if begun and not whole else stage
-            train(stage, CHARACTERS[f"characters-{name}"], write_report)
+            train(stage, CHARACTERS[f"characters-{name}"], hooks)
         if world.leads:
             with folder.explained("model"):
                 join_stages({name: folder.path / name / "model" for name in STAGES}, folder.model)

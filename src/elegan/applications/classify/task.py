@@ -301,7 +301,7 @@ def _test_accuracy(model: Model, settings: TrainSettings) -> dict[str, Any]:
     """Returns how the discriminator does on the test split, where the data have one."""
     if not has_test_split(settings.data):
         return {}
-    judged = classify(model, [settings.data], split="test", fit=settings.fit).facts()
+    judged = classify(model, [settings.data], split="test", fit=settings.fit).to_dict()
     kept = ("accuracy", "accuracy_per_class", "confusion", "labelled")
     return {
         "test_accuracy": judged["accuracy"],

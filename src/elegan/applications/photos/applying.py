@@ -1,102 +1,105 @@
-"""One call for arrays and for files: picks the model, sorts the options, applies it."""
+"""One call for pixels and for files: picks the model, and applies it as a verb's options say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
 
+from elegan import options
 from elegan.applications.photos.batch import translate_files
 from elegan.applications.photos.files import Writing, find_sources
-from elegan.applications.photos.journal import Translated, Watch
 from elegan.applications.photos.repair import Repair
-from elegan.common.errors import UsageError, did_you_mean
+from elegan.common.errors import UsageError
 from elegan.models.inference import Use, refuse_image
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
 OUT = {"upscale": "upscaled", "restore": "restored", "stylize": "stylized"}
 """The folder of the results where none is named."""
+Asked = options.Upscale | options.Restore | options.Stylize
 
 
-def translate(
-    verb: str,
-    images: Sequence[Any],
-    *,
-    model: TranslationModel | str | Path | None = None,
-    out: str | Path | None = None,
-    strength: float = 1.0,
-    device: str = "auto",
-    watch: Watch | None = None,
-    **options: Any,
-) -> np.ndarray | Translated:
-    """Applies a model to one array, or to files and folders.
+def translate(images: Any, asked: Asked) -> Any:
+    """Applies a model to the pixels of one image, or to files and folders.
 
     Args:
-        verb: upscale, restore or stylize: what the model must be for.
-        images: one array as `TranslationModel.apply` takes it, or paths.
-        model: a model, a run or model folder, the name of a shipped model; None for the shipped one
-            of the verb, the scale and the damage.
-        out: the folder of the results of files.
-        strength: see `TranslationModel.with_strength`.
-        options: fields of `Use`, `Repair` (verb restore) and, for files, `Writing`.
+        images: a path, or several; or an array [H, W(, 1 or 3)] as `TranslationModel.apply` takes
+            it, a tensor [C, H, W] or [1, C, H, W] of the same types, or a Pillow image.
+
+    Returns:
+        `Translated` for paths; else pixels of the kind that was given.
 
     Raises:
-        UsageError: an option is unknown or does not fit.
+        UsageError: an option does not fit.
         EleganError: the model cannot be read, or `out` cannot be written.
     """
-    use = Use(**_taken(options, Use))
-    masks = _taken(options, Repair) if verb == "restore" else {}
-    array = images[0] if len(images) == 1 and isinstance(images[0], np.ndarray) else None
-    writing = Writing(**_taken(options, Writing)) if array is None else Writing()
-    if options:
-        name = next(iter(options))
-        known = [one.name for kind in (Use, Repair, Writing) for one in fields(kind)]
-        raise UsageError(f"'{name}' is no option of {verb}.{did_you_mean(name, known)}")
-    folder, sources = Path(out or OUT[verb]), []
-    if array is None:
-        writing.refuse(folder)
-        sources = find_sources([str(one) for one in images], folder)
-    if not isinstance(model, TranslationModel):
-        masked = masks.get("mask") is not None
-        family = "inpaint" if use.task == AUTO and masked else use.task
-        model = TranslationModel.load(model, verb, use.scale, family=family, device=device)
-    elif model.task != verb:
-        raise UsageError(f"The model is for '{model.task}', not for '{verb}'.")
-    model = model.with_strength(strength)
-    if array is not None:
-        return _apply(model, array, use, masks)
+    verb = type(asked).__name__.lower()
+    use, mask = _taken(asked, Use), getattr(asked, "mask", None)
+    if isinstance(images, np.ndarray | torch.Tensor | Image.Image):
+        model = _model(verb, asked, use)
+        return _of_pixels(images, lambda array: _apply(model, array, use, _taken(asked, Repair)))
+    if isinstance(mask, np.ndarray):
+        raise UsageError("A mask that is an array belongs to one image; for files name a file.")
+    folder, writing = Path(asked.out or OUT[verb]), _taken(asked, Writing)
+    writing.refuse(folder)
+    paths = [images] if isinstance(images, str | Path) else images
+    sources = find_sources([str(path) for path in paths], folder)
+    model, repair = _model(verb, asked, use), _taken(asked, Repair)
     return translate_files(
-        model,
-        sources,
-        folder,
-        use=use,
-        repair=Repair(**masks),
-        writing=writing,
-        watch=watch,
+        model, sources, folder, use=use, repair=repair, writing=writing, watch=asked.watch
     )
 
 
-def _taken(options: dict[str, Any], kind: type) -> dict[str, Any]:
-    """Takes out of `options` what are fields of a dataclass."""
-    names = [one.name for one in fields(kind) if one.name in options]
-    return {name: options.pop(name) for name in names}
+def _model(verb: str, asked: Asked, use: Use) -> TranslationModel:
+    model: Any = getattr(asked.model, "path", asked.model)
+    if not isinstance(model, TranslationModel):
+        masked = getattr(asked, "mask", None) is not None
+        family = "inpaint" if use.task == AUTO and masked else use.task
+        model = TranslationModel.load(model, verb, use.scale, family=family, device=asked.device)
+    elif model.task != verb:
+        raise UsageError(f"The model is for '{model.task}', not for '{verb}'.")
+    return model.with_strength(asked.strength)
 
 
-def _apply(
-    model: TranslationModel, image: np.ndarray, use: Use, masks: dict[str, Any]
-) -> np.ndarray:
-    mask = masks.pop("mask", None)
+def _taken(asked: Any, kind: Callable[..., Any]) -> Any:
+    """Returns a dataclass filled with the options of the same names."""
+    names = [field.name for field in fields(kind) if hasattr(asked, field.name)]  # pyright: ignore[reportArgumentType]
+    return kind(**{name: getattr(asked, name) for name in names})
+
+
+def _of_pixels(image: Any, apply: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Applies a function of arrays to pixels of any kind, and returns the same kind."""
+    if isinstance(image, np.ndarray):
+        return apply(image)
+    if isinstance(image, Image.Image):
+        alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+        made = Image.fromarray(
+            apply(np.asarray(image.convert("L" if image.mode[0] == "L" else "RGB")))
+        )
+        if alpha is not None:
+            made.putalpha(alpha.resize(made.size, Image.Resampling.BICUBIC))
+        return made
+    batched = image.ndim == 4
+    if batched and len(image) != 1:
+        raise UsageError(f"Give one image, [C, H, W], not {list(image.shape)}.")
+    plain = image.detach().cpu().reshape(image.shape[-3:]).permute(1, 2, 0)
+    made = torch.from_numpy(apply(plain.contiguous().numpy())).permute(2, 0, 1).to(image.device)
+    return made[None] if batched else made
+
+
+def _apply(model: TranslationModel, image: np.ndarray, use: Use, repair: Repair) -> np.ndarray:
     plain = image[..., None] if image.ndim == 2 else image
     refuse_image(plain, None, model.scale)
-    if (isinstance(mask, str) or masks.get("sky")) and plain.dtype.kind == "f":
+    found = isinstance(repair.mask, str | Path) or repair.sky
+    if found and plain.dtype.kind == "f":
         raise UsageError("Masks and skies that are found need an image of uint8 or uint16.")
-    if isinstance(mask, np.ndarray):
-        repair = Repair(**masks)
-        weights = repair.grown(mask)
+    if isinstance(repair.mask, np.ndarray):
+        weights = repair.grown(repair.mask)
     else:
-        repair = Repair(mask=mask, **masks)
         repair.refuse(model, use)
         weights = repair.weights_of(plain, None, None)
     whole = np.concatenate(list(repair.strips(model, plain, weights, use)))

@@ -96,7 +96,7 @@ class Translated:
         words += [f"{counts['left']} are left"] * bool(counts["left"])
         return "\n".join([*lines, f"{'; '.join(words)}  ({self.model})"])
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         files = [asdict(one) | {"seconds": round(one.seconds, 3)} for one in self.outcomes]
         return {

@@ -34,7 +34,7 @@ class Repair:
             is then the sky's.
     """
 
-    mask: str | None = None
+    mask: Any = None
     dilate: int | None = None
     feather: int | None = None
     sky: str | None = None

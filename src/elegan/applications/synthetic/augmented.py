@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from elegan.applications.synthetic.choosing import Verdict, decide
+from elegan.applications.synthetic.choosing import Verdict, decide, shares_of
 from elegan.applications.synthetic.classifier import Recipe
 from elegan.applications.synthetic.folder import IMAGES, PAGE, REPORT, WORK, OutputFolder
 from elegan.applications.synthetic.generating import Generation, Train, generate_for
@@ -21,7 +21,6 @@ from elegan.applications.synthetic.labelled_set import (
     open_pool,
     open_test,
 )
-from elegan.applications.synthetic.options import Options
 from elegan.applications.synthetic.page import render
 from elegan.applications.synthetic.protocol import (
     BOTH,
@@ -36,8 +35,10 @@ from elegan.applications.synthetic.protocol import (
 )
 from elegan.applications.synthetic.report_data import Experiment, report_facts
 from elegan.applications.synthetic.results import Results
+from elegan.augmentation import parse_kinds
 from elegan.common.errors import UsageError
 from elegan.models.samples import Samples
+from elegan.options import Augment
 
 FOLD, TEST, WHOLE = "fold", "test split", "all"
 SEMI = "semi-supervised discriminator"
@@ -75,6 +76,9 @@ class Augmented:
         """The HTML report."""
         return self.path / PAGE
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"out": str(self.path), **self.report}
+
     def text(self) -> str:
         """Returns what a person reads in a terminal."""
         rows = self.report["arms"]
@@ -93,7 +97,7 @@ class Augmented:
         return "\n".join([*lines, f"{made:,} images -> {self.images}; report: {self.page}"])
 
 
-def augment_data(data: str | Path, *, out: str | Path, train: Train, **options: Any) -> Augmented:
+def augment_data(asked: Augment, train: Train) -> Augmented:
     """Makes further training images of each class, and says whether they help a classifier.
 
     Each fold of the given labels gets a generator of its own, trained on the other folds; it is
@@ -102,32 +106,42 @@ def augment_data(data: str | Path, *, out: str | Path, train: Train, **options: 
     call again goes on where it stopped.
 
     Args:
-        data: what has the given labels: a folder of class subfolders, or any labelled data.
-        out: the folder that gets images/, report.json and report.html.
         train: settings -> a finished run, with its `model`.
-        options: fields of `options.Options`; `per_class` or `balance` is needed.
 
     Raises:
         UsageError: impossible options, or a folder that holds something else.
         EleganError: the data do not serve, or a place cannot be written.
         InterruptedRun: Ctrl-C or SIGTERM while a generator was trained, after saving.
     """
-    known = Options.__dataclass_fields__
-    if unknown := [name for name in options if name not in known]:
-        raise UsageError(f"Unknown option '{unknown[0]}'. Known: {', '.join(known)}.")
-    chosen = Options(data=str(data), **options)
-    chosen.check()
-    given, notes = open_given(chosen)
-    counts = wanted(chosen, given)
-    folder = OutputFolder(Path(out))
-    with folder.claim(chosen, given.hash):
+    check(asked)
+    given, notes = open_given(asked)
+    counts = wanted(asked, given)
+    folder = OutputFolder(Path(asked.out))
+    with folder.claim(asked, given.hash):
         report = folder.report()
         if report is None:
-            report = _Augmentation(chosen, given, counts, folder, train).run(notes)
-    return Augmented(path=Path(out), report=report)
+            report = _Augmentation(asked, given, counts, folder, train).run(notes)
+    return Augmented(path=folder.path, report=report)
 
 
-def wanted(options: Options, given: Given) -> list[int]:
+def check(asked: Augment) -> None:
+    """Refuses what could not work, before anything is read or written.
+
+    Raises:
+        UsageError: names the flag, its value and what is accepted.
+    """
+    if asked.per_class is None and not asked.balance:
+        raise UsageError(
+            "Say how many images of each class to make: --per-class N."
+            " Or fill up small classes with --balance."
+        )
+    low, high = asked.band
+    if not 0 <= low < high <= 1:
+        raise UsageError(f"--band is two rising numbers within 0 and 1, not {low} {high}.")
+    parse_kinds(asked.kinds)
+
+
+def wanted(options: Augment, given: Given) -> list[int]:
     """Returns how many images of each class are to be made.
 
     Raises:
@@ -151,7 +165,7 @@ class _Augmentation:
 
     def __init__(
         self,
-        options: Options,
+        options: Augment,
         given: Given,
         counts: Sequence[int],
         folder: OutputFolder,
@@ -182,7 +196,7 @@ class _Augmentation:
         ]
         for draw, trial in enumerate(trials):
             self._say(f"classifiers of draw {draw + 1} of {len(trials)}")
-            curve = [(BOTH, share) for share in self.options.shares]
+            curve = [(BOTH, share) for share in shares_of(self.options)]
             self._measure(draw, trial, [(REAL, 0.0), (CLASSICAL, 0.0), (HALF, 0.0), *curve])
         verdict = self._decide(test, len(rows))
         for draw, trial in enumerate(trials):
@@ -262,7 +276,7 @@ class _Augmentation:
     def _decide(self, test: Given | None, draws: int) -> Verdict:
         return decide(
             self.results,
-            shares=self.options.shares,
+            shares=shares_of(self.options),
             fixed=self.options.share,
             chosen_on=FOLD,
             judged_on=FOLD if test is None else TEST,

@@ -9,10 +9,18 @@ import numpy as np
 
 from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF
 from elegan.applications.synthetic.results import Results
+from elegan.options import Augment
 
 CONFIDENCE = 0.95
 _TINY = 1e-300
 _MOST_ITERATIONS = 500
+
+SHARES = (0.1, 0.25, 0.5, 1.0)
+
+
+def shares_of(asked: Augment) -> tuple[float, ...]:
+    """Returns the shares of generated images that are tried, rising; 1 is these only."""
+    return tuple(sorted({*SHARES, *((asked.share,) if asked.share else ())}))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elegan.applications.synthetic.options import Options
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import refuse_overlap, remove_temporaries, write_durably
+from elegan.options import Augment
 from elegan.training.run_folder import RunFolder
 
 SETTINGS, JOURNAL, REPORT, PAGE = "augment.json", "journal.jsonl", "report.json", "report.html"
@@ -31,16 +31,17 @@ class OutputFolder:
         self._kept: dict[str, Any] = {}
 
     @contextlib.contextmanager
-    def claim(self, options: Options, data_hash: str):
+    def claim(self, options: Augment, data_hash: str):
         """Takes the folder, new or begun with the same options, and holds its lock.
 
         Raises:
             UsageError: it holds something else, or what other options began.
             EleganError: it cannot be written, or another process works in it.
         """
-        asked = {**json.loads(json.dumps(dataclasses.asdict(options))), "data_hash": data_hash}
+        asked = {**json.loads(json.dumps(option_values(options))), "data_hash": data_hash}
         settings = self.path / SETTINGS
-        refuse_overlap(self.path, options.data, options.unlabelled)
+        pool = options.unlabelled and str(options.unlabelled)
+        refuse_overlap(self.path, str(options.data), pool)
         ours = settings.exists()
         if ours:
             self._compare(settings, asked)
@@ -127,3 +128,11 @@ class OutputFolder:
                 f"Cannot write into {self.path}: {error.strerror or error}."
                 " Free some space or name another folder with --out."
             ) from error
+
+
+def option_values(options: Augment) -> dict[str, Any]:
+    """All that the result depends on, as JSON values."""
+    values = {**dataclasses.asdict(options), "data": str(options.data)}
+    values["unlabelled"] = options.unlabelled and str(options.unlabelled)
+    del values["out"]
+    return values

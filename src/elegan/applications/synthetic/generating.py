@@ -19,11 +19,11 @@ from elegan.applications.synthetic.classifier import (
 )
 from elegan.applications.synthetic.filtering import REASONS, Made, draw_filtered
 from elegan.applications.synthetic.labelled_set import Given, write_arrays
-from elegan.applications.synthetic.options import Options
 from elegan.common.files import write_durably
 from elegan.common.randomness import key
 from elegan.data.pictures import written_whole
 from elegan.models.classification import class_probabilities
+from elegan.options import Augment
 from elegan.settings import TrainSettings, override, preset_settings
 
 CONFIDENT = 0.95
@@ -63,7 +63,7 @@ def generate_for(
     pool: np.ndarray | None,
     counts: Sequence[int],
     folder: Path,
-    options: Options,
+    options: Augment,
     train: Train,
     say: Say,
 ) -> Generation:
@@ -132,7 +132,7 @@ def _trained(train: Train, settings: TrainSettings) -> Any:
         return train(settings)
 
 
-def _generator_settings(data: str, given: int, folder: Path, options: Options) -> TrainSettings:
+def _generator_settings(data: str, given: int, folder: Path, options: Augment) -> TrainSettings:
     signal = "held-out" if given >= _SIGNAL_FROM else "scores"
     values = {
         "out": str(folder / "generator"),
@@ -149,7 +149,7 @@ def _generator_settings(data: str, given: int, folder: Path, options: Options) -
 
 
 def _classify_settings(
-    given: Given, pool: np.ndarray, folder: Path, options: Options
+    given: Given, pool: np.ndarray, folder: Path, options: Augment
 ) -> TrainSettings:
     """Settings of the semi-supervised run: the last class holds the images of unknown class."""
     unknown = len(given.classes)
@@ -175,7 +175,7 @@ def _named_pool(given: Given, pool: np.ndarray, judge: Callable[[np.ndarray], np
     return Given(name="pool", images=pool[rows], labels=labels, classes=given.classes)
 
 
-def _ensemble(given: Given, options: Options) -> Callable[[np.ndarray], np.ndarray]:
+def _ensemble(given: Given, options: Augment) -> Callable[[np.ndarray], np.ndarray]:
     """Returns the mean probabilities of classifiers that were trained on the given labels."""
     recipe = Recipe(steps=options.steps, flip=options.flip)
     networks = []

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from elegan.applications.synthetic.options import Options
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.randomness import key
 from elegan.data import ImageData, has_test_split, open_data
 from elegan.data.duplicates import image_hashes
 from elegan.data.pictures import written_whole
+from elegan.options import Augment
 
 LEAST = 2
 """Images that each class must have, so that one can be trained on while another is judged."""
@@ -73,7 +73,7 @@ class Given:
         return self.take(np.sort(np.concatenate(kept)))
 
 
-def open_given(options: Options) -> tuple[Given, list[str]]:
+def open_given(options: Augment) -> tuple[Given, list[str]]:
     """Opens the given labels, and them alone; returns them and what a person should know.
 
     Images that occur twice are used once, so that none is trained on and judged.
@@ -82,7 +82,7 @@ def open_given(options: Options) -> tuple[Given, list[str]]:
         EleganError: there are no labels, fewer than two classes, or a class of one image.
     """
     data = open_data(
-        options.data,
+        str(options.data),
         resolution=options.resolution,
         fit=options.fit,
         limit=options.limit,
@@ -112,7 +112,7 @@ def open_given(options: Options) -> tuple[Given, list[str]]:
     return given, notes
 
 
-def open_pool(options: Options, given: Given) -> np.ndarray | None:
+def open_pool(options: Augment, given: Given) -> np.ndarray | None:
     """Opens the declared pool, uint8 [M, R, R, C], without the given images; None without one.
 
     Labels that the pool may have are not looked at.
@@ -120,7 +120,9 @@ def open_pool(options: Options, given: Given) -> np.ndarray | None:
     if options.unlabelled is None:
         return None
     resolution, channels = given.images.shape[1], given.images.shape[3]
-    pool = open_data(options.unlabelled, resolution=resolution, channels=channels, fit=options.fit)
+    pool = open_data(
+        str(options.unlabelled), resolution=resolution, channels=channels, fit=options.fit
+    )
     images = np.asarray(pool.images)
     known = set(image_hashes(given.images))
     fresh = [row for row, digest in enumerate(image_hashes(images)) if digest not in known]
@@ -132,16 +134,16 @@ def open_pool(options: Options, given: Given) -> np.ndarray | None:
     return images[fresh]
 
 
-def open_test(options: Options, given: Given, pool: np.ndarray | None) -> Given | None:
+def open_test(options: Augment, given: Given, pool: np.ndarray | None) -> Given | None:
     """Opens the test split, where the data have one: for the verdict, after all was chosen.
 
     Images that were given or are in the pool are left out of it, and so are other classes.
     """
-    if not has_test_split(options.data):
+    if not has_test_split(str(options.data)):
         return None
     resolution, channels = given.images.shape[1], given.images.shape[3]
     data = open_data(
-        options.data, split="test", resolution=resolution, channels=channels, fit=options.fit
+        str(options.data), split="test", resolution=resolution, channels=channels, fit=options.fit
     )
     if data.labels is None:
         return None

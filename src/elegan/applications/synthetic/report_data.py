@@ -1,6 +1,5 @@
 """The content of report.json: every figure of an augmentation and how it was taken."""
 
-import dataclasses
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from elegan.applications.synthetic.choosing import Verdict, interval
+from elegan.applications.synthetic.choosing import Verdict, interval, shares_of
 from elegan.applications.synthetic.classifier import precision
+from elegan.applications.synthetic.folder import option_values
 from elegan.applications.synthetic.labelled_set import Given
-from elegan.applications.synthetic.options import Options
 from elegan.applications.synthetic.protocol import (
     ARMS,
     BOTH,
@@ -24,6 +23,7 @@ from elegan.applications.synthetic.protocol import (
     Outcome,
 )
 from elegan.applications.synthetic.results import Results
+from elegan.options import Augment
 
 FORMAT, VERSION = "elegan-augmentation", 1
 MINORITY = 0.5
@@ -49,7 +49,7 @@ class Experiment:
         lacking: of each draw, the classes of which images were wanted and none passed the filter.
     """
 
-    options: Options
+    options: Augment
     given: Given
     counts: tuple[int, ...]
     results: Results
@@ -99,7 +99,7 @@ def report_facts(experiment: Experiment, notes: list[str]) -> dict[str, Any]:
         },
         "protocol": protocol(one),
         "notes": [*notes, *_notes(one)],
-        "options": dataclasses.asdict(one.options),
+        "options": option_values(one.options),
         "environment": {
             "torch": torch.__version__,
             "numpy": np.__version__,
@@ -156,8 +156,8 @@ def _row(one: Experiment, arm: str, share: float) -> dict[str, Any]:
 def _curve(one: Experiment) -> list[dict[str, Any]]:
     """Real + classical with each share of generated images; 0 is the arm without any."""
     rows = [_row(one, CLASSICAL, 0.0)]
-    rows += [_row(one, BOTH, share) for share in one.options.shares]
-    for row, share in zip(rows, (0.0, *one.options.shares), strict=True):
+    rows += [_row(one, BOTH, share) for share in shares_of(one.options)]
+    for row, share in zip(rows, (0.0, *shares_of(one.options)), strict=True):
         row["share"] = share
         del row["label"], row["about"]
     return rows

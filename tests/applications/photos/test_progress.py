@@ -3,8 +3,8 @@
 import io
 
 from elegan.applications.photos.journal import Outcome
+from elegan.applications.photos.progress import Progress
 from elegan.common.interruption import Interruption
-from elegan.verbs.watching import Progress
 
 
 class Terminal(io.StringIO):

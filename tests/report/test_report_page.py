@@ -13,8 +13,8 @@ from PIL import Image
 
 from elegan.errors import EleganError
 from elegan.report import write_report
-from elegan.report.collect import Sample
-from elegan.report.sections import spread
+from elegan.report.report_data import Sample
+from elegan.report.run_report import spread
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -224,7 +224,7 @@ def test_an_old_page_survives_a_failed_write(run: Path, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("elegan.report.html.write_durably", full)
+    monkeypatch.setattr("elegan.report.run_report.write_durably", full)
     with pytest.raises(EleganError, match="No space left"):
         write_report(run)
     assert path.read_bytes() == before

@@ -1,21 +1,25 @@
-"""Line charts as inline SVG: pure functions from series of numbers to a string.
+"""The charts of pages as inline SVG: line charts, and dots with their intervals.
 
-Colours, fonts and dashes are classes of `style.css`, so that one drawing serves light, dark and
-print. Coordinates are in a fixed view box; the page scales it.
+Here the places are computed; `templates/macros.html` draws them. Colours, fonts and dashes are
+classes of the page's style, so that one drawing serves light, dark and print. Coordinates are in a
+fixed view box; the page scales it.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import Any, NamedTuple
+
+from elegan.report.html import fill_macro
 
 WIDTH, HEIGHT = 480, 248
 LEFT, RIGHT, TOP, BOTTOM = 52, 468, 30, 208
-MOST_POINTS = 300
-MOST_DOTS = 40
+MAX_POINTS = 300
+MAX_DOTS = 40
 COLOURS = 4
 # Over less, a logarithmic axis has too few round values to be read.
 LEAST_LOG_RATIO = 8.0
+ROW, DOTS_LEFT, DOTS_RIGHT = 30, 300, 680
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,11 @@ class Series:
     x: tuple[float, ...]
     y: tuple[float, ...]
 
+    @property
+    def last(self) -> float | None:
+        """The last finite value."""
+        return next((y for y in reversed(self.y) if math.isfinite(y)), None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
@@ -34,6 +43,14 @@ class Mark:
     x: float
     kind: str
     text: str
+
+
+class Interval(NamedTuple):
+    """A value, and from where to where it may be: () where that is unknown."""
+
+    label: str
+    value: float
+    reach: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +69,10 @@ class Scale:
             value, low, high = math.log10(value), math.log10(low), math.log10(high)
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
+    def inside(self, value: float) -> float:
+        """The pixel of `value`, or of the end that it lies beyond, to a tenth."""
+        return round(self(min(max(value, self.low), self.high)), 1)
+
 
 def line_chart(
     series: Sequence[Series],
@@ -60,7 +81,7 @@ def line_chart(
     y_label: str,
     x_label: str = "images seen",
     log_y: bool = False,
-    y_range: tuple[float, float] | None = None,
+    y_range: Sequence[float] | None = None,
     floor: float | None = None,
     marks: Sequence[Mark] = (),
 ) -> str:
@@ -81,8 +102,14 @@ def line_chart(
     Returns:
         An SVG element; an empty string when no series has a finite value.
     """
-    series = [_rounded(one) for one in series]
-    values = [y for one in series for y in one.y if math.isfinite(y)]
+    # The arithmetic of the axes underflows near the smallest floats; to a reader these are zero.
+    series = [
+        Series(
+            label=curve.label, x=curve.x, y=tuple(0.0 if abs(y) < 1e-290 else y for y in curve.y)
+        )
+        for curve in series
+    ]
+    values = [y for curve in series for y in curve.y if math.isfinite(y)]
     if not values:
         return ""
     positive = [y for y in (*values, floor or 0.0) if y > 0]
@@ -94,35 +121,38 @@ def line_chart(
         bounds.append(floor)
     else:
         floor = None
-    x_values = [x for one in series for x in one.x]
-    x_scale = Scale(low=0.0, high=max(*x_values, 1.0), start=LEFT, end=RIGHT)
+    last_x = max(x for curve in series for x in curve.x)
+    x_scale = Scale(low=0.0, high=max(last_x, 1.0), start=LEFT, end=RIGHT)
     y_scale = _y_scale(bounds, log_y)
-    last = "; ".join(f"{one.label} {compact(y)}" for one in series if (y := _last(one)) is not None)
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(f"{title}. Last values: {last}.")}">',
-        *_grid(x_scale, y_scale, x_label, y_label),
-        *_marks(marks, x_scale),
-    ]
-    if floor is not None:
-        y = round(y_scale(floor), 1)
-        parts.append(f'<line class="floor" x1="{LEFT}" y1="{y}" x2="{RIGHT}" y2="{y}"/>')
-    for position, one in enumerate(series):
-        parts += _curve(one, position % COLOURS + 1, x_scale, y_scale)
-    return "".join([*parts, "</svg>"])
+    y_ticks = (log_ticks if log_y else ticks)(y_scale.low, y_scale.high)
+    chart = {
+        "size": (WIDTH, HEIGHT),
+        "frame": (LEFT, RIGHT, TOP, BOTTOM),
+        "title": title,
+        "last": [(curve.label, curve.last) for curve in series if curve.last is not None],
+        "x_label": x_label,
+        "y_label": f"{y_label} · log scale" if log_y else y_label,
+        "x_ticks": [(x, round(x_scale(x), 1)) for x in ticks(x_scale.low, x_scale.high)],
+        "y_ticks": [(y, round(y_scale(y), 1)) for y in y_ticks],
+        "marks": [(mark, x_scale.inside(mark.x)) for mark in marks],
+        "floor": None if floor is None else round(y_scale(floor), 1),
+        "curves": [_curve(curve, x_scale, y_scale) for curve in series],
+    }
+    return fill_macro("line_chart", chart)
 
 
-def legend(series: Sequence[Series], floor: str = "") -> str:
-    """Returns the key of a chart: swatch, name and last finite value of each series, as HTML."""
-    items = []
-    for position, one in enumerate(series):
-        last = _last(one)
-        value = f" <b>{compact(last)}</b>" if last is not None else ""
-        colour = position % COLOURS + 1
-        items.append(f'<li><i class="swatch s{colour}"></i>{escape(one.label)}{value}</li>')
-    if floor:
-        items.append(f'<li><i class="swatch floor"></i>{escape(floor)}</li>')
-    return f'<ul class="legend">{"".join(items)}</ul>'
+def interval_chart(rows: Sequence[Interval], *, base: float | None) -> str:
+    """Draws a dot with its interval for each row into one `<svg>`.
+
+    Args:
+        rows: percentages; of an interval the part within [0, 100] is drawn.
+        base: the value of a dashed reference line.
+    """
+    known = [value for row in rows for value in (row.value, *row.reach)]
+    low, high = max(0.0, min(known)), min(100.0, max(known))
+    margin = max(0.5, 0.04 * (high - low))
+    scale = Scale(low=low - margin, high=high + margin, start=DOTS_LEFT, end=DOTS_RIGHT)
+    return fill_macro("interval_chart", rows, base, scale, ROW)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -152,20 +182,6 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
 
 
-def compact(value: float) -> str:
-    """Returns `value` in three digits: 0.00123, 4.56, 12.3k, 1.2M; very small ones as 1.2e-6."""
-    if not math.isfinite(value):
-        return "not finite"
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        # 999.6 would round to "1e+03" below: let it become 1k here.
-        if abs(value) >= size * 0.9995:
-            return f"{float(f'{value / size:.3g}'):g}{unit}"
-    if value and abs(value) < 1e-4:
-        digits, exponent = f"{value:.1e}".split("e")
-        return f"{float(digits):g}e{int(exponent)}"
-    return f"{float(f'{value:.3g}'):g}"
-
-
 def _y_scale(values: Sequence[float], log: bool) -> Scale:
     low, high = min(values), max(values)
     if log:
@@ -180,103 +196,46 @@ def _y_scale(values: Sequence[float], log: bool) -> Scale:
     return Scale(low=low, high=high + margin, start=BOTTOM, end=TOP)
 
 
-def _grid(x_scale: Scale, y_scale: Scale, x_label: str, y_label: str) -> list[str]:
-    parts = []
-    rows = log_ticks if y_scale.log else ticks
-    for value in rows(y_scale.low, y_scale.high):
-        y = round(y_scale(value), 1)
-        kind = "zero" if value == 0 else "grid"
-        parts.append(f'<line class="{kind}" x1="{LEFT}" y1="{y}" x2="{RIGHT}" y2="{y}"/>')
-        parts.append(
-            f'<text class="tick" x="{LEFT - 7}" y="{y + 4}" text-anchor="end">'
-            f"{compact(value)}</text>"
-        )
-    for value in ticks(x_scale.low, x_scale.high):
-        x = round(x_scale(value), 1)
-        parts.append(f'<line class="stub" x1="{x}" y1="{BOTTOM}" x2="{x}" y2="{BOTTOM + 4}"/>')
-        anchor = "end" if x > RIGHT - 12 else "middle"
-        parts.append(
-            f'<text class="tick" x="{x}" y="{BOTTOM + 18}" text-anchor="{anchor}">'
-            f"{compact(value)}</text>"
-        )
-    parts.append(f'<line class="axis" x1="{LEFT}" y1="{BOTTOM}" x2="{RIGHT}" y2="{BOTTOM}"/>')
-    parts.append(
-        f'<text class="label" x="{LEFT}" y="14">{escape(y_label)}'
-        f"{' · log scale' if y_scale.log else ''}</text>"
-    )
-    parts.append(
-        f'<text class="label" x="{RIGHT}" y="{BOTTOM + 36}" text-anchor="end">'
-        f"{escape(x_label)}</text>"
-    )
-    return parts
-
-
-def _marks(marks: Iterable[Mark], x_scale: Scale) -> list[str]:
-    parts = []
-    for mark in marks:
-        x = round(min(max(x_scale(mark.x), LEFT), RIGHT), 1)
-        parts.append(
-            f'<g class="mark {escape(mark.kind)}"><title>{escape(mark.text)}</title>'
-            f'<line x1="{x}" y1="{TOP}" x2="{x}" y2="{BOTTOM}"/>'
-            f'<path d="M{x - 4:g} {TOP - 6}h8l-4 7z"/></g>'
-        )
-    return parts
-
-
-def _curve(series: Series, colour: int, x_scale: Scale, y_scale: Scale) -> list[str]:
-    parts = []
+def _curve(series: Series, x_scale: Scale, y_scale: Scale) -> dict[str, Any]:
+    """The places of a curve: where it is not finite, its unbroken lines, its few dots."""
     smallest = 0.0 if y_scale.log else -math.inf
-    for x, y in zip(series.x, series.y, strict=True):
-        if not math.isfinite(y):
-            at = round(x_scale(x), 1)
-            parts.append(
-                f'<path class="lost" d="M{at - 3:g} {TOP}l6 6m0 -6l-6 6">'
-                f"<title>{escape(series.label)} is not finite</title></path>"
-            )
-    for run in _unbroken(series, smallest):
-        thinned = _thin(run)
-        if len(thinned) < len(run):
-            upper = [(x, high) for x, _, _, high in thinned]
-            lower = [(x, low) for x, _, low, _ in reversed(thinned)]
-            band = _points([*upper, *lower], x_scale, y_scale)
-            parts.append(f'<polygon class="band s{colour}" points="{band}"/>')
-        line = [(x, mean) for x, mean, _, _ in thinned]
-        parts.append(
-            f'<polyline class="line s{colour}" points="{_points(line, x_scale, y_scale)}"/>'
+    points = list(zip(series.x, series.y, strict=True))
+    lines: list[list[tuple[float, float]]] = [[]]
+    for x, y in points:
+        if math.isfinite(y) and y > smallest:
+            lines[-1].append((x, y))
+        elif lines[-1]:
+            lines.append([])
+    drawn = []
+    for line in filter(None, lines):
+        bins = _thin(line)
+        band = [(x, high) for x, _, _, high in bins]
+        band += [(x, low) for x, _, low, _ in reversed(bins)]
+        drawn.append(
+            {
+                "band": _points(band, x_scale, y_scale) if len(bins) < len(line) else "",
+                "line": _points([(x, mean) for x, mean, _, _ in bins], x_scale, y_scale),
+                "dots": [(x, y, f"{x_scale(x):.1f}", f"{y_scale(y):.1f}") for x, y in line]
+                if len(points) <= MAX_DOTS
+                else [],
+            }
         )
-        if len(series.x) <= MOST_DOTS:
-            parts += [
-                f'<circle class="dot s{colour}" cx="{x_scale(x):.1f}" cy="{y_scale(y):.1f}" '
-                f'r="2.6"><title>{escape(series.label)} {compact(y)} at {compact(x)}</title>'
-                "</circle>"
-                for x, y in line
-            ]
-    return parts
+    lost = [round(x_scale(x), 1) for x, y in points if not math.isfinite(y)]
+    return {"label": series.label, "lost": lost, "lines": drawn}
 
 
 def _points(points: Iterable[tuple[float, float]], x_scale: Scale, y_scale: Scale) -> str:
     return " ".join(f"{x_scale(x):.1f},{y_scale(y):.1f}" for x, y in points)
 
 
-def _unbroken(series: Series, smallest: float) -> list[list[tuple[float, float]]]:
-    """Splits a series where a value cannot be drawn."""
-    runs: list[list[tuple[float, float]]] = [[]]
-    for x, y in zip(series.x, series.y, strict=True):
-        if math.isfinite(y) and y > smallest:
-            runs[-1].append((x, y))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
-
-
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float, float, float]]:
     """Returns (x, mean, least, greatest) of at most 300 bins of equal width in x."""
-    if len(points) <= MOST_POINTS:
+    if len(points) <= MAX_POINTS:
         return [(x, y, y, y) for x, y in points]
-    first, width = points[0][0], (points[-1][0] - points[0][0]) / MOST_POINTS
+    first, width = points[0][0], (points[-1][0] - points[0][0]) / MAX_POINTS
     bins: dict[int, list[tuple[float, float]]] = {}
     for x, y in points:
-        index = min(int((x - first) / width), MOST_POINTS - 1) if width else 0
+        index = min(int((x - first) / width), MAX_POINTS - 1) if width else 0
         bins.setdefault(index, []).append((x, y))
     return [
         (
@@ -287,13 +246,3 @@ def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float, flo
         )
         for part in bins.values()
     ]
-
-
-def _rounded(series: Series) -> Series:
-    # The arithmetic of the axes underflows near the smallest floats; to a reader these are zero.
-    y = tuple(0.0 if abs(value) < 1e-290 else value for value in series.y)
-    return Series(label=series.label, x=series.x, y=y)
-
-
-def _last(series: Series) -> float | None:
-    return next((y for y in reversed(series.y) if math.isfinite(y)), None)

@@ -1,93 +1,109 @@
-"""Writes `report.html`, one file that opens from disk and says what a run did, and the card."""
+"""Fills the templates of pages and embeds their pictures: each page is one file, loading nothing.
 
-from html import escape
-from importlib.resources import files
+Every value that a template shows is escaped; what is markup already says so there, by `safe`.
+"""
+
+import base64
+import io
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from elegan.errors import EleganError
-from elegan.machine.files import write_durably
-from elegan.report.capacity import capacity_section
-from elegan.report.card import model_card
-from elegan.report.charts import charts, marks_key
-from elegan.report.collect import RunFacts, collect, find
-from elegan.report.comparison import comparison_section
-from elegan.report.copies import copies_section
-from elegan.report.sections import (
-    commands_section,
-    data_section,
-    events_section,
-    progress_section,
-    scores_section,
-    settings_section,
-    verdict_section,
-)
-from elegan.report.words import data_name, duration, images_text
+from PIL import Image
+
+from elegan.report import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# Above this, a lossless picture weighs more than its last bit of sharpness is worth in a page.
+MAX_PNG_BYTES = 400_000
+MAX_PIXELS = 60_000_000
 
 
-def write_report(run: Path) -> Path:
-    """Writes `run/report.html`, whole or not at all, and returns its path.
-
-    The page holds its pictures, curves and style; it loads nothing. A run that was killed or has
-    lost files still gets a page, which says what was missing. Beside a model its card is written,
-    `run/model/README.md`.
+def fill(template: str, **values: Any) -> str:
+    """Returns the file `templates/{template}` with its places filled.
 
     Raises:
-        EleganError: `run` is no run folder, or a file cannot be written there.
+        jinja2.UndefinedError: the template shows a value that is not among `values`.
     """
-    run = Path(run)
-    target = run / "model" / "README.md"
-    facts = collect(run)
-    try:
-        if facts.has_model:
-            write_durably(target, model_card(facts))
-        target = run / "report.html"  # last: it tells that a run is finished
-        write_durably(target, render(facts))
-    except OSError as error:
-        raise EleganError(
-            f"Could not write '{target}': {error.strerror}. Free some space or make the folder "
-            f"writable, then type 'elegan report {run}'."
-        ) from error
-    return target
+    return _environment().get_template(template).render(values)
 
 
-def render(facts: RunFacts) -> str:
-    """Returns the whole page for `facts`."""
-    title = facts.run.resolve().name
-    data = data_name(facts)
-    style = files("elegan.report").joinpath("style.css").read_text(encoding="utf-8")
-    figures = "".join(charts(facts))
-    curves = f'{marks_key(facts)}<div class="curves">{figures}</div>' if figures else ""
-    sections = [
-        ("", verdict_section(facts)),
-        ("Scores", comparison_section(facts) or scores_section(facts)),
-        ("Copies", copies_section(facts)),
-        ("Progress", progress_section(facts)),
-        ("Curves", curves),
-        ("Capacity", capacity_section(facts)),
-        ("Data", data_section(facts)),
-        ("Events", events_section(facts)),
-        ("Settings", settings_section(facts)),
-        ("Next", commands_section(facts)),
-    ]
-    shown = [(name, body) for name, body in sections if body]
-    links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name, _ in shown if name)
-    body = "".join(_section(name, content) for name, content in shown)
-    preset = find(facts.settings, "preset")
-    lead = [part for part in (data, preset) if isinstance(part, str) and part]
-    lead += [images_text(facts.images), f"{duration(facts.seconds)} of training"]
-    return (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)} · elegan</title><style>{style}</style></head>"
-        f"<body><header><h1>{escape(title)}</h1><p>{escape(', '.join(lead))}</p>"
-        f"<nav>{links}</nav></header>"
-        f"<main>{body}</main></body></html>\n"
+def fill_macro(name: str, *values: Any) -> str:
+    """Returns what the macro `name` of `templates/macros.html` makes of `values`."""
+    return str(getattr(_environment().get_template("macros.html").module, name)(*values))
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # only pages need it
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("elegan.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    forms = ("compact", "duration", "images_text", "leaf_text", "percent", "short_count")
+    environment.filters.update({name: getattr(words, name) for name in forms})
+    environment.filters["thousands"] = "{:,}".format
+    environment.filters["plain"] = lambda value: Markup(words.plain(value))
+    environment.globals["words"] = words
+    return environment
 
 
-def _section(name: str, content: str) -> str:
-    if not name:
-        return f'<section class="first">{content}</section>'
-    return f'<section id="{name.lower()}"><h2>{name}</h2>{content}</section>'
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture ready for `src`: `uri` is a data URI, `width` and `height` its own pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def embed(path: Path, *, width: int) -> Picture | None:
+    """Reads the picture at `path` and fits it to about `width` pixels across.
+
+    A wider one is resampled down to `width`. A narrower one is enlarged by a whole factor without
+    smoothing, to at most `width`: every pixel of a small sample stays a square of equal size
+    however a browser scales the page.
+
+    Returns:
+        The picture as PNG, or as JPEG where PNG would exceed 400 kB; None when `path` cannot be
+        read as a picture, such as one that a killed run half wrote.
+    """
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                return None
+            mode = "L" if opened.mode in ("1", "L", "I;16") else "RGB"
+            image = opened.convert(mode)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    if image.width > width:
+        height = max(1, round(image.height * width / image.width))
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    elif (factor := width // image.width) > 1:
+        size = (image.width * factor, image.height * factor)
+        image = image.resize(size, Image.Resampling.NEAREST)
+    return embedded(image, most_bytes=MAX_PNG_BYTES)
+
+
+def embedded(image: Image.Image, *, most_bytes: int | None = None) -> Picture:
+    """Returns `image` as PNG, or as JPEG where PNG would exceed `most_bytes`."""
+    kind, data = "png", _encode(image, "PNG")
+    if most_bytes is not None and len(data) > most_bytes:
+        kind, data = "jpeg", _encode(image, "JPEG", quality=88)
+    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return Picture(uri=uri, width=image.width, height=image.height)
+
+
+def _encode(image: Image.Image, kind: str, **options: bool | int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()

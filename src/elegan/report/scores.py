@@ -4,13 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elegan.measure.score_table import METRICS
-from elegan.report.collect import finite
+from elegan.measure.classes import describe_hard
+from elegan.measure.score_table import CLASS_COLUMNS, METRICS, MOST_CLASSES
+from elegan.report.report_data import ReportData, finite
+from elegan.report.words import compact, percent
 
 # Numbers in scores.json that say how it was made.
 PROTOCOL = ("seed", "images_seen")
 DEVIATION = "_deviation"
 HEADLINE = ("FD", "precision", "recall")
+
+BY_CLASS = "fooling_rate_of_"
+"""How the signals of one class begin; a table has them, for curves they would be too many."""
+
+COMPARED = {
+    "psnr_y": "PSNR of Y, dB",
+    "ssim_y": "SSIM of Y",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "pd": "Perceptual distance",
+    "kid": "Kernel distance",
+    "deviation": "its deviation",
+}
+"""What is shown of a model from images to images, and under which heading."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +118,78 @@ def class_shares(scores: Mapping[str, Any], classes: Sequence[str] = ()) -> list
         for name, value in generated.items()
         if (share := finite(value)) is not None
     ]
+
+
+def comparison_cells(scores: Mapping[str, Any]) -> list[list[str]]:
+    """Returns the table of a model from images to images, its head first; [] where there is none.
+
+    Rows are input, weights before the adversarial phase, and model: what on, which row, figures.
+    """
+    found = scores.get("rows")
+    rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+    columns = [name for name in COMPARED if any(finite(row.get(name)) is not None for row in rows)]
+    cells = [["On", "Row", *(COMPARED[name] for name in columns)]]
+    for row in rows:
+        values = [finite(row.get(name)) for name in columns]
+        figures = ["" if value is None else compact(value) for value in values]
+        cells.append([str(row.get("on", "")), str(row.get("row", "")), *figures])
+    return cells if columns else []
+
+
+def class_table(report: ReportData) -> dict[str, Any] | None:
+    """Returns what is known class by class: what was asked for and came, is covered, is hard.
+
+    Returns:
+        `table`, its head first, with the names of its `columns`, and how many classes are `more`
+        than it shows; `hard`, what is said of the hard ones. None where nothing is known.
+    """
+    found, reasons = (_mapping(report.scores, name) for name in ("per_class", "hard_classes"))
+    detail = {str(name): row for name, row in found.items() if isinstance(row, Mapping)}
+    live = live_fooling(report.ticks)
+    names = list(detail) or list(live)
+    if not names:
+        return None
+    columns = {
+        key: head
+        for key, head in CLASS_COLUMNS.items()
+        if any(finite(row.get(key.removesuffix("_real"))) is not None for row in detail.values())
+    }
+    table = [["Class", *columns.values(), *(["fooling while training"] if live else [])]]
+    for name in names[:MOST_CLASSES]:
+        shares = [finite(detail.get(name, {}).get(key)) for key in columns]
+        shares += [live.get(name)] if live else []
+        table.append([name, *map(percent, shares)])
+    why = {str(name): str(reason) for name, reason in reasons.items()}
+    judged = detail and isinstance(report.scores.get("hard_classes"), Mapping)
+    return {
+        "table": table,
+        "columns": columns,
+        "more": max(0, len(names) - MOST_CLASSES),
+        "hard": describe_hard(detail, why) if judged else None,
+    }
+
+
+def live_fooling(ticks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Returns the fooling rate of each class, the mean over the last quarter of the ticks."""
+    found: dict[str, list[float]] = {}
+    for tick in ticks[-max(1, len(ticks) // 4) :]:
+        for name, raw in _mapping(tick, "signals").items():
+            value = finite(raw)
+            if name.startswith(BY_CLASS) and value is not None:
+                found.setdefault(name.removeprefix(BY_CLASS), []).append(value)
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def copied_spaces(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns what was found of copies in each space, such as pixels, where it is whole."""
+    return {
+        str(space): found
+        for space, found in _mapping(scores, "copies").items()
+        if isinstance(found, Mapping)
+        and all(finite(found.get(name)) is not None for name in ("count", "of", "expected"))
+        and isinstance(found.get("copied"), Mapping)
+        and isinstance(found.get("pairs"), list)
+    }
 
 
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -8,8 +8,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from elegan.errors import EleganError
 
@@ -17,8 +18,7 @@ JSON_FILES = ("settings.json", "environment.json", "data.json", "scores.json")
 LIFE_EVENTS = ("start", "resume", "stop")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
+class Sample(NamedTuple):
     """One sheet of samples from the fixed latents: the images seen when drawn, and its file."""
 
     images: int
@@ -26,7 +26,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFacts:
+class ReportData:
     """What a run folder says about its run.
 
     Attributes:
@@ -34,7 +34,6 @@ class RunFacts:
         settings, environment, data, scores: the JSON files of those names; empty where missing.
         events: every readable line of `events.jsonl`, in the order written.
         samples: the sample sheets, by images seen.
-        real, first_batch: sheets of the data as read, and as the discriminator first saw it.
         has_model: whether `model/` holds weights to use.
         has_checkpoint: whether `elegan resume` has something to continue from.
         notes: sentences on what was missing or damaged.
@@ -47,8 +46,6 @@ class RunFacts:
     scores: Mapping[str, Any]
     events: tuple[Mapping[str, Any], ...]
     samples: tuple[Sample, ...]
-    real: Path | None
-    first_batch: Path | None
     has_model: bool
     has_checkpoint: bool
     notes: tuple[str, ...]
@@ -57,7 +54,7 @@ class RunFacts:
         """Returns every event of the given kinds, in the order written."""
         return tuple(event for event in self.events if event["event"] in kinds)
 
-    @property
+    @cached_property
     def ticks(self) -> tuple[Mapping[str, Any], ...]:
         """The ticks that led to the present weights, by images seen."""
         return tuple(event for event in current_line(self.events) if event["event"] == "tick")
@@ -86,7 +83,7 @@ class RunFacts:
         return life[-1] if life and life[-1]["event"] == "stop" else None
 
 
-def collect(run: Path) -> RunFacts:
+def collect(run: Path) -> ReportData:
     """Reads the run folder `run`.
 
     Raises:
@@ -108,7 +105,7 @@ def collect(run: Path) -> RunFacts:
         )
     if not samples:
         notes.append("No sample sheet was written yet.")
-    return RunFacts(
+    return ReportData(
         run=run,
         settings=documents["settings.json"],
         environment=documents["environment.json"],
@@ -116,8 +113,6 @@ def collect(run: Path) -> RunFacts:
         scores=documents["scores.json"],
         events=events,
         samples=samples,
-        real=_existing(run / "real.png"),
-        first_batch=_existing(run / "first-batch.png"),
         has_model=_holds_model(run / "model"),
         has_checkpoint=any((run / "checkpoints").glob("*/*")),
         notes=tuple(notes),
@@ -253,7 +248,3 @@ def _find_samples(folder: Path) -> tuple[Sample, ...]:
         if path.stem.isascii() and path.stem.isdigit()
     ]
     return tuple(sorted(found, key=lambda sample: sample.images))
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.is_file() else None

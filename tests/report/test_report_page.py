@@ -5,6 +5,8 @@ import io
 import itertools
 import json
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -98,6 +100,13 @@ def test_nothing_is_loaded_from_anywhere(run: Path) -> None:
     links = [value for name, value in page.attributes if name in ("src", "href")]
     assert links
     assert all(link.startswith(("data:image/", "#")) for link in links)
+
+
+def test_templates_are_opened_only_when_a_page_is_written() -> None:
+    modules = "elegan.cli, elegan.report, elegan.augmenting.page, sys"
+    code = f"import {modules}; print('jinja2' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
 
 
 def test_links_lead_to_sections_that_exist(run: Path) -> None:

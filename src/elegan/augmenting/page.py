@@ -9,7 +9,7 @@ from elegan.augmenting.filtering import Made
 from elegan.augmenting.given import Given
 from elegan.augmenting.protocol import BOTH, CLASSICAL
 from elegan.data.pictures import grid, to_pillow
-from elegan.report.curves import Interval, Series, interval_chart, line_chart
+from elegan.report.curves import Series, interval_chart, line_chart
 from elegan.report.html import embedded, fill
 
 MAX_COLUMNS = 10  # images of a class in a row
@@ -26,13 +26,15 @@ def render(report: Mapping[str, Any], given: Given, made: Made) -> str:
     """
     counts, metric = report["data"]["classes"], f"{report['metric']['words']}, %"
     sides = (("given", given.images, given.labels), ("generated", made.images, made.labels))
+    arms = report["arms"]
+    base = next((arm["score"]["mean"] for arm in arms if arm["arm"] == CLASSICAL), None)
     return fill(
         "augmentation.html",
         report=report,
         title=f"Generated images for {report['data']['name']}",
         lead=f"{sum(counts.values()):,} given labels in {len(counts)} classes",
         metric=metric,
-        arms_chart=_arms_chart(report),
+        arms_chart=interval_chart([(arm["label"], arm["score"]) for arm in arms], base=base),
         share_chart=_share_chart(report, metric),
         between=_between,
         without=CLASSICAL,
@@ -42,16 +44,6 @@ def render(report: Mapping[str, Any], given: Given, made: Made) -> str:
             for label, name in enumerate(given.classes[:MAX_CLASSES])
         },
     )
-
-
-def _arms_chart(report: Mapping[str, Any]) -> str:
-    rows = []
-    for arm in report["arms"]:
-        mean, low, high = (arm["score"][side] for side in ("mean", "low", "high"))
-        reach = () if low is None else (100 * low, 100 * high)
-        rows.append(Interval(arm["label"], 100 * mean, reach))
-    classical = (100 * a["score"]["mean"] for a in report["arms"] if a["arm"] == CLASSICAL)
-    return interval_chart(rows, base=next(classical, None))
 
 
 def _share_chart(report: Mapping[str, Any], metric: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from elegan.engine.history import alarm_spans
 from elegan.report.curves import COLOURS, Mark, Series, line_chart
-from elegan.report.report_data import ReportData, finite, number
+from elegan.report.report_data import ReportData, finite, mapping, number
 from elegan.report.scores import BY_CLASS
 from elegan.report.words import images_text
 
@@ -43,48 +43,41 @@ class Figure(NamedTuple):
 
 
 @cache
-def listed_charts() -> list[Chart]:
-    """Returns the rows of `templates/charts.toml`."""
+def _table() -> dict[str, Any]:
     text = files("elegan.report").joinpath("templates/charts.toml").read_text(encoding="utf-8")
-    return [Chart(**row) for row in tomllib.loads(text)["charts"]]
+    return tomllib.loads(text)
 
 
 # What says how sure another figure is.
 _BESIDE = ("signals.held_out_gap_error", "signals.held_out_low_chance")
 
 
-def charts(report: ReportData) -> list[Figure]:
+def figures(report: ReportData) -> list[Figure]:
     """Returns a figure for each chart of which the run recorded anything.
 
     Scores come first, then losses, then the listed charts, then any other signal by its own
     name: what a task records shows without being listed here.
     """
-    recorded = record(report.ticks)
-    scored = record(report.snapshots)
-    listed = {name for chart in listed_charts() for name in chart.names}
-    others = [
-        Chart(title=_label(name, title=True), names={name: _label(name)}, y_label="value")
-        for name in recorded
-        if name.startswith("signals.")
-        and name not in listed
-        and name not in _BESIDE
-        and not name.startswith(f"signals.{BY_CLASS}")
-    ]
-    shown = [*_score_charts(scored), *_loss_charts(recorded, listed)]
-    shown += [*listed_charts(), *others]
-    marks = event_marks(report)
-    floors = report.scores.get("floor")
-    figures = []
-    for chart in shown:
+    recorded, scored = record(report.ticks), record(report.snapshots)
+    charts = [Chart(**row) for row in _table()["charts"]]
+    listed = {*_BESIDE, *(name for chart in charts for name in chart.names)}
+    for name in recorded:
+        group, _, own = name.partition(".")
+        if group == "signals" and not own.startswith(BY_CLASS) and name not in listed:
+            label = _label(name)
+            title = label[:1].upper() + label[1:]
+            charts.append(Chart(title=title, names={name: label}, **_table()["signal"]))
+    charts = [*map(_score_chart, scored), *_loss_charts(recorded, listed), *charts]
+    marks, floors = event_marks(report), mapping(report.scores, "floor")
+    drawn = []
+    for chart in charts:
         series = [
             Series(label=label, x=found.x, y=tuple(y * chart.factor for y in found.y))
             for name, label in chart.names.items()
             if (found := scored.get(name) or recorded.get(name)) is not None
         ]
-        score = next(iter(chart.names))
-        floor = None
-        if score.startswith("scores.") and isinstance(floors, Mapping):
-            floor = finite(floors.get(score.removeprefix("scores.")))
+        group, _, score = next(iter(chart.names)).partition(".")
+        floor = finite(floors.get(score)) if group == "scores" else None
         drawing = line_chart(
             series,
             title=chart.title,
@@ -95,8 +88,8 @@ def charts(report: ReportData) -> list[Figure]:
             marks=marks,
         )
         if drawing:
-            figures.append(Figure(chart, drawing, series, floor))
-    return figures
+            drawn.append(Figure(chart, drawing, series, floor))
+    return drawn
 
 
 def record(events: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
@@ -108,11 +101,11 @@ def record(events: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
     """
     points: dict[str, list[tuple[float, float]]] = {}
     for event in events:
-        values: dict[str, Any] = {}
-        for group in ("losses", "signals", "scores"):
-            members = event.get(group)
-            if isinstance(members, Mapping):
-                values |= {f"{group}.{name}": value for name, value in members.items()}
+        values = {
+            f"{group}.{name}": value
+            for group in ("losses", "signals", "scores")
+            for name, value in mapping(event, group).items()
+        }
         values["images_per_second"] = event.get("images_per_second")
         for name, value in values.items():
             y = number(value)
@@ -152,41 +145,20 @@ def _loss_charts(recorded: Mapping[str, Series], listed: set[str]) -> list[Chart
             losses.append(name)
     penalties = [name for name in losses if any(word in name.lower() for word in PENALTY_WORDS)]
     players = [name for name in losses if name not in penalties]
-    duel = (
-        "In a duel neither loss need fall: level and steady is health. One running away while the "
-        "other sinks is one player winning."
-    )
-    smooth = "What keeps the discriminator smooth. Large at first, then level."
     # No chart holds more curves than there are colours to tell them apart.
     return [
-        Chart(
-            title=title,
-            names={name: _label(name) for name in names[first : first + COLOURS]},
-            y_label="loss",
-            log_y=title == "Penalties",
-            reading=reading,
-        )
-        for names, title, reading in ((players, "Losses", duel), (penalties, "Penalties", smooth))
-        for first in range(0, len(names), COLOURS)
+        Chart(names={name: _label(name) for name in names[at : at + COLOURS]}, **_table()[kind])
+        for kind, names in (("losses", players), ("penalties", penalties))
+        for at in range(0, len(names), COLOURS)
     ]
 
 
-def _score_charts(scored: Mapping[str, Series]) -> list[Chart]:
-    reading = "How far samples are from real images as a set; lower is better."
-    labels = {name: name.removeprefix("scores.") for name in scored}
-    return [
-        Chart(
-            title=label,
-            names={name: label},
-            y_label="distance to real images" if is_distance(label) else "score",
-            log_y=is_distance(label),
-            reading=reading if is_distance(label) else "",
-        )
-        for name, label in labels.items()
-    ]
+def _score_chart(name: str) -> Chart:
+    label = name.removeprefix("scores.")
+    kind = "distance" if is_distance(label) else "score"
+    return Chart(title=label, names={name: label}, **_table()[kind])
 
 
-def _label(name: str, *, title: bool = False) -> str:
+def _label(name: str) -> str:
     plain = name.split(".", 1)[-1].replace("_", " ")
-    plain = plain.upper() if plain in ("r1", "r2") else plain
-    return plain[:1].upper() + plain[1:] if title else plain
+    return plain.upper() if plain in ("r1", "r2") else plain

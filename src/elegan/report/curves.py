@@ -6,9 +6,9 @@ fixed view box; the page scales it.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from elegan.report.html import fill_macro
 
@@ -43,14 +43,6 @@ class Mark:
     x: float
     kind: str
     text: str
-
-
-class Interval(NamedTuple):
-    """A value, and from where to where it may be: () where that is unknown."""
-
-    label: str
-    value: float
-    reach: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +96,7 @@ def line_chart(
     """
     # The arithmetic of the axes underflows near the smallest floats; to a reader these are zero.
     series = [
-        Series(
-            label=curve.label, x=curve.x, y=tuple(0.0 if abs(y) < 1e-290 else y for y in curve.y)
-        )
-        for curve in series
+        replace(curve, y=tuple(0.0 if abs(y) < 1e-290 else y for y in curve.y)) for curve in series
     ]
     values = [y for curve in series for y in curve.y if math.isfinite(y)]
     if not values:
@@ -124,7 +113,6 @@ def line_chart(
     last_x = max(x for curve in series for x in curve.x)
     x_scale = Scale(low=0.0, high=max(last_x, 1.0), start=LEFT, end=RIGHT)
     y_scale = _y_scale(bounds, log_y)
-    y_ticks = (log_ticks if log_y else ticks)(y_scale.low, y_scale.high)
     chart = {
         "size": (WIDTH, HEIGHT),
         "frame": (LEFT, RIGHT, TOP, BOTTOM),
@@ -132,23 +120,29 @@ def line_chart(
         "last": [(curve.label, curve.last) for curve in series if curve.last is not None],
         "x_label": x_label,
         "y_label": f"{y_label} · log scale" if log_y else y_label,
-        "x_ticks": [(x, round(x_scale(x), 1)) for x in ticks(x_scale.low, x_scale.high)],
-        "y_ticks": [(y, round(y_scale(y), 1)) for y in y_ticks],
-        "marks": [(mark, x_scale.inside(mark.x)) for mark in marks],
-        "floor": None if floor is None else round(y_scale(floor), 1),
+        "x_scale": x_scale,
+        "y_scale": y_scale,
+        "x_ticks": ticks(x_scale.low, x_scale.high),
+        "y_ticks": (log_ticks if log_y else ticks)(y_scale.low, y_scale.high),
+        "marks": marks,
+        "floor": floor,
         "curves": [_curve(curve, x_scale, y_scale) for curve in series],
     }
     return fill_macro("line_chart", chart)
 
 
-def interval_chart(rows: Sequence[Interval], *, base: float | None) -> str:
-    """Draws a dot with its interval for each row into one `<svg>`.
+def interval_chart(
+    rows: Sequence[tuple[str, Mapping[str, float | None]]], *, base: float | None
+) -> str:
+    """Draws a dot with its interval for each row into one `<svg>`, in percent.
 
     Args:
-        rows: percentages; of an interval the part within [0, 100] is drawn.
-        base: the value of a dashed reference line.
+        rows: a label, and shares by the name of `mean`, `low` and `high`; these two None where
+            unknown. Of an interval the part within [0, 1] is drawn.
+        base: the share at a dashed reference line.
     """
-    known = [value for row in rows for value in (row.value, *row.reach)]
+    sides = (score[side] for _, score in rows for side in ("low", "mean", "high"))
+    known = [100 * value for value in sides if value is not None]
     low, high = max(0.0, min(known)), min(100.0, max(known))
     margin = max(0.5, 0.04 * (high - low))
     scale = Scale(low=low - margin, high=high + margin, start=DOTS_LEFT, end=DOTS_RIGHT)
@@ -215,12 +209,10 @@ def _curve(series: Series, x_scale: Scale, y_scale: Scale) -> dict[str, Any]:
             {
                 "band": _points(band, x_scale, y_scale) if len(bins) < len(line) else "",
                 "line": _points([(x, mean) for x, mean, _, _ in bins], x_scale, y_scale),
-                "dots": [(x, y, f"{x_scale(x):.1f}", f"{y_scale(y):.1f}") for x, y in line]
-                if len(points) <= MAX_DOTS
-                else [],
+                "dots": line if len(points) <= MAX_DOTS else [],
             }
         )
-    lost = [round(x_scale(x), 1) for x, y in points if not math.isfinite(y)]
+    lost = [x for x, y in points if not math.isfinite(y)]
     return {"label": series.label, "lost": lost, "lines": drawn}
 
 

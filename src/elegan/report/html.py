@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from elegan.report import words
+from elegan.report import scores, words
+from elegan.report.report_data import find, finite, flatten
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,10 +51,10 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
     )
     forms = ("compact", "duration", "images_text", "leaf_text", "percent", "short_count")
-    environment.filters.update({name: getattr(words, name) for name in forms})
+    environment.filters.update({name: getattr(words, name) for name in forms}, finite=finite)
     environment.filters["thousands"] = "{:,}".format
     environment.filters["plain"] = lambda value: Markup(words.plain(value))
-    environment.globals["words"] = words
+    environment.globals.update(words=words, scores=scores, find=find, flatten=flatten, embed=embed)
     return environment
 
 
@@ -96,14 +97,10 @@ def embed(path: Path, *, width: int) -> Picture | None:
 
 def embedded(image: Image.Image, *, most_bytes: int | None = None) -> Picture:
     """Returns `image` as PNG, or as JPEG where PNG would exceed `most_bytes`."""
-    kind, data = "png", _encode(image, "PNG")
-    if most_bytes is not None and len(data) > most_bytes:
-        kind, data = "jpeg", _encode(image, "JPEG", quality=88)
-    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    kind, buffer = "png", io.BytesIO()
+    image.save(buffer, "PNG")
+    if most_bytes is not None and buffer.tell() > most_bytes:
+        kind, buffer = "jpeg", io.BytesIO()
+        image.save(buffer, "JPEG", quality=88)
+    uri = f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
     return Picture(uri=uri, width=image.width, height=image.height)
-
-
-def _encode(image: Image.Image, kind: str, **options: bool | int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()

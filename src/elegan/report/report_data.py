@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from elegan.errors import EleganError
 
-JSON_FILES = ("settings.json", "environment.json", "data.json", "scores.json")
-LIFE_EVENTS = ("start", "resume", "stop")
+DOCUMENTS = ("settings", "environment", "data", "scores")
 
 
 class Sample(NamedTuple):
@@ -79,7 +78,7 @@ class ReportData:
     @property
     def stop(self) -> Mapping[str, Any] | None:
         """The event that ended the run; None while it goes on, and when it was killed."""
-        life = self.of(*LIFE_EVENTS)
+        life = self.of("start", "resume", "stop")
         return life[-1] if life and life[-1]["event"] == "stop" else None
 
 
@@ -95,9 +94,13 @@ def collect(run: Path) -> ReportData:
             "writes; give its path."
         )
     notes: list[str] = []
-    documents = {name: _read_json(run / name, notes) for name in JSON_FILES}
+    documents = {name: _read_json(run / f"{name}.json", notes) for name in DOCUMENTS}
     events = read_events(run / "events.jsonl", notes)
-    samples = _find_samples(run / "samples")
+    samples = sorted(
+        Sample(images=int(path.stem), path=path)
+        for path in (run / "samples").glob("*.png")
+        if path.stem.isascii() and path.stem.isdigit()
+    )
     if not (events or samples or any(documents.values())):
         raise EleganError(
             f"'{run}' is not a run folder: it has no settings.json, events.jsonl or samples. "
@@ -107,12 +110,9 @@ def collect(run: Path) -> ReportData:
         notes.append("No sample sheet was written yet.")
     return ReportData(
         run=run,
-        settings=documents["settings.json"],
-        environment=documents["environment.json"],
-        data=documents["data.json"],
-        scores=documents["scores.json"],
+        **documents,
         events=events,
-        samples=samples,
+        samples=tuple(samples),
         has_model=_holds_model(run / "model"),
         has_checkpoint=any((run / "checkpoints").glob("*/*")),
         notes=tuple(notes),
@@ -128,19 +128,17 @@ def read_events(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
     if not path.is_file():
         notes.append("events.jsonl is missing, so there are no curves.")
         return ()
-    text = path.read_text(encoding="utf-8", errors="replace")
-    lines = text.split("\n")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     events: list[dict[str, Any]] = []
     damaged = 0
     for position, line in enumerate(lines):
-        if not line.strip():
-            continue
-        event = _parse_event(line)
-        if event is not None:
-            events.append(event)
-        elif position == len(lines) - 1:
+        event = _parse(line) or {}
+        images = finite(event.get("images"))
+        if images is not None and isinstance(event.get("event"), str):
+            events.append({**event, "images": int(images)})
+        elif position == len(lines) - 1 and line.strip():
             notes.append("The last line of events.jsonl was cut off in writing and is left out.")
-        else:
+        elif line.strip():
             damaged += 1
     if damaged:
         lines_were = "1 line" if damaged == 1 else f"{damaged} lines"
@@ -181,6 +179,12 @@ def finite(value: object) -> float | None:
     return result if result is not None and math.isfinite(result) else None
 
 
+def mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Returns the mapping that `document` holds under `name`; {} where it holds none."""
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def find(document: Mapping[str, Any], *names: str) -> Any:
     """Returns the value of the first of `names` in `document`, top level first, then nested.
 
@@ -208,15 +212,13 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, An
     return rows
 
 
-def _parse_event(line: str) -> dict[str, Any] | None:
+def _parse(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that `text` holds; None where it holds none."""
     try:
-        event = json.loads(line)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        return None
-    images = finite(event.get("images"))
-    return None if images is None else {**event, "images": int(images)}
+    return found if isinstance(found, dict) else None
 
 
 def _holds_model(folder: Path) -> bool:
@@ -231,20 +233,7 @@ def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
         if path.name != "scores.json":
             notes.append(f"{path.name} is missing.")
         return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+    document = _parse(path.read_text(encoding="utf-8", errors="replace"))
+    if document is None:
         notes.append(f"{path.name} could not be read (not a JSON object).")
-        return {}
-    return document
-
-
-def _find_samples(folder: Path) -> tuple[Sample, ...]:
-    found = [
-        Sample(images=int(path.stem), path=path)
-        for path in folder.glob("*.png")
-        if path.stem.isascii() and path.stem.isdigit()
-    ]
-    return tuple(sorted(found, key=lambda sample: sample.images))
+    return document or {}

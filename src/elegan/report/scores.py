@@ -6,7 +6,7 @@ from typing import Any
 
 from elegan.measure.classes import describe_hard
 from elegan.measure.score_table import CLASS_COLUMNS, METRICS, MOST_CLASSES
-from elegan.report.report_data import ReportData, finite
+from elegan.report.report_data import ReportData, finite, mapping
 from elegan.report.words import compact, percent
 
 # Numbers in scores.json that say how it was made.
@@ -55,7 +55,7 @@ class ClassShare:
 
 def score_rows(scores: Mapping[str, Any]) -> list[ScoreRow]:
     """Returns a row for every finite score at the top level of `scores`, in its order."""
-    floor = _mapping(scores, "floor")
+    floor = mapping(scores, "floor")
     return [
         ScoreRow(
             name=name.replace("_", " "),
@@ -79,7 +79,7 @@ def headline(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
 
 def protocol(scores: Mapping[str, Any]) -> list[str]:
     """Returns sentences on how the scores were made: what makes them comparable."""
-    counts, extractor = _mapping(scores, "counts"), _mapping(scores, "extractor")
+    counts, extractor = mapping(scores, "counts"), mapping(scores, "extractor")
     generated, reference = finite(counts.get("generated")), finite(counts.get("reference"))
     said = []
     if generated is not None and reference is not None:
@@ -106,8 +106,8 @@ def class_shares(scores: Mapping[str, Any], classes: Sequence[str] = ()) -> list
     Args:
         classes: the data's names, for scores that name classes by their index.
     """
-    generated = _mapping(scores, "class_frequencies")
-    real = _mapping(_mapping(scores, "floor"), "class_frequencies")
+    generated = mapping(scores, "class_frequencies")
+    real = mapping(mapping(scores, "floor"), "class_frequencies")
     by_index = all(name.isdecimal() and int(name) < len(classes) for name in generated)
     return [
         ClassShare(
@@ -143,7 +143,7 @@ def class_table(report: ReportData) -> dict[str, Any] | None:
         `table`, its head first, with the names of its `columns`, and how many classes are `more`
         than it shows; `hard`, what is said of the hard ones. None where nothing is known.
     """
-    found, reasons = (_mapping(report.scores, name) for name in ("per_class", "hard_classes"))
+    found, hard = mapping(report.scores, "per_class"), report.scores.get("hard_classes")
     detail = {str(name): row for name, row in found.items() if isinstance(row, Mapping)}
     live = live_fooling(report.ticks)
     names = list(detail) or list(live)
@@ -159,13 +159,14 @@ def class_table(report: ReportData) -> dict[str, Any] | None:
         shares = [finite(detail.get(name, {}).get(key)) for key in columns]
         shares += [live.get(name)] if live else []
         table.append([name, *map(percent, shares)])
-    why = {str(name): str(reason) for name, reason in reasons.items()}
-    judged = detail and isinstance(report.scores.get("hard_classes"), Mapping)
+    said = None
+    if detail and isinstance(hard, Mapping):
+        said = describe_hard(detail, {str(name): str(why) for name, why in hard.items()})
     return {
         "table": table,
         "columns": columns,
         "more": max(0, len(names) - MOST_CLASSES),
-        "hard": describe_hard(detail, why) if judged else None,
+        "hard": said,
     }
 
 
@@ -173,7 +174,7 @@ def live_fooling(ticks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Returns the fooling rate of each class, the mean over the last quarter of the ticks."""
     found: dict[str, list[float]] = {}
     for tick in ticks[-max(1, len(ticks) // 4) :]:
-        for name, raw in _mapping(tick, "signals").items():
+        for name, raw in mapping(tick, "signals").items():
             value = finite(raw)
             if name.startswith(BY_CLASS) and value is not None:
                 found.setdefault(name.removeprefix(BY_CLASS), []).append(value)
@@ -184,14 +185,9 @@ def copied_spaces(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Returns what was found of copies in each space, such as pixels, where it is whole."""
     return {
         str(space): found
-        for space, found in _mapping(scores, "copies").items()
+        for space, found in mapping(scores, "copies").items()
         if isinstance(found, Mapping)
         and all(finite(found.get(name)) is not None for name in ("count", "of", "expected"))
         and isinstance(found.get("copied"), Mapping)
         and isinstance(found.get("pairs"), list)
     }
-
-
-def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, Mapping) else {}

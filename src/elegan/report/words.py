@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
@@ -173,11 +174,7 @@ def verdict_counts(report: ReportData) -> dict[str, int]:
     if isinstance(counted, Mapping):
         numbers = {str(name): finite(value) for name, value in counted.items()}
         return {name: int(number) for name, number in numbers.items() if number}
-    counts: dict[str, int] = {}
-    for verdict in verdicts(report):
-        action = str(verdict.get("action", "unknown"))
-        counts[action] = counts.get(action, 0) + 1
-    return counts
+    return dict(Counter(str(verdict.get("action", "unknown")) for verdict in verdicts(report)))
 
 
 def commands(report: ReportData) -> list[Command]:

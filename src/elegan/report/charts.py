@@ -14,6 +14,8 @@ from elegan.report.scores import BY_CLASS
 from elegan.report.words import images_text
 
 PENALTY_WORDS = ("r1", "r2", "penalty", "drift", "lecam", "dragan", "consistency")
+# What says how sure another figure is.
+_BESIDE = ("signals.held_out_gap_error", "signals.held_out_low_chance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +48,6 @@ class Figure(NamedTuple):
 def _table() -> dict[str, Any]:
     text = files("elegan.report").joinpath("templates/charts.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
-
-
-# What says how sure another figure is.
-_BESIDE = ("signals.held_out_gap_error", "signals.held_out_low_chance")
 
 
 def figures(report: ReportData) -> list[Figure]:

@@ -25,12 +25,11 @@ from typing import Any
 
 import numpy as np
 from augmenting_table import ONLY, describe
-from elegan.applications.synthetic.options import SHARES, Options
 from figures import commit, publish
 from runs import parser
 
 from elegan.applications.synthetic.augmented import SEMI, wanted
-from elegan.applications.synthetic.choosing import interval
+from elegan.applications.synthetic.choosing import SHARES, interval
 from elegan.applications.synthetic.classifier import Recipe
 from elegan.applications.synthetic.folder import OutputFolder
 from elegan.applications.synthetic.generating import generate_for
@@ -48,6 +47,7 @@ from elegan.applications.synthetic.protocol import (
 )
 from elegan.applications.synthetic.results import Results
 from elegan.data import open_data
+from elegan.options import Augment
 
 DRAWS, SEEDS, SHARE = 5, 3, 0.25
 IMAGES, STEPS, PER_CLASS = 20_000, 200, 100
@@ -179,8 +179,8 @@ def measure(setting: Setting, options: Namespace) -> Iterator[dict[str, Any]]:
             yield row(setting, results, options.share, copies, semi, small)
 
 
-def _asked(setting: Setting, draw: int, options: Namespace) -> Options:
-    return Options(
+def _asked(setting: Setting, draw: int, options: Namespace) -> Augment:
+    return Augment(
         data=setting.data,
         per_class=options.per_class if setting.labels else None,
         limit=setting.labels or LARGE,

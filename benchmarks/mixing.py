@@ -14,7 +14,7 @@ from typing import Any
 from figures import publish, table
 from runs import Trained, parser, short, train, trained_with
 
-from elegan.report.curves import Series, line_chart
+from elegan.reports.curves import Series, line_chart
 
 IMAGES, WEAKER = 60_000, 30_000
 SHARES = (0.0, 0.25, 0.5, 0.75)

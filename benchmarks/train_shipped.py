@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 
 from elegan.applications.evaluation import evaluate_model
 from elegan.common.files import save_tensors, sha256, write_durably
-from elegan.models.shipping import SHIPPED
+from elegan.models.saving import SHIPPED
 
 CHARACTERS = "characters"
 SIDE = 512  # of the middle of each test photo

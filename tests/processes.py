@@ -16,7 +16,7 @@ from elegan.settings import TrainSettings
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["elegan.training.run", "elegan.report", "torch._dynamo", "torch.distributed"]
+    ["elegan.training.run", "elegan.reports", "torch._dynamo", "torch.distributed"]
 )
 
 

@@ -13,8 +13,10 @@ import pytest
 import tiny
 from PIL import Image
 
+from elegan import api
 from elegan.cli import main
 from elegan.options import VERBS
+from elegan.results import Answer
 
 TINY = ["--preset", "article", "--network.width", "8", "--network.latent", "8"]
 TINY += ["--batch", "8", "--ticks", "4", "--snapshots", "2", "--precision", "float32"]
@@ -171,12 +173,8 @@ def test_a_failure_as_json_is_one_object(words: list[str], code: int, capsys) ->
 
 
 def test_json_has_no_nan(capsys, monkeypatch) -> None:
-    from elegan.verbs import Answer
-
-    def answer() -> Answer:
-        return Answer("text", {"a": float("nan"), "b": [float("inf")], "名": "字"})
-
-    monkeypatch.setitem(VERBS, "doctor", answer)
+    values = {"a": float("nan"), "b": [float("inf")], "名": "字"}
+    monkeypatch.setitem(api.RUN, VERBS["doctor"], lambda asked: Answer(values, "text"))
     assert _facts(capsys, "doctor") == {"a": "NaN", "b": ["Infinity"], "名": "字"}
 
 
@@ -253,10 +251,10 @@ def test_a_traceback_is_shown_when_asked_for_and_the_code_stays(capsys) -> None:
 
 
 def test_what_nobody_foresaw_is_one_line_too(capsys, monkeypatch) -> None:
-    def broken() -> None:
+    def broken(asked) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setitem(VERBS, "doctor", broken)
+    monkeypatch.setitem(api.RUN, VERBS["doctor"], broken)
     code, _, said = _ask(capsys, "doctor")
     assert code == 1
     assert "unexpected RuntimeError: boom" in said
@@ -339,6 +337,7 @@ def test_help_imports_nothing_heavy() -> None:
     script = """
 import sys
 import elegan
+from elegan import api
 from elegan.cli import main
 main(["--help"])
 main(["list", "presets"])

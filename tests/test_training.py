@@ -129,7 +129,7 @@ def test_the_same_in_python(labelled: str, tmp_path: Path) -> None:
     assert np.array_equal(samples.images, again.images)
     assert samples.save(tmp_path / "s.png").exists()
     assert elegan.evaluate(run, labelled, n=32)["images_seen"] == 32
-    assert elegan.report(run.path).exists()
+    assert Path(elegan.report(run.path)["report"]).exists()
     assert elegan.inspect(labelled)["images"] == 32
     assert repr(run) == f"Run({str(tmp_path / 'run')!r})"
 

@@ -166,7 +166,7 @@ def health(asked: options.Health) -> RunHealth:
 @_verb(options.Report)
 def report(asked: options.Report) -> Answer:
     from elegan.applications.runs import Run
-    from elegan.report import write_report
+    from elegan.reports import write_report
 
     path = write_report(Run(asked.run).path)
     return Answer({"report": str(path)}, str(path))

@@ -229,6 +229,8 @@ def _split_flag(word: str) -> tuple[str, str]:
 def _counted(words: list[str]) -> list[str]:
     """Writes 20k and 2M out."""
     words = [part for word in words for part in _parted(word)]
+    if words and words[-1] in _COUNTS:
+        raise UsageError(f"{words[-1]} needs a value.")
     return [
         str(parse_count(word)) if before in _COUNTS else word
         for before, word in zip(["", *words], words, strict=False)
@@ -402,3 +404,7 @@ def completion() -> str:
             "complete -o filenames -F _elegan elegan",
         ]
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -239,7 +239,7 @@ class Upscale(_Photos):
 
 @dataclass(frozen=True, kw_only=True)
 class Restore(_Photos):
-    """Undo damage in photos: holes, scratches, rain, haze, stripes, blur, noise; another sky."""
+    """Undo damage in photos: holes, scratches, rain, haze, stripes, blur, noise."""
 
     task: str = "auto"
     """inpaint, derain, dehaze, destripe, deblur or denoise; auto is inpaint where there is a mask,
@@ -251,8 +251,6 @@ class Restore(_Photos):
     """Pixels by which the mask grows; by default 2 for auto and a colour, else 0."""
     feather: Radius | None = None
     """Pixels beyond that over which new fades into old; by default as --dilate."""
-    sky: AnyPath | None = None
-    """The file of another photo, whose sky is put in; --mask may say where."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from elegan.metrics import scores as scores_module
 from elegan.metrics.extractors import extractor_for
 from elegan.metrics.features import Extractor
 from elegan.metrics.scores import METRICS, evaluate, format_scores
-from elegan.report.scores import protocol
+from elegan.reports.scores import protocol
 
 # Of extractors that count modes, of conditional models, and with a discriminator at hand.
 ONLY_WHERE_KNOWN = {"test_accuracy", "modes", "reverse_kl", "as_asked", "fooling_rate"}

@@ -13,7 +13,7 @@ from translators import photo
 import elegan
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.degradations import resize_bicubic
-from elegan.models import Model, save_model, shipping, translation
+from elegan.models import Model, save_model, saving, shipping, translation
 from elegan.models.inference import TRANSLATING, Use
 from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
@@ -235,7 +235,7 @@ def test_damaged_weights_are_said(tmp_path: Path) -> None:
 def test_the_shipped_model_of_the_next_larger_scale_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipping, "SHIPPED", tmp_path)
+    monkeypatch.setattr(saving, "SHIPPED", tmp_path)
     for name, scale in (("upscale-x2", 2), ("upscale-x2-blind", 2), ("upscale-x4", 4)):
         translators.write(tmp_path / name, "upscale", scale=scale)
     for asked, name in ((None, "upscale-x2"), (1.5, "upscale-x2"), (2, "upscale-x2")):
@@ -272,7 +272,7 @@ _SHIPPED = [
 
 @pytest.mark.parametrize("name", _SHIPPED)
 def test_a_shipped_model_is_small_and_in_half_precision(name: str) -> None:
-    folder = shipping.SHIPPED / name
+    folder = saving.SHIPPED / name
     weights = list(folder.glob("*.safetensors"))
     assert weights
     for file in weights:

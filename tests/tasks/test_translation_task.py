@@ -364,7 +364,7 @@ def test_what_no_task_can_do_is_refused(preset: str, overrides: dict, words: str
 def test_patches_of_no_use_and_impossible_weights_are_refused() -> None:
     for values, words in (
         ({"patch": 8}, r"--translate\.patch must be at least 16"),
-        ({"adversarial_from": 1.5}, r"--translate\.adversarial-from is a share"),
+        ({"adversarial_from": 1.5}, r"--translate\.adversarial-from must be 0 to 1"),
         ({"fidelity": -1.0}, r"--translate\.fidelity must be 0 or more"),
         ({"pool": 0}, r"--translate\.pool"),
         ({"depth": 0}, r"--translate\.depth"),

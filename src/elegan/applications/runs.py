@@ -11,7 +11,7 @@ from typing import Any
 
 from elegan.applications import TASKS, load_model
 from elegan.common.errors import EleganError, did_you_mean, lookup
-from elegan.report import write_report
+from elegan.reports import write_report
 from elegan.settings import TrainSettings, from_json
 from elegan.training import run as training
 from elegan.training.run_folder import RunFolder, is_run

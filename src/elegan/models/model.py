@@ -16,7 +16,14 @@ from elegan.common.precision import Precision, choose
 from elegan.common.randomness import generator as keyed_generator
 from elegan.models.inference import TRANSLATING
 from elegan.models.samples import Samples
-from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts, unreadable
+from elegan.models.saving import (
+    UNREADABLE,
+    copy_model,
+    find_model,
+    load_part,
+    read_facts,
+    unreadable,
+)
 from elegan.networks import ImageShape, build_discriminator, build_generator
 
 # Latents are drawn in chunks of this size, so that image i does not depend on how many follow.
@@ -41,6 +48,23 @@ class Model:
     ) -> None:
         self.network, self.facts, self.precision = network, dict(facts), precision
         self.folder = folder
+
+    def __call__(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents float [N, latent] (, labels int64 [N]) -> images float [N, C, R, R] in [-1, 1].
+
+        Gradients flow back to the latents, for searches and losses of a person's own.
+        """
+        with self.precision.autocast():
+            return self.network(self._placed(latents), labels).float()
+
+    def to(self, device: str) -> "Model":
+        """Returns the same model on another device: "cpu", "cuda" or "auto"."""
+        chosen = choose(device, "auto")
+        return Model(placed(self.network, chosen), self.facts, chosen, self.folder)
+
+    def save_pretrained(self, folder: Path | str) -> Path:
+        """Copies the model folder; see `saving.copy_model`."""
+        return copy_model(self.folder, Path(folder))
 
     @property
     def shape(self) -> ImageShape:
@@ -234,6 +258,8 @@ class Model:
             raise unreadable(folder, error) from error
         chosen = choose(device, precision)
         return Model(placed(network, chosen), facts, chosen, folder)
+
+    from_pretrained = load
 
 
 def latent_noise(n: int, latent: int, seed: int, truncation: float | None = None) -> Tensor:

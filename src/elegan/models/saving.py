@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from elegan.common.errors import EleganError, did_you_mean
-from elegan.common.files import save_tensors, sha256, write_durably
+from elegan.common.errors import EleganError, UsageError, did_you_mean
+from elegan.common.files import save_tensors, sha256, write_durably, write_files
 from elegan.networks import ImageShape, TranslationShape
 
 FORMAT, VERSION = "elegan-model", 1
@@ -242,12 +244,43 @@ def unreadable(folder: Path, error: Exception) -> EleganError:
     )
 
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""The small models that come with elegan, one folder each."""
+
+
+def shipped_folder(name: str) -> Path | None:
+    """Returns the folder of a shipped model, or None where none has that name."""
+    if "/" in name or "\\" in name or Path(name).exists():
+        return None
+    folder = SHIPPED / name
+    return folder if (folder / "model.json").is_file() else None
+
+
+def copy_model(source: Path | None, target: Path) -> Path:
+    """Copies model.json and the weights that it names into a folder; returns the folder.
+
+    Raises:
+        UsageError: the model was made in memory, or the folder holds other files.
+        EleganError: the folder cannot be written.
+    """
+    if source is None:
+        raise UsageError("This model was made in memory; save the run that it comes from.")
+    names = ["model.json", *sorted(path.name for path in source.glob("*.safetensors"))]
+    write_files(target, {name: partial(shutil.copyfile, source / name) for name in names})
+    return target
+
+
 def find_model(path: Path) -> Path:
-    """Returns the folder that holds model.json, given a run, a model folder or a file in either.
+    """Returns the folder that holds model.json.
+
+    Args:
+        path: a run, a model folder, a file in either, or the name of a shipped model.
 
     Raises:
         EleganError: there is none; the message says what was looked for.
     """
+    if (shipped := shipped_folder(str(path))) is not None:
+        return shipped
     if not path.exists():
         near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise EleganError(f"There is nothing at {path}.{did_you_mean(path.name, near)}")

@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from elegan.common.errors import EleganError
+from elegan.models import saving
 from elegan.models.restoring import AUTO
 from elegan.models.saving import UNREADABLE, read_facts
 
-SHIPPED = Path(__file__).parent / "shipped"
 _UNNAMED = "denoise"  # what photos have most, and what is undone with the least harm to others
 
 
 def shipped_models() -> dict[str, dict[str, Any]]:
     """Returns the content of model.json of every shipped model, by name."""
     found = {}
-    for path in sorted(SHIPPED.glob("*/model.json")):
+    for path in sorted(saving.SHIPPED.glob("*/model.json")):
         try:
             found[path.parent.name] = read_facts(path.parent)
         except UNREADABLE:  # a damaged installation; whoever names the model is told so
@@ -24,15 +24,11 @@ def shipped_models() -> dict[str, dict[str, Any]]:
 
 def shipped_of(task: str) -> list[Path]:
     """Returns the folders of the models that are shipped for a task, in order of their names."""
-    return [SHIPPED / name for name, facts in shipped_models().items() if facts.get("task") == task]
-
-
-def shipped_folder(name: str) -> Path | None:
-    """Returns the folder of a shipped model, or None where none has that name."""
-    if "/" in name or "\\" in name or Path(name).exists():
-        return None
-    folder = SHIPPED / name
-    return folder if (folder / "model.json").is_file() else None
+    return [
+        saving.SHIPPED / name
+        for name, facts in shipped_models().items()
+        if facts.get("task") == task
+    ]
 
 
 def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> Path:
@@ -59,4 +55,4 @@ def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> P
     enough = {name: one for name, one in of_task.items() if one >= wanted}
     best = min(enough.values()) if enough else max(of_task.values())
     equals = [name for name, one in of_task.items() if one == best]
-    return SHIPPED / min(equals, key=lambda name: (len(families[name]), len(name), name))
+    return saving.SHIPPED / min(equals, key=lambda name: (len(families[name]), len(name), name))

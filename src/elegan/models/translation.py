@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.precision import Precision, choose
 from elegan.data.degradations import resize_bicubic
+from elegan.models import saving
 from elegan.models.inference import (
     Use,
     composed,
@@ -29,13 +30,14 @@ from elegan.models.model import placed
 from elegan.models.restoring import AUTO, family_of, restorer_inputs
 from elegan.models.saving import (
     UNREADABLE,
+    copy_model,
     find_model,
     load_part,
     read_facts,
     read_tensors,
     unreadable,
 )
-from elegan.models.shipping import SHIPPED, find_shipped, shipped_folder
+from elegan.models.shipping import find_shipped
 from elegan.models.tiling import Reach, Window, bytes_a_pixel, count_windows, fitting_tile, strips
 from elegan.networks.translation import TranslationShape, build_translator
 
@@ -75,7 +77,7 @@ class TranslationModel:
         """How the model is called: its folder, of a shipped one the last part."""
         if self.folder is None:
             return "a model in memory"
-        return self.folder.name if self.folder.parent == SHIPPED else str(self.folder)
+        return self.folder.name if self.folder.parent == saving.SHIPPED else str(self.folder)
 
     @property
     def task(self) -> str:
@@ -139,7 +141,7 @@ class TranslationModel:
         if path is None:
             folder = find_shipped(task or "upscale", scale, family)
         else:
-            folder = shipped_folder(str(path)) or find_model(Path(path))
+            folder = find_model(Path(path))
         try:
             facts = read_facts(folder)
             refuse_task(facts, task, folder)
@@ -152,6 +154,25 @@ class TranslationModel:
             raise unreadable(folder, error) from error
         chosen = choose(device, precision)
         return TranslationModel(placed(network, chosen), facts, chosen, folder)
+
+    from_pretrained = load
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float [N, 3, h, w] in [-1, 1] -> [N, 3, H, W]; gradients flow back to the images."""
+        planes = images.to(self.precision.device)
+        if self.families:
+            planes = restorer_inputs(planes, None, [AUTO] * len(planes), self.families)
+        with self.precision.autocast():
+            return self.network(planes).float()
+
+    def to(self, device: str) -> "TranslationModel":
+        """Returns the same model on another device: "cpu", "cuda" or "auto"."""
+        chosen = choose(device, "auto")
+        return TranslationModel(placed(self.network, chosen), self.facts, chosen, self.folder)
+
+    def save_pretrained(self, folder: Path | str) -> Path:
+        """Copies the model folder; see `saving.copy_model`."""
+        return copy_model(self.folder, Path(folder))
 
     def with_strength(self, strength: float) -> "TranslationModel":
         """Returns the model between its faithful and its adversarial self.

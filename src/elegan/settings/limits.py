@@ -51,7 +51,7 @@ class Limit:
 
 
 Positive = Annotated[float, Limit(above=0)]
-Count = Annotated[int, Limit(above=0)]
+Count = Annotated[int, Limit(least=1)]
 Weight = Annotated[float, Limit(least=0)]
 Seed = Annotated[int, Limit(least=0)]
 Share = Annotated[float, Limit(least=0, most=1)]

@@ -37,7 +37,7 @@ from elegan.applications.characters.planes import (
 )
 from elegan.cli import main
 from elegan.common.errors import EleganError, UsageError
-from elegan.models import shipping
+from elegan.models import saving, shipping
 from elegan.networks import ImageShape, TranslationShape, build_translator
 
 SIDE, RESOLUTION = 32, 32
@@ -311,7 +311,7 @@ def test_the_verb_makes_characters(model, folder: Path, tmp_path: Path, capsys) 
 def test_a_shipped_model_serves_where_none_is_named(
     model, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    monkeypatch.setattr(shipping, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(saving, "SHIPPED", tmp_path / "shipped")
     with pytest.raises(EleganError, match="No model of characters comes with"):
         CharacterModel.load()
     shutil.copytree(folder / "model", tmp_path / "shipped" / "characters")

@@ -79,7 +79,7 @@ def test_one_bad_file_of_many_is_exit_code_1_and_the_others_are_done(capsys) -> 
         (["restore", "in", "--model", "net", "--task", "derian"], 2, "Did you mean 'derain'"),
         (["restore", "in", "--model", "net", "--out", "in"], 2, "both input and --out"),
         (["restore", "in", "--model", "net", "--mask", "m.png"], 2, "There is no mask 'm.png'"),
-        (["stylize", "in", "--model", "net", "--strength", "2"], 2, "for 'restore'"),
+        (["stylize", "in", "--model", "net", "--strength", "0.5"], 2, "for 'restore'"),
     ],
 )
 def test_what_goes_wrong_is_said_in_one_message(words: list, code: int, said: str, capsys) -> None:

@@ -315,7 +315,6 @@ def test_masks_of_every_kind(folders: dict) -> None:
         ({"mask": "small.png"}, "is 20x10 pixels, the photo 50x40"),
         ({"mask": "alpha"}, "no alpha channel"),
         ({"mask": "empty"}, "no mask for it in empty"),
-        ({"sky": "fill", "mask": "small.png"}, "is 20x10 pixels"),
     ],
 )
 def test_masks_that_do_not_fit_a_photo(options: dict, said: str, folders: dict) -> None:
@@ -331,15 +330,13 @@ def test_masks_that_do_not_fit_a_photo(options: dict, said: str, folders: dict) 
     ("options", "said"),
     [
         ({"mask": "maks.png"}, "There is no mask 'maks.png'"),
-        ({"sky": "blue.png"}, "There is no sky 'blue.png'"),
         ({"dilate": 3}, "--dilate needs a --mask"),
-        ({"mask": "auto", "feather": -1}, "--feather goes from 0"),
+        ({"mask": "auto", "feather": -1}, "--feather must be 0 to 200"),
         ({"task": "derian"}, "Did you mean 'derain'"),
-        ({"sky": "fill", "task": "denoise"}, "call of its own"),
         ({"out": "photo.png"}, "Type --out photo"),
         ({"quality": 0}, "1 to 100"),
         ({"strength": 2.0}, "0 to 1"),
-        ({"preserve_colour": True}, "models of style"),
+        ({"preserve_colour": True}, "no option of restore"),
         ({"qualty": 3}, "Did you mean 'quality'"),
     ],
 )
@@ -357,29 +354,6 @@ def test_a_place_that_cannot_be_written(folders: dict) -> None:
     Path("file").write_text("precious")
     with pytest.raises(EleganError, match="--out FOLDER"):
         elegan.upscale("in/a.png", model=folders["upscale"], out="file/out")
-
-
-def test_a_clear_sky_and_another_one(folders: dict) -> None:
-    height, width = 60, 80
-    y = np.arange(height)[:, None, None] / height
-    pixels = (np.array([90, 140, 190]) + 60 * y + np.zeros((1, width, 1))).astype(np.uint8)
-    pixels[40:] = (60, 70, 40)
-    clear = pixels.copy()
-    pixels[10:14, 20:30] = 20  # a bird
-    mask = np.zeros((height, width, 1), np.uint8)
-    mask[:40] = 255
-    _save("in/a.png", pixels)
-    _save("mask.png", mask)
-    call = {"model": folders["restore"], "mask": "mask.png", "dilate": 0, "feather": 0}
-    (path,) = elegan.restore("in/a.png", **call, sky="fill", out="clear").files
-    made = read_photo(path).pixels
-    assert (made[40:] == pixels[40:]).all()
-    assert abs(made[:40].astype(int) - clear[:40]).max() <= 3  # the bird is gone
-    _save("sunset.png", np.full((30, 20, 3), (250, 120, 40), np.uint8))
-    (path,) = elegan.restore("in/a.png", **call, sky="sunset.png", out="red").files
-    made = read_photo(path).pixels
-    assert (made[40:] == pixels[40:]).all()
-    assert (made[:40] == (250, 120, 40)).all()
 
 
 def test_a_stylizer_sees_transparent_drawings_on_white(folders: dict) -> None:

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tiny_labels
-from elegan.applications.synthetic.options import Options
 
 import elegan
+from elegan import api
 from elegan.applications import runs
 from elegan.applications.synthetic import augmented, protocol
 from elegan.applications.synthetic import labelled_set as given
@@ -19,6 +19,7 @@ from elegan.cli import main
 from elegan.common.errors import UsageError
 from elegan.data import open_data
 from elegan.data.duplicates import overlap
+from elegan.options import Augment
 
 GAN = {
     "batch": 8,
@@ -174,7 +175,7 @@ def test_other_options_in_the_same_folder_are_refused(done: SimpleNamespace) -> 
 
 
 def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(UsageError, match="Unknown option 'per_clas'"):
+    with pytest.raises(UsageError, match="Did you mean 'per_class'"):
         elegan.augment("x", out="y", per_clas=3)
 
 
@@ -182,30 +183,30 @@ def test_balance_fills_small_classes_only() -> None:
     some = tiny_labels.given(6)
     small = some.take(np.flatnonzero((some.labels == 0) | (np.arange(12) < 4)))
     assert small.counts.tolist() == [6, 2]
-    assert wanted(Options(data="x", balance=True), small) == [0, 4]
-    assert wanted(Options(data="x", balance=True, per_class=9), small) == [3, 7]
-    assert wanted(Options(data="x", per_class=9), small) == [9, 9]
+    assert wanted(Augment(data="x", balance=True), small) == [0, 4]
+    assert wanted(Augment(data="x", balance=True, per_class=9), small) == [3, 7]
+    assert wanted(Augment(data="x", per_class=9), small) == [9, 9]
     with pytest.raises(UsageError, match="nothing to fill"):
-        wanted(Options(data="x", balance=True), some)
+        wanted(Augment(data="x", balance=True), some)
 
 
 def test_augment_from_the_shell(
     monkeypatch: pytest.MonkeyPatch, done: SimpleNamespace, capsys
 ) -> None:
-    asked = {}
+    given = []
 
-    def noted(data, **options):
-        asked.update(options, data=data)
+    def noted(asked):
+        given.append(asked)
         return done.found
 
-    monkeypatch.setattr(elegan, "augment_data", noted)
+    monkeypatch.setitem(api.RUN, Augment, noted)
     words = ["augment", "birds", "--per-class", "5", "--images", "10k", "--band", "0.2", "0.9"]
-    assert main([*words, "--balance", "--out", "more", "--json"]) == 0
+    assert main([*words, "--balance", "-o", "more", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["verdict"] == done.found.verdict
-    assert (asked["data"], asked["per_class"], asked["images"]) == ("birds", 5, 10_000)
-    assert (asked["band"], asked["balance"], asked["out"]) == ((0.2, 0.9), True, Path("more"))
-    assert set(asked) - {"data", "out"} <= set(Options.__dataclass_fields__)
+    (asked,) = given
+    assert (asked.data, asked.per_class, asked.images) == ("birds", 5, 10_000)
+    assert (asked.band, asked.balance, asked.out) == ((0.2, 0.9), True, "more")
 
 
 @pytest.mark.slow

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from elegan.applications.synthetic.options import Options
 
 from elegan.applications.synthetic.folder import JOURNAL, SETTINGS, OutputFolder
 from elegan.common.errors import EleganError, UsageError
+from elegan.options import Augment
 
-OPTIONS = Options(data="birds", per_class=5)
+OPTIONS = Augment(data="birds", per_class=5)
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:

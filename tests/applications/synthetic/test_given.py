@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_labels
-from elegan.applications.synthetic.options import Options
 
+from elegan.api import checked
+from elegan.applications.synthetic.augmented import check
 from elegan.applications.synthetic.labelled_set import (
     folds,
     open_given,
@@ -17,6 +18,7 @@ from elegan.applications.synthetic.labelled_set import (
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import has_test_split, open_data
 from elegan.data.duplicates import overlap
+from elegan.options import Augment
 
 
 def test_folds_share_no_image_and_spread_each_class() -> None:
@@ -34,7 +36,7 @@ def test_an_image_that_occurs_twice_is_given_once(tmp_path: Path) -> None:
     pixels, labels = tiny_labels.images(4)
     path = tmp_path / "twice.npz"
     np.savez(path, images=np.concatenate([pixels, pixels[:3]]), labels=[*labels, *labels[:3]])
-    found, notes = open_given(Options(data=str(path), per_class=1))
+    found, notes = open_given(Augment(data=str(path), per_class=1))
     assert len(found) == 8
     assert overlap(found.images, pixels) == 8
     assert any("3 images occur twice" in note for note in notes)
@@ -46,7 +48,7 @@ def test_data_that_cannot_serve_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "single.npz", images=pixels[:4], labels=[0, 0, 0, 1])
     for name, said in (("plain", "no labels"), ("single", "at least 2 different images")):
         with pytest.raises(EleganError, match=said):
-            open_given(Options(data=str(tmp_path / f"{name}.npz"), per_class=1))
+            open_given(Augment(data=str(tmp_path / f"{name}.npz"), per_class=1))
 
 
 def test_the_pool_holds_no_given_image_and_the_test_split_neither(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_the_pool_holds_no_given_image_and_the_test_split_neither(tmp_path: Path
     data = tmp_path / "data.npz"
     np.savez(data, images=pixels, labels=labels, test_images=tests, test_labels=test_labels)
     np.save(tmp_path / "pool.npy", np.concatenate([pixels[:4], fresh]))
-    options = Options(data=str(data), per_class=1, unlabelled=str(tmp_path / "pool.npy"))
+    options = Augment(data=str(data), per_class=1, unlabelled=str(tmp_path / "pool.npy"))
     given, _ = open_given(options)
     pool = open_pool(options, given)
     assert len(pool) == len(fresh)
@@ -67,7 +69,7 @@ def test_the_pool_holds_no_given_image_and_the_test_split_neither(tmp_path: Path
     assert overlap(judged.images, np.concatenate([given.images, pool])) == 0
     np.save(tmp_path / "same.npy", pixels)
     with pytest.raises(UsageError, match="no image beside"):
-        open_pool(Options(data=str(data), unlabelled=str(tmp_path / "same.npy")), given)
+        open_pool(Augment(data=str(data), unlabelled=str(tmp_path / "same.npy")), given)
 
 
 def test_labels_of_the_test_split_are_matched_by_name(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_labels_of_the_test_split_are_matched_by_name(tmp_path: Path) -> None:
         test_images=tests,
         test_labels=np.array(["light"] * 4 + ["other", "light"]),
     )
-    options = Options(data=str(path), per_class=1)
+    options = Augment(data=str(path), per_class=1)
     given, _ = open_given(options)
     judged = open_test(options, given, None)
     assert judged.labels.tolist() == [given.classes.index("light")] * 5
@@ -111,4 +113,4 @@ def test_what_a_generator_may_see_has_no_test_split(tmp_path: Path) -> None:
 )
 def test_impossible_options_are_refused(options: dict, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Options(data="x", **options).check()
+        check(checked(Augment, data="x", **options))

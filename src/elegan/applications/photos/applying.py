@@ -94,9 +94,8 @@ def _of_pixels(image: Any, apply: Callable[[np.ndarray], np.ndarray]) -> Any:
 def _apply(model: TranslationModel, image: np.ndarray, use: Use, repair: Repair) -> np.ndarray:
     plain = image[..., None] if image.ndim == 2 else image
     refuse_image(plain, None, model.scale)
-    found = isinstance(repair.mask, str | Path) or repair.sky
-    if found and plain.dtype.kind == "f":
-        raise UsageError("Masks and skies that are found need an image of uint8 or uint16.")
+    if isinstance(repair.mask, str | Path) and plain.dtype.kind == "f":
+        raise UsageError("A mask that is found or named needs an image of uint8 or uint16.")
     if isinstance(repair.mask, np.ndarray):
         weights = repair.grown(repair.mask)
     else:

@@ -51,7 +51,7 @@ def translate_files(
         model: loaded, at its strength.
         sources: files and the names of their results, see `photo_inputs.find_sources`.
         out: the folder of the results.
-        repair: masks and sky, of a restorer.
+        repair: masks, of a restorer.
         watch: is told of progress and asked whether to stop.
 
     Raises:
@@ -158,8 +158,8 @@ class _Work:
     ) -> tuple[str, tuple[int, int], tuple[str, ...]]:
         """Returns the output's path within the folder, its (width, height), and notes."""
         moving = is_video(source.path) or is_animated(source.path)
-        if moving and (self.repair.mask or self.repair.sky):
-            raise EleganError("it moves, and a mask or a sky is for a still photo")
+        if moving and self.repair.mask:
+            raise EleganError("it moves, and a mask is for a still photo")
         if moving:
             return self._translate_moving(source, journal, options, sources)
         use = replace(self.use, on_window=self._on_window)

@@ -1,4 +1,4 @@
-"""Where a photo is to be changed: masks for a restorer, and the sky."""
+"""Where a photo is to be changed: masks for a restorer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from elegan.applications.photos.sky import FILL, sky_strips
 from elegan.common.errors import EleganError, UsageError
-from elegan.data.found_masks import sky_region
 from elegan.data.listing import IMAGE_SUFFIXES
 from elegan.data.masks import check_size, dilate, feather, mask_for
 from elegan.models.inference import Use
-from elegan.models.restoring import AUTO, family_of
+from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
 
-_LARGEST_RADIUS = 200
 # A person's own mask is taken as drawn; the rim of what was found or keyed is blurred by nature.
 _FOUND = {"dilate": 2, "feather": 2}
 
@@ -30,14 +27,11 @@ class Repair:
             colour as #RRGGBB; None for the whole photo.
         dilate: pixels by which the mask grows; by default 2 for a colour and for what is found.
         feather: pixels beyond that over which new fades into old; by default as `dilate`.
-        sky: "fill", for a clear sky, or the file of another photo's; the mask, where there is one,
-            is then the sky's.
     """
 
     mask: Any = None
     dilate: int | None = None
     feather: int | None = None
-    sky: str | None = None
 
     def refuse(self, model: TranslationModel, use: Use) -> None:
         """Refuses what cannot be, before any photo is read.
@@ -46,16 +40,13 @@ class Repair:
             UsageError: a file is not there, a radius is out of range, or flags exclude each other.
         """
         for name, radius in (("dilate", self.dilate), ("feather", self.feather)):
-            if radius is not None and not 0 <= radius <= _LARGEST_RADIUS:
-                raise UsageError(f"--{name} goes from 0 to {_LARGEST_RADIUS}, not {radius}.")
-            if radius is not None and self.mask is None and self.sky is None:
-                raise UsageError(f"--{name} needs a --mask, or --sky.")
-        for name, given in (("mask", self.mask), ("sky", self.sky)):
-            if given is not None and _is_path(given) and not Path(given).exists():
-                words = "'alpha', 'auto' or a colour: #RRGGBB" if name == "mask" else "'fill'"
-                raise UsageError(f"There is no {name} '{given}'. Give a file, {words}.")
-        if self.sky is not None and use.task != AUTO:
-            raise UsageError("--sky changes the sky alone. Give --task in a call of its own.")
+            if radius is not None and self.mask is None:
+                raise UsageError(f"--{name} needs a --mask.")
+        if self.mask is not None and _is_path(self.mask) and not Path(self.mask).exists():
+            raise UsageError(
+                f"There is no mask '{self.mask}'. Give a file, 'alpha', 'auto' or a colour:"
+                " #RRGGBB."
+            )
         if model.families:
             family_of(use.task, model.families, masked=self.mask is not None)
 
@@ -74,14 +65,7 @@ class Repair:
             EleganError: it cannot be read.
         """
         if self.mask is None:
-            if self.sky is None:
-                return None
-            region = sky_region(image)
-            if not region.any():
-                raise EleganError(
-                    "no sky was found; paint it white in a mask file and name it with --mask"
-                )
-            return self.grown(region)
+            return None
         given = self.mask
         if _is_path(given) and Path(given).is_dir():
             given = str(_mask_in(Path(given), path))
@@ -89,7 +73,7 @@ class Repair:
 
     def grown(self, mask: np.ndarray) -> np.ndarray:
         """Widens a mask [H, W] and softens its rim outwards: bool, or uint8 weights of 255."""
-        found = self.sky is not None or self.mask == "auto" or (self.mask or "").startswith("#")
+        found = isinstance(self.mask, str) and (self.mask == "auto" or self.mask[:1] == "#")
         defaults = _FOUND if found else {"dilate": 0, "feather": 0}
         by = defaults["dilate"] if self.dilate is None else self.dilate
         soft = defaults["feather"] if self.feather is None else self.feather
@@ -104,9 +88,6 @@ class Repair:
         """Yields the changed photo from top to bottom."""
         if weights is not None:
             check_size(weights, (image.shape[0], image.shape[1]))
-        if self.sky is not None and weights is not None:
-            yield from sky_strips(image, weights, self.sky)
-            return
         yield from model.strips(image, mask=weights, use=use)
 
     def facts(self, path: Path) -> dict[str, Any]:
@@ -114,17 +95,16 @@ class Repair:
         if self == Repair():
             return {}
         facts: dict[str, Any] = {"dilate": self.dilate, "feather": self.feather}
-        for name, given in (("mask", self.mask), ("sky", self.sky)):
-            facts[name] = given
-            if given is not None and _is_path(given):
-                file = Path(given)
-                file = _mask_in(file, path) if file.is_dir() else file
-                facts[f"{name}_stamp"] = [file.stat().st_size, file.stat().st_mtime_ns]
+        facts["mask"] = self.mask if self.mask is None else str(self.mask)
+        if self.mask is not None and _is_path(self.mask):
+            file = Path(self.mask)
+            file = _mask_in(file, path) if file.is_dir() else file
+            facts["mask_stamp"] = [file.stat().st_size, file.stat().st_mtime_ns]
         return facts
 
 
-def _is_path(given: str) -> bool:
-    return given not in ("alpha", "auto", FILL) and not given.startswith("#")
+def _is_path(given: Any) -> bool:
+    return str(given) not in ("alpha", "auto") and not str(given).startswith("#")
 
 
 def _mask_in(folder: Path, photo: Path | None) -> Path:

@@ -4,18 +4,19 @@ import base64
 import io
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_events
+from conftest import section, write_events
 from PIL import Image
 
-from elegan.report.charts import charts, event_marks, is_distance, marks_key, record
-from elegan.report.collect import collect
-from elegan.report.pictures import embed
-from elegan.report.scores import class_shares, headline, protocol, score_rows
-from elegan.report.words import (
+from elegan.reports.charts import event_marks, is_distance, record
+from elegan.reports.html import embed
+from elegan.reports.report_data import collect
+from elegan.reports.scores import class_shares, headline, protocol, score_rows
+from elegan.reports.words import (
     alarms,
     commands,
     data_name,
@@ -29,6 +30,11 @@ from elegan.report.words import (
 )
 
 # --- charts
+
+
+def figures(run: Path) -> list[str]:
+    curves = section(collect(run), "curves")
+    return re.findall(r'<figure class="curve">.*?</figure>', curves, re.DOTALL)
 
 
 def test_record_keeps_what_is_not_finite_and_drops_what_was_not_measured() -> None:
@@ -46,7 +52,7 @@ def test_record_keeps_what_is_not_finite_and_drops_what_was_not_measured() -> No
 
 
 def test_charts_cover_everything_recorded(run: Path) -> None:
-    page = "".join(charts(collect(run)))
+    page = "".join(figures(run))
     for title in (
         "FD-digits",
         "Losses",
@@ -64,47 +70,49 @@ def test_charts_cover_everything_recorded(run: Path) -> None:
 
 def test_an_unlisted_signal_gets_a_chart_of_its_own(run: Path) -> None:
     write_events(run, [{"event": "tick", "images": 5, "signals": {"augmentation_strength": 0.3}}])
-    (figure,) = charts(collect(run))
+    (figure,) = figures(run)
     assert "<h3>Augmentation strength</h3>" in figure
 
 
 def test_more_losses_than_colours_take_more_charts(run: Path) -> None:
     losses = {f"term{i}": float(i) for i in range(6)}
     write_events(run, [{"event": "tick", "images": 5, "losses": losses}])
-    figures = charts(collect(run))
-    assert len(figures) == 2
-    assert all(figure.count("<polyline") <= 4 for figure in figures)
+    drawn = figures(run)
+    assert len(drawn) == 2
+    assert all(figure.count("<polyline") <= 4 for figure in drawn)
 
 
 def test_a_loss_that_repeats_another_is_drawn_once(run: Path) -> None:
     losses = {"discriminator": 1.0, "adversarial": 1.0, "generator": 2.0}
     write_events(run, [{"event": "tick", "images": 5, "losses": losses}])
-    (figure,) = charts(collect(run))
+    (figure,) = figures(run)
     assert "generator" in figure
     assert "adversarial" not in figure
 
 
 def test_fooling_is_shown_in_percent(run: Path) -> None:
     write_events(run, [{"event": "tick", "images": 5, "signals": {"fooling_rate": 0.31}}])
-    (figure,) = charts(collect(run))
+    (figure,) = figures(run)
     assert "<b>31</b>" in figure
 
 
 def test_the_floor_of_a_score_is_drawn_in_its_chart(run: Path) -> None:
-    chart = charts(collect(run))[0]
+    chart = figures(run)[0]
     assert "real against real 0.031" in chart
     assert 'class="floor"' in chart
 
 
 def test_marks_are_resumes_and_guards(run: Path) -> None:
-    facts = collect(run)
-    assert [(mark.x, mark.kind) for mark in event_marks(facts)] == [
+    report = collect(run)
+    assert [(mark.x, mark.kind) for mark in event_marks(report)] == [
         (400_000.0, "resume"),
         (720_000.0, "guard"),
     ]
-    assert "the guard acted" in marks_key(facts)
-    write_events(run, [{"event": "start", "images": 0}])
-    assert marks_key(collect(run)) == ""
+    assert "the guard acted" in section(report, "curves")
+    assert "a divergence began" not in section(report, "curves")
+    write_events(run, [{"event": "tick", "images": 5, "losses": {"generator": 1.0}}])
+    assert event_marks(collect(run)) == []
+    assert "the guard acted" not in section(collect(run), "curves")
 
 
 def test_distances_are_known_by_name() -> None:
@@ -229,17 +237,17 @@ def test_the_state_of_a_run_follows_its_last_events(run: Path) -> None:
         ({"event": "resume", "images": 100}, "No end was recorded"),
     ):
         write_events(run, [tick, last])
-        facts = collect(run)
-        assert expected in state(facts)
-        resumes = any("elegan resume" in command.text for command in commands(facts))
+        report = collect(run)
+        assert expected in state(report)
+        resumes = any("elegan resume" in command.text for command in commands(report))
         assert resumes == (last.get("reason") != "done")
     assert "100 of 1,200,000 images, 1 min of training" in state(collect(run))
 
 
 def test_commands_name_the_run_and_its_data(run: Path) -> None:
-    facts = collect(run)
-    texts = [command.text for command in commands(facts)]
-    assert data_name(facts) == "mnist"
+    report = collect(run)
+    texts = [command.text for command in commands(report)]
+    assert data_name(report) == "mnist"
     assert any(text.endswith("mnist") and "evaluate" in text for text in texts)
     assert all(f"'{run}'" in text for text in texts)
 

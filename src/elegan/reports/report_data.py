@@ -8,17 +8,16 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from elegan.common.errors import EleganError
 
-JSON_FILES = ("settings.json", "environment.json", "data.json", "scores.json")
-LIFE_EVENTS = ("start", "resume", "stop")
+DOCUMENTS = ("settings", "environment", "data", "scores")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
+class Sample(NamedTuple):
     """One sheet of samples from the fixed latents: the images seen when drawn, and its file."""
 
     images: int
@@ -26,7 +25,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFacts:
+class ReportData:
     """What a run folder says about its run.
 
     Attributes:
@@ -34,7 +33,6 @@ class RunFacts:
         settings, environment, data, scores: the JSON files of those names; empty where missing.
         events: every readable line of `events.jsonl`, in the order written.
         samples: the sample sheets, by images seen.
-        real, first_batch: sheets of the data as read, and as the discriminator first saw it.
         has_model: whether `model/` holds weights to use.
         has_checkpoint: whether `elegan resume` has something to continue from.
         notes: sentences on what was missing or damaged.
@@ -47,8 +45,6 @@ class RunFacts:
     scores: Mapping[str, Any]
     events: tuple[Mapping[str, Any], ...]
     samples: tuple[Sample, ...]
-    real: Path | None
-    first_batch: Path | None
     has_model: bool
     has_checkpoint: bool
     notes: tuple[str, ...]
@@ -57,7 +53,7 @@ class RunFacts:
         """Returns every event of the given kinds, in the order written."""
         return tuple(event for event in self.events if event["event"] in kinds)
 
-    @property
+    @cached_property
     def ticks(self) -> tuple[Mapping[str, Any], ...]:
         """The ticks that led to the present weights, by images seen."""
         return tuple(event for event in current_line(self.events) if event["event"] == "tick")
@@ -82,11 +78,11 @@ class RunFacts:
     @property
     def stop(self) -> Mapping[str, Any] | None:
         """The event that ended the run; None while it goes on, and when it was killed."""
-        life = self.of(*LIFE_EVENTS)
+        life = self.of("start", "resume", "stop")
         return life[-1] if life and life[-1]["event"] == "stop" else None
 
 
-def collect(run: Path) -> RunFacts:
+def collect(run: Path) -> ReportData:
     """Reads the run folder `run`.
 
     Raises:
@@ -98,9 +94,13 @@ def collect(run: Path) -> RunFacts:
             "writes; give its path."
         )
     notes: list[str] = []
-    documents = {name: _read_json(run / name, notes) for name in JSON_FILES}
+    documents = {name: _read_json(run / f"{name}.json", notes) for name in DOCUMENTS}
     events = read_events(run / "events.jsonl", notes)
-    samples = _find_samples(run / "samples")
+    samples = sorted(
+        Sample(images=int(path.stem), path=path)
+        for path in (run / "samples").glob("*.png")
+        if path.stem.isascii() and path.stem.isdigit()
+    )
     if not (events or samples or any(documents.values())):
         raise EleganError(
             f"'{run}' is not a run folder: it has no settings.json, events.jsonl or samples. "
@@ -108,16 +108,11 @@ def collect(run: Path) -> RunFacts:
         )
     if not samples:
         notes.append("No sample sheet was written yet.")
-    return RunFacts(
+    return ReportData(
         run=run,
-        settings=documents["settings.json"],
-        environment=documents["environment.json"],
-        data=documents["data.json"],
-        scores=documents["scores.json"],
+        **documents,
         events=events,
-        samples=samples,
-        real=_existing(run / "real.png"),
-        first_batch=_existing(run / "first-batch.png"),
+        samples=tuple(samples),
         has_model=_holds_model(run / "model"),
         has_checkpoint=any((run / "checkpoints").glob("*/*")),
         notes=tuple(notes),
@@ -133,19 +128,17 @@ def read_events(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
     if not path.is_file():
         notes.append("events.jsonl is missing, so there are no curves.")
         return ()
-    text = path.read_text(encoding="utf-8", errors="replace")
-    lines = text.split("\n")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     events: list[dict[str, Any]] = []
     damaged = 0
     for position, line in enumerate(lines):
-        if not line.strip():
-            continue
-        event = _parse_event(line)
-        if event is not None:
-            events.append(event)
-        elif position == len(lines) - 1:
+        event = _parse(line) or {}
+        images = finite(event.get("images"))
+        if images is not None and isinstance(event.get("event"), str):
+            events.append({**event, "images": int(images)})
+        elif position == len(lines) - 1 and line.strip():
             notes.append("The last line of events.jsonl was cut off in writing and is left out.")
-        else:
+        elif line.strip():
             damaged += 1
     if damaged:
         lines_were = "1 line" if damaged == 1 else f"{damaged} lines"
@@ -186,6 +179,12 @@ def finite(value: object) -> float | None:
     return result if result is not None and math.isfinite(result) else None
 
 
+def mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Returns the mapping that `document` holds under `name`; {} where it holds none."""
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def find(document: Mapping[str, Any], *names: str) -> Any:
     """Returns the value of the first of `names` in `document`, top level first, then nested.
 
@@ -213,15 +212,13 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, An
     return rows
 
 
-def _parse_event(line: str) -> dict[str, Any] | None:
+def _parse(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that `text` holds; None where it holds none."""
     try:
-        event = json.loads(line)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        return None
-    images = finite(event.get("images"))
-    return None if images is None else {**event, "images": int(images)}
+    return found if isinstance(found, dict) else None
 
 
 def _holds_model(folder: Path) -> bool:
@@ -236,24 +233,7 @@ def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
         if path.name != "scores.json":
             notes.append(f"{path.name} is missing.")
         return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+    document = _parse(path.read_text(encoding="utf-8", errors="replace"))
+    if document is None:
         notes.append(f"{path.name} could not be read (not a JSON object).")
-        return {}
-    return document
-
-
-def _find_samples(folder: Path) -> tuple[Sample, ...]:
-    found = [
-        Sample(images=int(path.stem), path=path)
-        for path in folder.glob("*.png")
-        if path.stem.isascii() and path.stem.isdigit()
-    ]
-    return tuple(sorted(found, key=lambda sample: sample.images))
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.is_file() else None
+    return document or {}

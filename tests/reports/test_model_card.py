@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from elegan.report import write_report
+from elegan.reports import write_report
 
 
 def edit(path: Path, **changes: object) -> None:

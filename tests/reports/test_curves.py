@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from elegan.report.curves import (
+from elegan.reports.curves import (
     BOTTOM,
     LEFT,
     RIGHT,
@@ -14,12 +14,11 @@ from elegan.report.curves import (
     Mark,
     Scale,
     Series,
-    compact,
-    legend,
     line_chart,
     log_ticks,
     ticks,
 )
+from elegan.reports.words import compact
 
 
 def series(*y: float, label: str = "loss") -> Series:
@@ -135,11 +134,13 @@ def test_labels_are_escaped() -> None:
     svg = line_chart([series(1.0, label=evil)], title=evil, y_label=evil, x_label=evil)
     assert "<script>" not in svg
     parse(svg)
-    assert "<script>" not in legend([series(1.0, label=evil)], floor=evil)
 
 
-def test_the_legend_gives_the_last_finite_value() -> None:
-    assert "<b>2</b>" in legend([series(1.0, 2.0, math.nan)])
+def test_the_last_value_is_the_last_finite_one() -> None:
+    curve = series(1.0, 2.0, math.nan)
+    assert curve.last == 2.0
+    assert series(math.nan).last is None
+    assert "Last values: loss 2." in line_chart([curve], title="t", y_label="y")
 
 
 @pytest.mark.parametrize(

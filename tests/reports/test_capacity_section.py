@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from conftest import write_events
+from conftest import section, write_events
 
-from elegan.report.capacity import capacity_section
-from elegan.report.charts import event_marks
-from elegan.report.collect import collect
+from elegan.reports.charts import event_marks
+from elegan.reports.report_data import collect
 
 SIZES = {
     "generator": {"parameters": 1_234_567, "macs": 5_000_000, "activations": 9_000},
@@ -17,19 +16,19 @@ SIZES = {
 def test_sizes_of_the_players_and_what_unseen_images_say(run: Path) -> None:
     tick = {"event": "tick", "images": 9, "signals": {"held_out_gap": 1.5}}
     write_events(run, [{"event": "start", "images": 0, "capacity": SIZES}, tick])
-    text = capacity_section(collect(run))
+    text = section(collect(run), "capacity")
     for part in ("1.23M", "5M", "9,000", ">800<", ">23<", "Sees, in pixels", "1.50 standard"):
         assert part in text
     tick["signals"] |= {"held_out_gap_error": 0.25}
     write_events(run, [{"event": "start", "images": 0, "capacity": SIZES}, tick])
-    assert "1.50 (± 0.25) standard" in capacity_section(collect(run))
+    assert "1.50 (± 0.25) standard" in section(collect(run), "capacity")
 
 
 def test_runs_that_did_not_note_them(run: Path) -> None:
-    assert capacity_section(collect(run)) == ""
+    assert section(collect(run), "capacity") == ""
     for odd in (3, [], {"generator": 5}):
         write_events(run, [{"event": "start", "images": 0, "capacity": odd}])
-        assert capacity_section(collect(run)) == ""
+        assert section(collect(run), "capacity") == ""
 
 
 def test_divergence_is_marked_in_the_curves(run: Path) -> None:

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import write_events
+from conftest import section, write_events
 
-from elegan.report.charts import charts
-from elegan.report.classes import class_table, live_fooling
-from elegan.report.collect import collect
+from elegan.reports.report_data import ReportData, collect
+from elegan.reports.scores import live_fooling
 
 ROW = {"samples": 10, "real": 10, "accuracy": 0.9, "accuracy_real": 0.99, "taken_for": "<b>"}
 ROW |= {"coverage": 0.5, "coverage_real": 0.8, "fooling_rate": None}
+
+
+def class_table(report: ReportData) -> str:
+    """The part of the page from the heading of the table on; "" where there is none."""
+    return "".join(section(report, "scores").partition("<h3>Class by class</h3>")[1:])
 
 
 def scored(run: Path, **more) -> str:
@@ -51,7 +55,8 @@ def test_fooling_while_training_is_a_column_and_no_curve(run: Path) -> None:
     ]
     write_events(run, ticks)
     assert live_fooling(ticks) == {"a<": pytest.approx(0.65)}
-    facts = collect(run)
-    assert "65.0 %" in class_table(facts)
-    assert "a&lt;" in class_table(facts)
-    assert not any("fooling_rate_of" in figure for figure in charts(facts))
+    report = collect(run)
+    assert "65.0 %" in class_table(report)
+    assert "a&lt;" in class_table(report)
+    assert "fooling_rate_of" not in section(report, "curves")
+    assert "Fooling rate of" not in section(report, "curves")

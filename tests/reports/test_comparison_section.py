@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import section
 
-from elegan.report import write_report
-from elegan.report.collect import RunFacts, collect
-from elegan.report.comparison import comparison_rows, comparison_section, translates
-from elegan.report.words import commands
+from elegan.reports import write_report
+from elegan.reports.report_data import ReportData, collect
+from elegan.reports.scores import comparison_cells
+from elegan.reports.words import commands, translates
 
 ROWS = [
     {"on": "bicubic, x2", "row": "input", "images": 3, "psnr_y": 30.125, "pd": 0.25},
@@ -19,49 +20,50 @@ ROWS = [
 SCORES = {"rows": ROWS, "protocol": "Means & more."}
 
 
-def _facts(run: Path, scores: Any, task: str = "upscale", **translate: Any) -> RunFacts:
+def _translator(run: Path, scores: Any, task: str = "upscale", **translate: Any) -> ReportData:
     settings = {"data": "photos", "task": task, "translate": translate}
     return dataclasses.replace(collect(run), settings=settings, scores=scores, has_model=True)
 
 
 def test_the_table_has_a_column_for_each_figure_that_is_there(run: Path) -> None:
-    section = comparison_section(_facts(run, SCORES))
-    assert "PSNR of Y, dB" in section
-    assert "Perceptual distance" in section
-    assert "SSIM" not in section
-    assert "Kernel distance" not in section
-    assert section.count("<tr>") == 3
-    assert "30.1" in section
-    assert "&lt;model&gt;" in section
-    assert "Means &amp; more." in section
+    text = section(_translator(run, SCORES), "scores")
+    assert "PSNR of Y, dB" in text
+    assert "Perceptual distance" in text
+    assert "SSIM" not in text
+    assert "Kernel distance" not in text
+    assert text.count("<tr>") == 3
+    assert "30.1" in text
+    assert "&lt;model&gt;" in text
+    assert "Means &amp; more." in text
 
 
 def test_a_figure_that_is_missing_or_not_finite_is_an_empty_cell(run: Path) -> None:
     rows = [dict(ROWS[0], pd=float("nan")), ROWS[1], "damaged"]
-    section = comparison_section(_facts(run, {"rows": rows}))
-    assert "Perceptual distance" not in section
-    assert "nan" not in section.lower()
-    assert section.count("<tr>") == 3
+    text = section(_translator(run, {"rows": rows}), "scores")
+    assert "Perceptual distance" not in text
+    assert "nan" not in text.lower()
+    assert text.count("<tr>") == 3
 
 
 @pytest.mark.parametrize("rows", [None, [], "rows", {}, [{"on": "x"}]])
 def test_without_figures_there_is_no_table(run: Path, rows: Any) -> None:
-    assert comparison_section(_facts(run, {"rows": rows})) == ""
-    assert comparison_section(_facts(run, {})) == ""
+    for scores in ({"rows": rows}, {}):
+        assert comparison_cells(scores) == []
+        assert section(_translator(run, scores), "scores") == ""
 
 
 def test_scores_of_drawn_images_are_no_rows(run: Path) -> None:
-    facts = collect(run)
-    assert comparison_rows(facts.scores) == []
-    assert not translates(facts)
-    assert translates(_facts(run, SCORES))
+    report = collect(run)
+    assert comparison_cells(report.scores) == []
+    assert not translates(report)
+    assert translates(_translator(run, SCORES))
 
 
 def test_what_to_type_next_uses_the_model(run: Path) -> None:
-    found = [one.text for one in commands(_facts(run, SCORES, "restore"))]
+    found = [one.text for one in commands(_translator(run, SCORES, "restore"))]
     assert any(text.startswith("elegan restore photo.jpg --model") for text in found)
     assert not any("generate" in text for text in found)
-    beside = [one.text for one in commands(_facts(run, SCORES, "stylize", target="my B"))]
+    beside = [one.text for one in commands(_translator(run, SCORES, "stylize", target="my B"))]
     assert any("evaluate" in text and text.endswith("--target 'my B'") for text in beside)
 
 

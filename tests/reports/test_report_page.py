@@ -5,6 +5,8 @@ import io
 import itertools
 import json
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,9 +14,9 @@ import pytest
 from PIL import Image
 
 from elegan.common.errors import EleganError
-from elegan.report import write_report
-from elegan.report.collect import Sample
-from elegan.report.sections import spread
+from elegan.reports import write_report
+from elegan.reports.report_data import Sample
+from elegan.reports.run_report import spread
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -98,6 +100,13 @@ def test_nothing_is_loaded_from_anywhere(run: Path) -> None:
     links = [value for name, value in page.attributes if name in ("src", "href")]
     assert links
     assert all(link.startswith(("data:image/", "#")) for link in links)
+
+
+def test_templates_are_opened_only_when_a_page_is_written() -> None:
+    modules = "elegan.cli, elegan.reports, elegan.applications.synthetic.page, sys"
+    code = f"import {modules}; print('jinja2' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
 
 
 def test_links_lead_to_sections_that_exist(run: Path) -> None:
@@ -224,7 +233,7 @@ def test_an_old_page_survives_a_failed_write(run: Path, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("elegan.report.html.write_durably", full)
+    monkeypatch.setattr("elegan.reports.run_report.write_durably", full)
     with pytest.raises(EleganError, match="No space left"):
         write_report(run)
     assert path.read_bytes() == before

@@ -1,13 +1,17 @@
-"""A run folder as the engine writes it, made without training."""
+"""A run folder as the engine writes it, made without training; a section of its page."""
 
 import json
 import math
 import random
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from elegan.reports.report_data import ReportData
+from elegan.reports.run_report import render
 
 SETTINGS = {
     "data": "mnist",
@@ -162,6 +166,12 @@ def write_run(run: Path) -> Path:
     (run / "model" / "model.json").write_text(json.dumps(named), encoding="utf-8")
     (run / "checkpoints" / "0001" / "manifest.json").write_text("{}")
     return run
+
+
+def section(report: ReportData, name: str) -> str:
+    """Returns what the page's section `name` holds, as HTML; "" where the page has none."""
+    found = re.search(rf'<section id="{name}">(.*?)</section>', render(report), re.DOTALL)
+    return found[1] if found else ""
 
 
 @pytest.fixture

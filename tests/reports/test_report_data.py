@@ -10,8 +10,8 @@ import pytest
 from elegan.common.errors import EleganError
 from elegan.models import save_model
 from elegan.networks import ImageShape, build_generator
-from elegan.report.collect import collect, current_line, find, finite, flatten, number
-from elegan.report.words import commands
+from elegan.reports.report_data import collect, current_line, find, finite, flatten, number
+from elegan.reports.words import commands
 
 
 def line(event: str, images: int, **rest: object) -> dict:
@@ -23,16 +23,16 @@ def write_lines(run: Path, *lines: str, end: str = "\n") -> None:
 
 
 def test_a_whole_run_is_read_without_a_note(run: Path) -> None:
-    facts = collect(run)
-    assert facts.notes == ()
-    assert facts.images == 1_200_000
-    assert facts.seconds == 240.0
-    assert len(facts.ticks) == 150
-    assert [sample.images for sample in facts.samples][:3] == [0, 80_000, 160_000]
-    assert facts.has_model
-    assert facts.has_checkpoint
-    assert facts.stop is not None
-    assert facts.settings["preset"] == "robust"
+    report = collect(run)
+    assert report.notes == ()
+    assert report.images == 1_200_000
+    assert report.seconds == 240.0
+    assert len(report.ticks) == 150
+    assert [sample.images for sample in report.samples][:3] == [0, 80_000, 160_000]
+    assert report.has_model
+    assert report.has_checkpoint
+    assert report.stop is not None
+    assert report.settings["preset"] == "robust"
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_a_whole_run_is_read_without_a_note(run: Path) -> None:
 )
 def test_a_model_is_one_whose_weights_are_there(run: Path, lose) -> None:
     lose(run / "model")
-    facts = collect(run)
-    assert not facts.has_model
-    assert facts.notes == ()
+    report = collect(run)
+    assert not report.has_model
+    assert report.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -86,24 +86,24 @@ def test_what_a_run_saves_is_found(run: Path) -> None:
 def test_a_torn_last_line_is_left_out_and_said(run: Path) -> None:
     whole = json.dumps(line("tick", 100))
     write_lines(run, whole, whole[:25], end="")
-    facts = collect(run)
-    assert len(facts.events) == 1
-    assert any("last line" in note and "cut off" in note for note in facts.notes)
+    report = collect(run)
+    assert len(report.events) == 1
+    assert any("last line" in note and "cut off" in note for note in report.notes)
 
 
 def test_a_last_line_that_is_whole_but_unended_counts(run: Path) -> None:
     write_lines(run, json.dumps(line("tick", 100)), json.dumps(line("tick", 200)), end="")
-    facts = collect(run)
-    assert len(facts.events) == 2
-    assert facts.notes == ()
+    report = collect(run)
+    assert len(report.events) == 2
+    assert report.notes == ()
 
 
 def test_damaged_lines_elsewhere_are_counted(run: Path) -> None:
     good = json.dumps(line("tick", 100))
     write_lines(run, "garbage", "[1, 2]", '{"event": "tick"}', '{"images": 3}', good)
-    facts = collect(run)
-    assert len(facts.events) == 1
-    assert any("4 lines" in note for note in facts.notes)
+    report = collect(run)
+    assert len(report.events) == 1
+    assert any("4 lines" in note for note in report.notes)
 
 
 def test_bytes_that_are_not_text_do_not_stop_it(run: Path) -> None:
@@ -117,9 +117,9 @@ def test_missing_and_damaged_files_become_notes(run: Path) -> None:
     (run / "environment.json").write_text("{ torn")
     (run / "data.json").write_text("[]")
     (run / "scores.json").unlink()
-    facts = collect(run)
-    notes = " ".join(facts.notes)
-    assert facts.settings == facts.environment == facts.data == facts.scores == {}
+    report = collect(run)
+    notes = " ".join(report.notes)
+    assert report.settings == report.environment == report.data == report.scores == {}
     assert "settings.json is missing" in notes
     assert "environment.json could not be read" in notes
     assert "data.json could not be read" in notes
@@ -130,9 +130,9 @@ def test_samples_alone_make_a_run_and_other_files_are_no_samples(tmp_path: Path)
     (tmp_path / "samples").mkdir()
     for name in ("0000500.png", "0012000.png", ".tmp.png", "final.png"):
         (tmp_path / "samples" / name).write_bytes(b"")
-    facts = collect(tmp_path)
-    assert [sample.images for sample in facts.samples] == [500, 12_000]
-    assert facts.images == 12_000
+    report = collect(tmp_path)
+    assert [sample.images for sample in report.samples] == [500, 12_000]
+    assert report.images == 12_000
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ from runs import crops_seen, parser
 
 from elegan.applications.photos.scoring import damaged
 from elegan.common.randomness import key
+from elegan.data import PhotoSet, open_photos
 from elegan.data.degradations import ASKED, FAMILIES, POINTS
-from elegan.data.degradations.blurs import gaussian_blur
+from elegan.data.degradations.camera import gaussian_blur
 from elegan.data.pairs import open_pairs
-from elegan.data.photos import PhotoSet, open_photos
 from elegan.metrics.image_quality import perceptual_distance, psnr, ssim
 from elegan.models import TranslationModel
 from elegan.models.restoring import AUTO

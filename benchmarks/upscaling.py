@@ -23,7 +23,7 @@ from photo_sheets import busiest, cut, sheet
 from runs import crops_seen, parser
 
 from elegan.applications.photos.scoring import score, smaller
-from elegan.data.photos import open_photos
+from elegan.data import open_photos
 from elegan.models import TranslationModel
 from elegan.models.saving import SHIPPED
 from elegan.tasks.translation_scores import arms, format_rows, translate

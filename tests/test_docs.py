@@ -16,8 +16,7 @@ import tiny_photos
 
 import elegan
 from elegan.applications.runs import train
-from elegan.data.label_files import NAMES
-from elegan.data.label_formats import FILE_COLUMNS, LABEL_COLUMNS
+from elegan.data.label_files import FILE_COLUMNS, LABEL_COLUMNS, NAMES
 from elegan.metrics.extractors import EXTRACTORS
 from elegan.metrics.score_table import METRICS
 from elegan.options import VERBS, types_of
@@ -205,7 +204,7 @@ def _written_by(run: elegan.Run, scores: Mapping[str, Any] | None = None) -> set
     found |= {name.removeprefix("task.") for name in checkpoint if name.startswith("task.")}
     manifest = json.loads(next(run.path.glob("checkpoints/*/manifest.json")).read_text())
     found |= _keys(manifest, ending_at=("files",))
-    found |= {path.name for path in run.path.rglob("*") if path.is_file()} - {"lock"}
+    found |= {path.name for path in run.path.rglob("*") if path.is_file()} - {"lock", ".lock"}
     return found
 
 

@@ -81,7 +81,7 @@ def _assert_equal(run: Path, whole: Path, *, ticks: bool = True) -> None:
     assert names[0] >= names[1]
     for name in names[1]:
         assert (run / "samples" / name).read_bytes() == (whole / "samples" / name).read_bytes()
-    left = [path for path in run.rglob(".*") if path.is_file()]
+    left = [path for path in run.rglob(".elegan-*") if path.is_file()]
     assert left == []
 
 

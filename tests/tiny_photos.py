@@ -12,8 +12,8 @@ from PIL import Image
 
 from elegan.applications import TASKS
 from elegan.common.distributed import World
+from elegan.data import PhotoSet
 from elegan.data.pairs import PairSet
-from elegan.data.photos import PhotoSet
 from elegan.settings import TrainSettings, preset_settings
 
 SIDE = 48

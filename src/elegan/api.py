@@ -356,8 +356,8 @@ def augment(asked: options.Augment) -> "Augmented":
 
 @_verb(options.Inspect)
 def inspect(asked: options.Inspect) -> Answer:
+    from elegan.data.inspection import describe
     from elegan.data.inspection import inspect as inspect_data
-    from elegan.data.wording import describe
 
     found = inspect_data(
         str(asked.data),

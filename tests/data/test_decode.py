@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elegan.data.decode import Target, Unusable, decode
-from elegan.data.headers import probe
-from elegan.data.png_rows import write_rows
+from elegan.data.decode import Target, decode
+from elegan.data.headers import Unusable, probe
+from elegan.data.pictures import write_rows
 
 WHITE = (255, 255, 255)
 

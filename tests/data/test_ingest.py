@@ -13,7 +13,7 @@ from image_files import save_noise
 from PIL import Image
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.data import ingest, listing, open_data
+from elegan.data import files, ingest, open_data
 from elegan.data.cache import EntryWriter
 from elegan.data.dataset import PhotoOptions
 from elegan.data.opening import entry_of
@@ -276,16 +276,16 @@ def test_names_that_are_not_text_are_shown(tmp_path: Path):
 
 def _failing(monkeypatch: pytest.MonkeyPatch, calls: set[int], error: Exception) -> None:
     """Lets reading 1.png fail in those of its calls, 0 when it is surveyed and 1 when decoded."""
-    real, seen = listing._read_file, []
+    real, seen = files._read_file, []
 
-    def read(entry: listing.FileEntry) -> bytes:
+    def read(entry: files.FileEntry) -> bytes:
         if entry.name == "1.png":
             seen.append(entry)
             if len(seen) - 1 in calls:
                 raise error
         return real(entry)
 
-    monkeypatch.setattr(listing, "_read_file", read)
+    monkeypatch.setattr(files, "_read_file", read)
 
 
 @pytest.mark.parametrize("calls", [{0}, {1}])
@@ -336,10 +336,10 @@ def test_lack_of_memory_in_decoding_is_no_verdict_on_the_file(
 
 def test_reading_a_small_file_reserves_no_more_than_it_holds(tmp_path: Path) -> None:
     save_noise(tmp_path / "a.png")
-    entry = listing.FileEntry(name="a.png", location=str(tmp_path / "a.png"), stamp="")
+    entry = files.FileEntry(name="a.png", location=str(tmp_path / "a.png"), stamp="")
     tracemalloc.start()
     try:
-        with listing.reader(None) as read:
+        with files.reader(None) as read:
             assert read(entry) == (tmp_path / "a.png").read_bytes()
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:

@@ -10,7 +10,7 @@ import pytest
 from image_files import save_noise
 
 from elegan.data import ImageData, open_data
-from elegan.data.label_formats import Row, Unreadable, read_rows
+from elegan.data.label_files import Row, Unreadable, read_rows
 
 PAIRS = {"a.png": "cat", "b.png": "dog", "c.png": "cat", "d.png": "eel"}
 

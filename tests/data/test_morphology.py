@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elegan.data.morphology import box_mean, erosion_step, running
+from elegan.data.found_masks import box_mean, erosion_step, running
 
 VALUES = np.random.default_rng(0).random((9, 13), np.float32)
 

@@ -11,10 +11,10 @@ from image_files import huge_png
 from PIL import Image, ImageCms, ImageOps
 
 from elegan.common.errors import EleganError
-from elegan.data import png_rows
-from elegan.data.decode import Unusable
+from elegan.data import pictures
+from elegan.data.headers import Unusable
 from elegan.data.photo_files import PhotoFile, cannot_hold, page_count, read_photo, write_photo
-from elegan.data.png_rows import write_rows
+from elegan.data.pictures import PNG_SIGNATURE, png_chunk, write_rows
 
 ORIENTATION, MAKE, COPYRIGHT, WIDTH = 0x0112, 0x010F, 0x8298, 0xA002
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -93,7 +93,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
 
 
 def test_memory_of_a_large_png_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(png_rows, "BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr(pictures, "BLOCK_BYTES", 1 << 15)
     block = np.zeros((32, 1000, 3), np.uint8)
     tracemalloc.start()
     rows = (block for _ in range(40))
@@ -331,3 +331,53 @@ def test_a_float_tiff_is_read_at_sixteen_bits(tmp_path: Path):
     read = read_photo(tmp_path / "a.tif")
     np.testing.assert_array_equal(read.pixels[..., 0], np.rint(ramp.astype(float) * 65535))
     assert read.notes == ("float 0..1 scaled to 16-bit",)
+
+
+def test_an_interlaced_deep_png_keeps_every_bit(tmp_path: Path):
+    stored = values(3, 16)
+    rows = b""
+    for left, top, right, down in (
+        *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+        *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+    ):
+        for row in stored[top::down, left::right].astype(">u2"):
+            rows += b"\0" + row.tobytes()
+    height, width, _ = stored.shape
+    path = tmp_path / "a.png"
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 1))
+    pixels = png_chunk(b"IDAT", zlib.compress(rows))
+    path.write_bytes(PNG_SIGNATURE + header + pixels + png_chunk(b"IEND", b""))
+    np.testing.assert_array_equal(read_photo(path).pixels, stored)
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_a_turned_deep_tiff_of_tiles_of_differences_keeps_every_bit(
+    tmp_path: Path, byte_order: str
+):
+    stored = values(4, 16, (20, 35))
+    padded = np.pad(stored, ((0, 12), (0, 13), (0, 0)))
+    tiles = []
+    for top in (0, 16):
+        for left in (0, 16, 32):
+            tile = padded[top : top + 16, left : left + 16]
+            tile = np.diff(tile, axis=1, prepend=np.zeros_like(tile[:, :1]))
+            tiles.append(zlib.compress(tile.astype(f"{byte_order}u2").tobytes()))
+    ends = 8 + np.cumsum([0, *map(len, tiles)])
+    tags = {256: [35], 257: [20], 258: [16] * 4, 259: [8], 262: [2], 274: [6], 277: [4]}
+    tags |= {317: [2], 322: [16], 323: [16], 324: ends[:-1].tolist()}
+    tags |= {325: [len(tile) for tile in tiles], 338: [2]}
+    place = int(ends[-1])
+    directory, beyond = struct.pack(f"{byte_order}H", len(tags)), b""
+    for tag, numbers in tags.items():
+        packed = struct.pack(f"{byte_order}{len(numbers)}I", *numbers)
+        if len(numbers) > 1:
+            offset = place + 2 + 12 * len(tags) + 4 + len(beyond)
+            beyond, packed = beyond + packed, struct.pack(f"{byte_order}I", offset)
+        directory += struct.pack(f"{byte_order}HHI", tag, 4, len(numbers)) + packed
+    start = {"<": b"II", ">": b"MM"}[byte_order] + struct.pack(f"{byte_order}HI", 42, place)
+    (tmp_path / "a.tif").write_bytes(start + b"".join(tiles) + directory + bytes(4) + beyond)
+    read = read_photo(tmp_path / "a.tif")
+    turned = np.rot90(stored, -1)
+    np.testing.assert_array_equal(read.pixels, turned[..., :3])
+    assert read.alpha is not None
+    np.testing.assert_array_equal(read.alpha, turned[..., 3])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import decode, headers, ingest, open_photos
-from elegan.data.cache import PhotoWriter
+from elegan.data.cache import EntryWriter
 from elegan.data.decode import Target
 
 SIZES = {"a.png": (50, 33), "b/c.png": (64, 40), "d.png": (33, 90)}  # width, height
@@ -64,10 +64,10 @@ def test_a_damaged_or_changed_entry_is_made_again(tmp_path: Path, cache: Path):
 def test_a_full_disk_is_one_clear_message_and_leaves_nothing(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def full(self: PhotoWriter, images: np.ndarray) -> None:
+    def full(self: EntryWriter, images: np.ndarray) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(PhotoWriter, "append", full)
+    monkeypatch.setattr(EntryWriter, "append", full)
     with pytest.raises(EleganError, match="disk is full"):
         open_photos(photos_at(tmp_path / "set"))
     assert list((cache / "images").iterdir()) == []

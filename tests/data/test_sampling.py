@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from elegan.data.sampling import batch_indices
+from elegan.data import batch_indices
 
 
 def stream(seed: int, length: int, count: int, batch: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elegan.data import stacked
+from elegan.data import known
 from elegan.data.arrays import PixelArray
 
 
@@ -22,8 +22,8 @@ def _digits(count: int) -> PixelArray:
 
 
 def test_labels_name_the_digits_of_red_green_and_blue(monkeypatch) -> None:
-    monkeypatch.setitem(stacked.COUNTS, "train", 5000)
-    triples = stacked.stack_digits(_digits(30), "train")
+    monkeypatch.setitem(known.STACKED_COUNTS, "train", 5000)
+    triples = known.stack_digits(_digits(30), "train")
     images = np.concatenate([*triples.chunks()])
     assert images.shape == triples.shape == (5000, 4, 4, 3)
     assert (images == images[:, :1, :1]).all()  # each plane is one whole digit
@@ -31,4 +31,4 @@ def test_labels_name_the_digits_of_red_green_and_blue(monkeypatch) -> None:
     np.testing.assert_array_equal(triples.labels, expected)
     assert len(np.unique(triples.labels)) > 980  # all but a few of the 1,000 occur
     np.testing.assert_array_equal(np.concatenate([*triples.chunks()]), images)
-    assert stacked.CLASSES[int("407")] == "407"
+    assert known.STACKED_CLASSES[int("407")] == "407"

@@ -41,8 +41,24 @@ def temporary_beside(target: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a neighbour of `path` to write to, which takes its place if the block ends well.
+
+    Its folder is made where it is missing.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_beside(target) as temporary:
+        yield temporary
+        temporary.replace(target)
+
+
 def write_durably(path: Path, content: str | bytes) -> None:
-    """Replaces a file in one step: a temporary neighbour, flushed, then renamed. Text is UTF-8."""
+    """Replaces a file of a folder that is there in one step, forced to disk. Text is UTF-8."""
     with temporary_beside(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         flush(temporary)
@@ -59,7 +75,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         OSError: the disk is full, say.
     """
     write_durably(
-        path, save({key: one.detach().cpu().contiguous() for key, one in tensors.items()})
+        path, save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     )
 
 
@@ -154,20 +170,23 @@ def refuse_overlap(out: Path, *data: str | None) -> None:
     Raises:
         UsageError: one lies within the other.
     """
-    for one in data:
-        if not one or not os.path.exists(os.path.expanduser(one)):
+    for name in data:
+        if not name or not os.path.exists(os.path.expanduser(name)):
             continue
-        source, target = Path(one).expanduser().resolve(), out.expanduser().resolve()
+        source, target = Path(name).expanduser().resolve(), out.expanduser().resolve()
         if source == target or source in target.parents or target in source.parents:
             raise UsageError(
-                f"The results would go to {out}, and the data are {one}: one lies within the other,"
-                " so that results would be taken for data. Name a place beside it with --out."
+                f"The results would go to {out}, and the data are {name}: one lies within the"
+                " other, so that results would be taken for data. Name a place beside it with"
+                " --out."
             )
 
 
 def flush(path: Path) -> None:
-    """Forces a file or folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Forces a file to disk, or a folder where the system can (Windows cannot)."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,17 +1,18 @@
 """Stored arrays -> one cache entry: values mapped to uint8, in one shape or in their own sizes."""
 
-from collections.abc import Iterator
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from elegan.common.errors import EleganError
 from elegan.data import cache
 from elegan.data.arrays import PixelArray
-from elegan.data.dataset import Options, PhotoOptions
+from elegan.data.dataset import Options, PhotoOptions, Verdict, class_order
 from elegan.data.decode import Target, fit_square, too_small
 from elegan.data.known import recognise
-from elegan.data.listing import class_order
 from elegan.data.pictures import to_pillow
 from elegan.data.sources import ArraySource
 
@@ -30,50 +31,37 @@ def ingest_arrays(source: ArraySource, options: Options | PhotoOptions) -> str:
 
 
 def _write_entry(source: ArraySource, options: Options | PhotoOptions, folder: Path) -> None:
-    stored = source.load()
-    layouts = [_Layout(array.shape) for array in stored]
-    sizes: dict[str, int] = {}
-    for array, layout in zip(stored, layouts, strict=True):
-        size = f"{layout.width}x{layout.height}"
-        sizes[size] = sizes.get(size, 0) + array.shape[0]
+    stored = [(array, _Layout(array.shape)) for array in source.load()]
+    sizes: Counter[str] = Counter()
+    for array, layout in stored:
+        sizes[f"{layout.width}x{layout.height}"] += array.shape[0]
     target = options.settle(
-        {(layout.width, layout.height) for layout in layouts},
-        all(layout.channels == 1 for layout in layouts),
+        {(layout.width, layout.height) for _, layout in stored},
+        all(layout.channels == 1 for _, layout in stored),
     )
-    writer = cache.new_writer(folder, target.resolution, target.channels)
-    try:
-        verdicts, names = [], []
-        for array, layout in zip(stored, layouts, strict=True):
+    verdicts, names = [], []
+    with closing(cache.EntryWriter(folder, target.resolution, target.channels)) as writer:
+        for array, layout in stored:
             if min(layout.width, layout.height) < target.smallest:
                 reason = too_small(layout.width, layout.height, target)
-                verdicts.append((array.file, "skipped", reason))
+                verdicts.append(Verdict(array.file, "skipped", reason))
                 continue
             mapping = _Mapping(array)
             for chunk in array.chunks():
                 writer.append(_to_target(layout.channels_last(mapping(chunk)), target))
-            if target.resolution is None:
-                names += [f"{array.file}[{index}]" for index in range(array.shape[0])]
+            names += [f"{array.file}[{index}]" for index in range(array.shape[0])]
             reasons = [f"{array.shape[0]} images", mapping.reason, layout.reason(target)]
             converted = bool(mapping.reason) or layout.channels != target.channels
             reason = "; ".join(part for part in reasons if part)
-            verdicts.append((array.file, "converted" if converted else "used", reason))
-        facts = {
-            "resolution": target.resolution,
-            "channels": target.channels,
-            "classes": [],
-            "verdicts": verdicts,
-            "notes": [],
-            "sizes": sizes,
-            "known": recognise(source.paths),
-        }
-        labels = None
+            verdicts.append(Verdict(array.file, "converted" if converted else "used", reason))
+        labels, classes = None, []
+        more: dict[str, Any] = {"known": recognise(source.paths)}
         if target.resolution is None:
-            facts["names"] = names
+            more["names"] = names
         else:
-            labels, facts["classes"] = _labels(source, stored)
-        writer.finish(labels, facts)
-    finally:
-        writer.close()
+            labels, classes = _labels(source, [array for array, _ in stored])
+        found = {"classes": classes, "verdicts": verdicts, "sizes": sizes}
+        writer.finish(labels, notes=[], **found, **more)
 
 
 class _Layout:
@@ -81,12 +69,10 @@ class _Layout:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._channels_first = len(shape) == 4 and shape[3] not in (1, 3, 4)
-        if len(shape) == 3:
-            self.height, self.width, self.channels = shape[1], shape[2], 1
-        elif self._channels_first:
+        if self._channels_first:
             self.channels, self.height, self.width = shape[1:]
         else:
-            self.height, self.width, self.channels = shape[1:]
+            self.height, self.width, self.channels = (*shape[1:], 1)[:3]
 
     def channels_last(self, chunk: np.ndarray) -> np.ndarray:
         if chunk.ndim == 3:
@@ -107,7 +93,7 @@ class _Layout:
 
 
 class _Mapping:
-    """How an array's values become 0..255; the range is found by a first pass where types need it.
+    """How values become 0..255; the range is found by a first pass where the type needs it.
 
     Floats are taken as 0..1, -1..1 or 0..255, whichever is the first that holds every value.
 
@@ -122,16 +108,14 @@ class _Mapping:
             return
         if kind == "b":
             self._scale, self.reason = 255.0, "true and false as 255 and 0"
-        elif kind == "u" and size == 2 and _range(array)[1] > 255:
-            self._scale, self.reason = 255 / 65535, "16-bit scaled to 8-bit"
-        else:
-            self._from_range(array, *_range(array))
-
-    def _from_range(self, array: PixelArray, low: float, high: float) -> None:
+            return
+        low, high = _range(array)
         name = array.dtype.name
-        if array.dtype.kind == "f" and low >= 0 and high <= 1:
+        if kind == "u" and size == 2 and high > 255:
+            self._scale, self.reason = 255 / 65535, "16-bit scaled to 8-bit"
+        elif kind == "f" and low >= 0 and high <= 1:
             self._scale, self.reason = 255.0, f"{name} 0..1 scaled to 0..255"
-        elif array.dtype.kind == "f" and low >= -1 and high <= 1:
+        elif kind == "f" and low >= -1 and high <= 1:
             self._scale, self._shift, self.reason = 127.5, 1.0, f"{name} -1..1 scaled to 0..255"
         elif low >= 0 and high <= 255:
             self.reason = f"{name} 0..255 rounded"
@@ -171,18 +155,14 @@ def _to_target(images: np.ndarray, target: Target) -> np.ndarray:
         flat = images[..., :3] * alpha + np.array(target.background) * (1 - alpha)
         images = np.rint(flat).astype(np.uint8)
     mode = "L" if target.channels == 1 else "RGB"
-
-    def each() -> Iterator[np.ndarray]:
-        for image in images:
-            fitted = fit_square(to_pillow(np.ascontiguousarray(image)).convert(mode), target)
-            yield np.asarray(fitted).reshape(fitted.height, fitted.width, target.channels)
-
-    return np.stack(list(each()))
+    fitted = [
+        np.asarray(fit_square(to_pillow(np.ascontiguousarray(image)).convert(mode), target))
+        for image in images
+    ]
+    return np.stack(fitted).reshape(len(images), height, width, target.channels)
 
 
-def _labels(
-    source: ArraySource, arrays: tuple[PixelArray, ...]
-) -> tuple[np.ndarray | None, list[str]]:
+def _labels(source: ArraySource, arrays: list[PixelArray]) -> tuple[np.ndarray | None, list[str]]:
     """Returns (int64 labels or None, class names).
 
     With given names the values are their indices; else each value that occurs is a class.

@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from elegan.common.errors import EleganError
-from elegan.data.listing import MAX_ZIP_BYTES, MAX_ZIP_RATIO
+from elegan.data.files import MAX_ZIP_BYTES, MAX_ZIP_RATIO
 
 CHUNK_BYTES = 8 << 20
 PIECE_BYTES = 1 << 20  # asked for at a time, since reading reserves what is asked for
@@ -36,26 +36,21 @@ LABEL_KEYS = {
     "train": ("labels", "y", "label", "y_train", "train_labels"),
     "test": ("y_test", "test_labels"),
 }
+_BYTE = np.dtype(np.uint8)
+_DAMAGE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelArray:
-    """One stored array of images.
+    """One stored array of images."""
 
-    Attributes:
-        file: shown to the person.
-        path: the file on disk, whose bytes decide the content.
-        shape: [N, H, W], [N, H, W, C] or [N, C, H, W] as stored.
-        chunks: yields consecutive slices of the array, in the stored type and layout.
-        labels: [N] integers or strings, or None.
-    """
-
-    file: str
-    path: Path
-    shape: tuple[int, ...]
+    file: str  # shown to the person
+    path: Path  # the file on disk, whose bytes decide the content
+    shape: tuple[int, ...]  # [N, H, W], [N, H, W, C] or [N, C, H, W] as stored
     dtype: np.dtype
+    # Yields consecutive slices of the array, in the stored type and layout.
     chunks: Callable[[], Iterator[np.ndarray]]
-    labels: np.ndarray | None = None
+    labels: np.ndarray | None = None  # [N] integers or strings, or None
 
 
 def _broken(path: Path, why: str) -> EleganError:
@@ -74,31 +69,24 @@ def _stream(
             for first in range(0, shape[0], rows):
                 count = min(rows, shape[0] - first)
                 wanted = count * item * dtype.itemsize
+                data = bytearray()
                 try:
-                    data = _read_up_to(file, wanted)
-                except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+                    while piece := file.read(min(PIECE_BYTES, wanted - len(data))):
+                        data += piece
+                except _DAMAGE as error:
                     raise _broken(path, f"it is damaged ({error})") from error
                 if len(data) < wanted:
                     raise _broken(path, f"it ends before the {shape[0]} items its header promises")
-                yield np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
+                yield np.frombuffer(bytes(data), dtype=dtype).reshape(count, *shape[1:])
 
     return chunks
-
-
-def _read_up_to(file: IO[bytes], wanted: int) -> bytes:
-    """Returns so many bytes, or fewer where the file ends."""
-    data = bytearray()
-    while len(data) < wanted and (piece := file.read(min(PIECE_BYTES, wanted - len(data)))):
-        data += piece
-    return bytes(data)
 
 
 def _refuse_promises(path: Path, shape: tuple[int, ...], dtype: np.dtype, room: int) -> None:
     """Refuses a header that promises more bytes than `room`, the most that the file can hold."""
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > room:
-        promised = (
-            f"the {shape[0] if shape else 1} items its header promises ({dtype} {list(shape)})"
-        )
+        count = shape[0] if shape else 1
+        promised = f"the {count} items its header promises ({dtype} {list(shape)})"
         raise _broken(path, f"it ends before {promised}")
 
 
@@ -125,16 +113,15 @@ def _open_idx(path: Path) -> tuple[IO[bytes], tuple[int, ...]]:
         raise _broken(path, str(error)) from error
     shape = tuple(int(value) for value in dimensions)
     room = _unpacked_room(size) if zipped else size - stream.tell()
-    _refuse_promises(path, shape, np.dtype(np.uint8), room)
+    _refuse_promises(path, shape, _BYTE, room)
     return stream, shape
 
 
 def _read_idx(path: Path) -> PixelArray:
     stream, shape = _open_idx(path)
     stream.close()
-    dtype = np.dtype(np.uint8)
-    chunks = _stream(lambda: _open_idx(path)[0], shape, dtype, path)
-    return PixelArray(file=path.name, path=path, shape=shape, dtype=dtype, chunks=chunks)
+    chunks = _stream(lambda: _open_idx(path)[0], shape, _BYTE, path)
+    return PixelArray(file=path.name, path=path, shape=shape, dtype=_BYTE, chunks=chunks)
 
 
 def open_idx(images: Path, labels: Path | None) -> PixelArray:
@@ -148,20 +135,15 @@ def open_idx(images: Path, labels: Path | None) -> PixelArray:
         raise _broken(images, f"it holds an array of shape {array.shape}, not images")
     if labels is None:
         return array
-    values = np.concatenate([*_read_idx(labels).chunks(), np.empty(0, dtype=np.uint8)])
-    return with_labels(array, values, labels)
+    return _with_labels(array, _read_idx(labels), labels)
 
 
-def with_labels(array: PixelArray, labels: np.ndarray, path: Path) -> PixelArray:
-    """Returns the array with its labels.
-
-    Raises:
-        EleganError: there is not exactly one label for each image.
-    """
+def _with_labels(array: PixelArray, stored: PixelArray, path: Path) -> PixelArray:
+    labels = np.concatenate([*stored.chunks(), np.empty(0, stored.dtype)])
     labels = labels.reshape(len(labels), -1)
     if labels.shape != (array.shape[0], 1):
         raise _broken(path, f"it holds {labels.size} labels for {array.shape[0]} images")
-    return PixelArray(**{**vars(array), "labels": labels[:, 0]})
+    return replace(array, labels=labels[:, 0])
 
 
 def _npy_header(file: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype]:
@@ -175,46 +157,38 @@ def _npy_header(file: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype]
             raise _broken(path, f"its .npy format {version} is not known")
         shape, fortran, dtype = read[version[0]](start)
         file.seek(start.tell())
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise _broken(path, f"its .npy header is damaged ({error})") from error
     if dtype.hasobject:
-        raise _broken(
-            path, "it holds pickled Python objects, which could run code. Save plain arrays"
-        )
+        why = "it holds pickled Python objects, which could run code. Save plain arrays"
+        raise _broken(path, why)
     if fortran and len(shape) > 1:
         raise _broken(path, "it is in Fortran order. Save numpy.ascontiguousarray(x) instead")
     return shape, dtype
 
 
-def _open_member(path: Path, member: str | None) -> IO[bytes]:
-    """Opens a .npy file, or a member of an .npz."""
+def _open_npy(path: Path, member: str | None) -> tuple[IO[bytes], int]:
+    """Opens a .npy file, or a member of an .npz; returns it and how many bytes it holds at most."""
+    size = path.stat().st_size
     if member is None:
-        return open(path, "rb")
-    with zipfile.ZipFile(path) as archive:
-        return archive.open(member)  # the member keeps the archive's file open
-
-
-def _room(path: Path, member: str | None) -> int:
-    """Returns how many bytes a .npy file, or a member of an .npz, holds at most."""
-    if member is None:
-        return path.stat().st_size
+        return open(path, "rb"), size
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(member)
-    if info.compress_type == zipfile.ZIP_STORED:
-        return min(info.file_size, info.compress_size, path.stat().st_size)
-    return min(info.file_size, _unpacked_room(path.stat().st_size))
+        stored = info.compress_type == zipfile.ZIP_STORED
+        room = min(info.compress_size, size) if stored else _unpacked_room(size)
+        return archive.open(member), min(info.file_size, room)  # the file stays open for it
 
 
 def _read_npy(path: Path, member: str | None = None) -> PixelArray:
     def start() -> IO[bytes]:
-        file = _open_member(path, member)
+        file, _ = _open_npy(path, member)
         _npy_header(file, path)
         return file
 
-    with _open_member(path, member) as file:
+    file, room = _open_npy(path, member)
+    with file:
         shape, dtype = _npy_header(file, path)
-        room = _room(path, member) - file.tell()
-    _refuse_promises(path, shape, dtype, room)
+        _refuse_promises(path, shape, dtype, room - file.tell())
     name = path.name if member is None else f"{path.name}/{member.removesuffix('.npy')}"
     chunks = _stream(start, shape, dtype, path)
     return PixelArray(file=name, path=path, shape=shape, dtype=dtype, chunks=chunks)
@@ -265,16 +239,15 @@ def open_npz(path: Path, split: str) -> PixelArray:
     stored = _read_npy(path, f"{label_key}.npy")
     if not stored.shape:
         raise _broken(path, f"its '{label_key}' is one value, not a label for each image")
-    return with_labels(array, np.concatenate([*stored.chunks(), np.empty(0, stored.dtype)]), path)
+    return _with_labels(array, stored, path)
 
 
 def _check_images(array: PixelArray, path: Path) -> PixelArray:
     shape = array.shape
     channels = {shape[1], shape[3]} & {1, 3, 4} if len(shape) == 4 else {1}
     if len(shape) not in (3, 4) or not channels or 0 in shape:
-        raise _broken(
-            path, f"its shape {shape} is not one of images: [N, H, W], [N, H, W, C] or [N, C, H, W]"
-        )
+        known = "[N, H, W], [N, H, W, C] or [N, C, H, W]"
+        raise _broken(path, f"its shape {shape} is not one of images: {known}")
     if array.dtype.kind not in "buif":
         raise _broken(path, f"its values are of type {array.dtype}, not numbers")
     return array
@@ -311,15 +284,13 @@ def _cifar_records(data: bytes, name: str, path: Path) -> PixelArray:
     if not data or len(data) % CIFAR_RECORD:
         raise _broken(path, "it is not CIFAR-10's binary version")
     records = np.frombuffer(data, dtype=np.uint8).reshape(-1, CIFAR_RECORD)
-    pixels = records[:, 1:].reshape(-1, 3, 32, 32)
-    return PixelArray(
-        file=name,
-        path=path,
-        shape=pixels.shape,
-        dtype=pixels.dtype,
-        chunks=lambda: iter([pixels]),
-        labels=records[:, 0],
-    )
+    return _held(name, path, records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0])
+
+
+def _held(name: str, path: Path, pixels: np.ndarray, labels: np.ndarray) -> PixelArray:
+    """Returns an array that is in memory already."""
+    kept = {"shape": pixels.shape, "dtype": pixels.dtype, "labels": labels}
+    return PixelArray(file=name, path=path, chunks=lambda: iter([pixels]), **kept)
 
 
 def open_digits_csv(path: Path, side: int = 28) -> PixelArray:
@@ -335,12 +306,4 @@ def open_digits_csv(path: Path, side: int = 28) -> PixelArray:
         raise _broken(path, f"it is damaged ({error})") from error
     if table.shape[1] != side * side + 1:
         raise _broken(path, f"its lines hold {table.shape[1]} values, not {side * side + 1}")
-    pixels = table[:, :-1].reshape(-1, side, side)
-    return PixelArray(
-        file=path.name,
-        path=path,
-        shape=pixels.shape,
-        dtype=pixels.dtype,
-        chunks=lambda: iter([pixels]),
-        labels=table[:, -1],
-    )
+    return _held(path.name, path, table[:, :-1].reshape(-1, side, side), table[:, -1])

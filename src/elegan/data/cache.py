@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from elegan.common.errors import EleganError
-from elegan.common.files import remove_temporaries, temporary_beside
+from elegan.common.files import remove_temporaries, temporary_beside, written_whole
+from elegan.data.dataset import Verdict
 
 STALE_SECONDS = 24 * 3600
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -52,152 +53,115 @@ def explained_failures() -> Iterator[None]:
         yield
     except OSError as error:
         folder = cache_folder()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            why = "the disk is full"
-        else:
-            why = error.strerror or str(error)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = "the disk is full" if full else error.strerror or str(error)
         raise EleganError(
             f"Could not write the image cache '{folder}': {why}. Free some space there, or name "
             "another folder: export ELEGAN_CACHE=FOLDER"
         ) from error
 
 
-class _PixelFile:
-    """The array file of an entry, written front to back.
+class EntryWriter:
+    """Writes an entry front to back, hashing the images on the way.
 
     Plain writes, not a memory map: on a full disk a write is an error that can be explained, while
     touching a map kills the process.
+
+    Args:
+        folder: an empty one, see `new_entry`.
+        resolution: side of all images, or None for photos that keep their sizes; they are hashed
+            one by one and have no labels.
+        channels: 1 or 3.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
-        self._path = folder / "images.npy"
-        self._shape = shape
-        self._file = open(self._path, "xb")  # noqa: SIM115
-        self._write_header(0)
-
-    def _write_header(self, count: int) -> None:
-        """Its length is the same for every count: numpy leaves room for the axis to grow."""
-        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self._shape)}
-        npy_format.write_array_header_1_0(self._file, header)
-
-    def write(self, data: memoryview) -> None:
-        self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def discard(self) -> None:
-        self._file.close()
-        self._path.unlink()
-
-    def finish(self, count: int) -> int:
-        """Completes an array of `count` rows; returns the size of the file in bytes."""
-        size = self._file.tell()
-        self._file.seek(0)
-        self._write_header(count)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return size
-
-
-class EntryWriter:
-    """Writes an entry of images of one shape front to back, hashing them on the way."""
-
-    def __init__(self, folder: Path, resolution: int, channels: int) -> None:
-        self._shape = (resolution, resolution, channels)
-        self._pixels = _PixelFile(folder, self._shape)
-        self._digest = hashlib.sha256(repr(self._shape).encode())
+    def __init__(self, folder: Path, resolution: int | None, channels: int) -> None:
         self._folder = folder
-        self.count = 0
-
-    def append(self, images: np.ndarray) -> None:
-        """Adds uint8 [n, R, R, C]."""
-        if images.shape[1:] != self._shape or images.dtype != np.uint8:
-            raise ValueError(
-                f"Expected uint8 [n, {self._shape}], got {images.dtype} {images.shape}."
-            )
-        data = np.ascontiguousarray(images).data
-        self._digest.update(data)
-        self._pixels.write(data)
-        self.count += len(images)
-
-    def close(self) -> None:
-        """Closes the file, whatever was written."""
-        self._pixels.close()
-
-    def discard(self) -> None:
-        """Removes what was written, so that another writer can start in the same folder."""
-        self._pixels.discard()
-
-    def finish(self, labels: np.ndarray | None, facts: dict[str, Any]) -> None:
-        """Completes the entry; `facts` (JSON) must hold "classes" and gets "count" and "hash"."""
-        size = self._pixels.finish(self.count)
-        if labels is not None:
-            labels = labels.astype("<i8")
-            self._digest.update(labels.tobytes())
-            np.save(self._folder / "labels.npy", labels, allow_pickle=False)
-        self._digest.update(json.dumps(facts["classes"]).encode())
-        _write_facts(self._folder, facts, self.count, size, hash=self._digest.hexdigest())
-
-
-class PhotoWriter:
-    """Writes an entry of photos of any sizes front to back, hashing each; they have no labels."""
-
-    def __init__(self, folder: Path, channels: int) -> None:
         self._channels = channels
-        self._pixels = _PixelFile(folder, ())
-        self._folder = folder
+        self._shape = None if resolution is None else (resolution, resolution, channels)
+        self._digest = hashlib.sha256(repr(self._shape).encode())
+        self._count = 0
         self._sizes: list[tuple[int, int]] = []
         self._hashes: list[str] = []
+        self._file = open(folder / "images.npy", "xb")  # noqa: SIM115
+        self._header = self._write_header(0)
+
+    def _write_header(self, rows: int) -> int:
+        """Its length is the same for every count: numpy leaves room for the axis to grow."""
+        header = {"descr": "|u1", "fortran_order": False, "shape": (rows, *(self._shape or ()))}
+        npy_format.write_array_header_1_0(self._file, header)
+        return self._file.tell()
 
     def append(self, images: np.ndarray) -> None:
-        """Adds uint8 [n, H, W, C], n photos of one size."""
-        if images.shape[3] != self._channels or images.dtype != np.uint8:
-            raise ValueError(
-                f"Expected uint8 [n, H, W, {self._channels}], got {images.dtype} {images.shape}."
-            )
+        """Adds uint8 [n, R, R, C], or n photos of one size, uint8 [n, H, W, C]."""
+        shape = self._shape or (*images.shape[1:3], self._channels)
+        if images.shape[1:] != shape or images.dtype != np.uint8:
+            raise ValueError(f"Expected uint8 [n, {shape}], got {images.dtype} {images.shape}.")
+        self._count += len(images)
+        if self._shape:
+            data = np.ascontiguousarray(images).data
+            self._digest.update(data)
+            self._file.write(data)
+            return
         for photo in images:
             data = np.ascontiguousarray(photo).data
             digest = hashlib.sha256(repr(photo.shape).encode())
             digest.update(data)
-            self._pixels.write(data)
+            self._file.write(data)
             self._sizes.append(photo.shape[:2])
             self._hashes.append(digest.hexdigest())
 
     def close(self) -> None:
         """Closes the file, whatever was written."""
-        self._pixels.close()
+        self._file.close()
 
     def discard(self) -> None:
         """Removes what was written, so that another writer can start in the same folder."""
-        self._pixels.discard()
+        self._file.close()
+        (self._folder / "images.npy").unlink()
 
-    def finish(self, labels: np.ndarray | None, facts: dict[str, Any]) -> None:
-        """Completes the entry; `facts` gets "count", "photos" ([height, width] each), "hashes"."""
-        if labels is not None:
-            raise ValueError("Photos have no labels.")
-        rows = self._channels * sum(height * width for height, width in self._sizes)
-        size = self._pixels.finish(rows)
-        _write_facts(
-            self._folder, facts, len(self._sizes), size, photos=self._sizes, hashes=self._hashes
-        )
+    def finish(
+        self,
+        labels: np.ndarray | None,
+        *,
+        classes: Sequence[str],
+        verdicts: Sequence[Verdict],
+        notes: Sequence[str],
+        sizes: dict[str, int],
+        **more: Any,
+    ) -> None:
+        """Completes the entry; its facts are these, `more` JSON values, and what was written.
 
-
-Writer = EntryWriter | PhotoWriter
-
-
-def new_writer(folder: Path, resolution: int | None, channels: int) -> Writer:
-    """Returns the writer of images of one resolution, or of photos that keep their sizes (None)."""
-    if resolution is None:
-        return PhotoWriter(folder, channels)
-    return EntryWriter(folder, resolution, channels)
-
-
-def _write_facts(folder: Path, facts: dict[str, Any], count: int, size: int, **more: Any) -> None:
-    """Writes facts.json, which makes an entry whole."""
-    text = json.dumps({**facts, "count": count, "bytes": size, **more})
-    (folder / "facts.json").write_text(text, encoding="utf-8")
+        That is "resolution", "channels", "count" and "bytes", and "hash", or of photos "photos"
+        ([height, width] each) and "hashes".
+        """
+        size = self._file.tell()
+        self._file.seek(0)
+        self._write_header(self._count if self._shape else size - self._header)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        facts: dict[str, Any] = {
+            "resolution": self._shape and self._shape[0],
+            "channels": self._channels,
+            "classes": classes,
+            "verdicts": [(v.file, v.action, v.reason) for v in verdicts],
+            "notes": notes,
+            "sizes": sizes,
+            **more,
+            "count": self._count,
+            "bytes": size,
+        }
+        if self._shape is None:
+            facts |= {"photos": self._sizes, "hashes": self._hashes}
+        else:
+            if labels is not None:
+                labels = labels.astype("<i8")
+                self._digest.update(labels.tobytes())
+                np.save(self._folder / "labels.npy", labels, allow_pickle=False)
+            self._digest.update(json.dumps(classes).encode())
+            facts["hash"] = self._digest.hexdigest()
+        # What makes an entry whole.
+        (self._folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def entry_path(key: str) -> Path:
@@ -255,6 +219,8 @@ def load(folder: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
     The images are uint8 [N, R, R, C], or one flat row of bytes where they keep their sizes.
     """
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    facts["verdicts"] = tuple(Verdict(*verdict) for verdict in facts["verdicts"])
+    facts["notes"] = tuple(facts["notes"])
     # An empty file region cannot be mapped.
     mode = "r" if facts["count"] else None
     images = np.load(folder / "images.npy", mmap_mode=mode, allow_pickle=False)
@@ -265,11 +231,8 @@ def load(folder: Path) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
 def remember(stamp: str, key: str) -> None:
     """Notes that the source with this stamp has the content `key`."""
     path = cache_folder() / "stamps" / stamp
-    with explained_failures():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_beside(path) as temporary:
-            temporary.write_text(key, encoding="ascii")
-            os.replace(temporary, path)
+    with explained_failures(), written_whole(path) as temporary:
+        temporary.write_text(key, encoding="ascii")
 
 
 def recall(stamp: str) -> Path | None:

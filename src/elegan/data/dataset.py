@@ -1,7 +1,9 @@
 """What a set of images is once it has been read: pixels, labels and a verdict for each file."""
 
+import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,41 +16,38 @@ MAX_RESOLUTION = 256
 DEFAULT_RESOLUTION = 64
 FITS = ("crop", "pad", "stretch")
 
-Action = Literal["used", "converted", "skipped"]
-
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one file.
+    """What became of one file."""
 
-    Attributes:
-        file: path within the set, '/'-separated and printable.
-        action: "used" (its colours as they are, at most resized), "converted" or "skipped".
-        reason: why, in plain words.
-    """
+    file: str  # path within the set, '/'-separated and printable
+    # "used" (its colours as they are, at most resized), "converted" or "skipped".
+    action: Literal["used", "converted", "skipped"]
+    reason: str  # why, in plain words
 
-    file: str
-    action: Action
-    reason: str
+
+def class_order(name: str) -> tuple[int, int, str]:
+    """Key that sorts names of classes, whatever they come from: whole numbers, then words."""
+    digits = name.removeprefix("-")
+    whole = digits.isascii() and digits.isdigit() and len(digits) < 19
+    return (0, int(name), name) if whole else (1, 0, name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How images become arrays of one shape.
 
-    Attributes:
-        resolution: side in pixels, 16..256; None takes the common square size, else 64.
-        channels: 1 (gray) or 3 (RGB); None takes 1 when every image is gray.
-        fit: "crop" the centre square, "pad" to a square with the background, or "stretch".
-        background: RGB 0..255 behind transparent pixels and padding.
-
     Raises:
         UsageError: a value is outside these.
     """
 
+    # Side in pixels, 16..256; None takes the common square size, else 64.
     resolution: int | None = None
-    channels: int | None = None
+    channels: int | None = None  # 1 (gray) or 3 (RGB); None takes 1 when every image is gray
+    # "crop" the centre square, "pad" to a square with the background, or "stretch".
     fit: str = "crop"
+    # RGB 0..255 behind transparent pixels and padding.
     background: tuple[int, int, int] = (255, 255, 255)
 
     def __post_init__(self) -> None:
@@ -83,19 +82,14 @@ class Options:
 class PhotoOptions:
     """How images become arrays that keep their sizes.
 
-    Attributes:
-        channels: 1 (gray) or 3 (RGB); None takes 1 when every image is gray.
-        background: RGB 0..255 behind transparent pixels.
-        smallest: least width and height in pixels; what is smaller is skipped.
-        part: "whole", or the "left" or "right" half of images twice as wide as high.
-
     Raises:
         UsageError: a value is outside these.
     """
 
-    channels: int | None = 3
-    background: tuple[int, int, int] = (255, 255, 255)
-    smallest: int = 32
+    channels: int | None = 3  # 1 (gray) or 3 (RGB); None takes 1 when every image is gray
+    background: tuple[int, int, int] = (255, 255, 255)  # RGB 0..255 behind transparent pixels
+    smallest: int = 32  # least width and height in pixels; what is smaller is skipped
+    # "whole", or the "left" or "right" half of images twice as wide as high.
     part: Literal["whole", "left", "right"] = "whole"
 
     def __post_init__(self) -> None:
@@ -125,34 +119,21 @@ def _check_colours(channels: int | None, background: tuple[int, ...]) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageData:
-    """A set of images of one shape, ready to be drawn from.
+    """A set of images of one shape, ready to be drawn from."""
 
-    Attributes:
-        name: the known name, or the name of the folder or file.
-        split: "train" or "test".
-        images: uint8 [N, R, R, C], memory-mapped and read-only.
-        labels: int64 [N], each an index into `classes`; None when there are none.
-        classes: names of the classes; empty without labels.
-        hash: SHA-256 (hex) over pixels, labels and classes: equal exactly when the data are.
-        verdicts: one for each file that was looked at.
-        notes: what a person should know about how the data were read.
-        sizes: how many images had which original size, as "WIDTHxHEIGHT".
-        origins: int64 [N], the place of each image among all that were read; None when all are
-            here.
-        known: the known data set that it is, by the name that was asked for or recognised by its
-            files; "" for any other, whatever its folder is called.
-    """
-
-    name: str
-    split: str
-    images: np.ndarray
-    labels: np.ndarray | None
-    classes: tuple[str, ...]
-    hash: str
-    verdicts: tuple[Verdict, ...]
-    notes: tuple[str, ...]
-    sizes: dict[str, int]
+    name: str  # the known name, or the name of the folder or file
+    split: str  # "train" or "test"
+    images: np.ndarray  # uint8 [N, R, R, C], memory-mapped and read-only
+    labels: np.ndarray | None  # int64 [N], each an index into `classes`; None when there are none
+    classes: tuple[str, ...]  # names of the classes; empty without labels
+    hash: str  # SHA-256 (hex) over pixels, labels and classes: equal exactly when the data are
+    verdicts: tuple[Verdict, ...]  # one for each file that was looked at
+    notes: tuple[str, ...]  # what a person should know about how the data were read
+    sizes: dict[str, int]  # how many images had which original size, as "WIDTHxHEIGHT"
+    # int64 [N], the place of each image among all that were read; None when all are here.
     origins: np.ndarray | None = None
+    # The known data set that it is, by the name that was asked for or recognised by its files; ""
+    # for any other, whatever its folder is called.
     known: str = ""
 
     def __len__(self) -> int:
@@ -171,8 +152,7 @@ class ImageData:
     @property
     def summary(self) -> str:
         """How many images of which shape."""
-        side = self.resolution
-        return f"{len(self):,} images {side}x{side}x{self.channels}"
+        return f"{len(self):,} images {self.resolution}x{self.resolution}x{self.channels}"
 
     def image_names(self) -> list[str]:
         """Returns a name for each image: its file, or file[index] where a file holds many."""
@@ -194,16 +174,83 @@ class ImageData:
 
     def facts(self) -> dict[str, Any]:
         """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
-        actions = Counter(verdict.action for verdict in self.verdicts)
-        return {
-            "name": self.name,
-            "split": self.split,
-            "hash": self.hash,
-            "images": len(self),
-            "resolution": self.resolution,
-            "channels": self.channels,
-            "classes": self.class_counts(),
-            "files": {name: actions[name] for name in ("used", "converted", "skipped")},
-            "notes": list(self.notes),
-            "verdicts": [vars(verdict) for verdict in self.verdicts],
-        }
+        facts = {"resolution": self.resolution, "channels": self.channels}
+        return _facts(self, {**facts, "classes": self.class_counts()})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PhotoSet:
+    """Photos of any sizes, memory-mapped from the cache."""
+
+    name: str  # the known name, or the name of the folder or file
+    split: str  # "train" or "test"
+    # The file of each photo within the set, or file[index] where a file holds many.
+    names: tuple[str, ...]
+    hash: str  # SHA-256 (hex) over the sizes and pixels of all: equal exactly when those are
+    hashes: tuple[str, ...]  # the same of each photo, to find those that are in two sets
+    verdicts: tuple[Verdict, ...]  # one for each file that was looked at
+    notes: tuple[str, ...]  # what a person should know about how the photos were read
+    channels: int  # 1 (gray) or 3 (RGB)
+    pixels: np.ndarray  # uint8 [bytes], read-only: the pixels of one photo after another
+    places: np.ndarray  # int64 [N, 3], the first byte, height and width of each photo in `pixels`
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def photo(self, index: int) -> np.ndarray:
+        """Returns a read-only view of one photo, uint8 [H, W, C]."""
+        first, height, width = self.places[index].tolist()
+        flat = self.pixels[first : first + height * width * self.channels]
+        return flat.reshape(height, width, self.channels)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Returns (height, width) of one photo in pixels."""
+        _, height, width = self.places[index].tolist()
+        return height, width
+
+    @property
+    def summary(self) -> str:
+        """How many photos of how many pixels, and of what sizes."""
+        low, high = self.places[:, 1:].min(), self.places[:, 1:].max()
+        size = f"{self._megapixels():,.1f} megapixels"
+        return f"{len(self):,} photos, {size}, sides of {low} to {high}"
+
+    def _megapixels(self) -> float:
+        return float(np.prod(self.places[:, 1:], axis=1).sum()) / 1e6
+
+    def chosen(self, indices: Sequence[int]) -> "PhotoSet":
+        """Returns the set of these photos, in this order; verdicts and notes stay."""
+        names = tuple(self.names[index] for index in indices)
+        hashes = tuple(self.hashes[index] for index in indices)
+        places = self.places[np.asarray(indices, dtype=np.int64)]
+        return replace(self, names=names, hash=hash_of(hashes), hashes=hashes, places=places)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
+        sizes = Counter(f"{width}x{height}" for _, height, width in self.places.tolist())
+        facts = {"channels": self.channels, "megapixels": round(self._megapixels(), 3)}
+        return _facts(self, {**facts, "sizes": dict(sizes.most_common())})
+
+
+def hash_of(hashes: Sequence[str]) -> str:
+    """Returns the SHA-256 (hex) of a set from those of its photos."""
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _facts(data: ImageData | PhotoSet, more: dict[str, Any]) -> dict[str, Any]:
+    actions = Counter(verdict.action for verdict in data.verdicts)
+    return {
+        "name": data.name,
+        "split": data.split,
+        "hash": data.hash,
+        "images": len(data),
+        **more,
+        "files": {name: actions[name] for name in ("used", "converted", "skipped")},
+        "notes": list(data.notes),
+        "verdicts": [vars(verdict) for verdict in data.verdicts],
+    }
+
+
+def skip_reasons(verdicts: Sequence[Verdict]) -> Counter[str]:
+    """Returns why files were skipped, with counts."""
+    return Counter(verdict.reason for verdict in verdicts if verdict.action == "skipped")

@@ -1,23 +1,15 @@
 """One image file -> one uint8 array, with every conversion named."""
 
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from elegan.data import deep_pixels
-from elegan.data.headers import (
-    MAX_PIXELS,
-    ORIENTATION_TAG,
-    Unusable,
-    is_gray,
-    open_image,
-    orientation_of,
-    unusable,
-)
-
-__all__ = ["Decoded", "Target", "Unusable", "decode", "fit_square", "scale_depth"]
+from elegan.data import headers
+from elegan.data.headers import MAX_PIXELS, NO_MEMORY, Hindered, Unusable, is_gray, reading
+from elegan.data.pictures import to_pillow
 
 LARGE_PIXELS = 16_000_000
 _BLOCK_ROWS = 256  # of a deep image, rounded at a time
@@ -28,37 +20,27 @@ _large = threading.Lock()  # large images are decoded one at a time, whatever th
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image as an array.
+    """An image as an array."""
 
-    Attributes:
-        pixels: uint8 [R, R, C], or [H, W, C] where the size is kept.
-        size: (width, height) of the upright original.
-        conversions: what was done to its colours, orientation or frames; empty for none.
-        resizing: how it came to this size; empty where it had it.
-    """
-
-    pixels: np.ndarray
-    size: tuple[int, int]
+    pixels: np.ndarray  # uint8 [R, R, C], or [H, W, C] where the size is kept
+    size: tuple[int, int]  # (width, height) of the upright original
+    # What was done to its colours, orientation or frames; empty for none.
     conversions: tuple[str, ...]
-    resizing: str
+    resizing: str  # how it came to this size; empty where it had it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The shape every image gets; the fields are those of `dataset.Options`, settled.
+    """The shape every image gets; the fields are those of `dataset.Options`, settled."""
 
-    Attributes:
-        resolution: side in pixels; None keeps the size of each image, and `fit` means nothing.
-        smallest: least width and height of what is kept, where the size is.
-        part: "whole", or the "left" or "right" half of an image twice as wide as high, where the
-            size is kept.
-    """
-
+    # Side in pixels; None keeps the size of each image, and `fit` means nothing.
     resolution: int | None
     channels: int
     fit: str
     background: tuple[int, int, int]
-    smallest: int = 1
+    smallest: int = 1  # least width and height of what is kept, where the size is
+    # "whole", or the "left" or "right" half of an image twice as wide as high, where the size is
+    # kept.
     part: str = "whole"
 
 
@@ -68,17 +50,13 @@ def decode(data: bytes, target: Target) -> Decoded:
     Raises:
         Unusable: the file is damaged, or larger than the limits.
     """
-    # Pillow's readers raise many kinds of errors on damaged files, some undocumented; a file
-    # somebody else made must never stop the pass over all the others.
-    try:
-        image = open_image(data)
-        size = image.size
-        if size[0] * size[1] > LARGE_PIXELS:
-            with _large:
-                return _convert(image, data, target)
-        return _convert(image, data, target)
-    except Exception as error:
-        raise unusable(error, data) from error
+    with reading(data):
+        image = headers.open_image(data)
+    with _large if image.width * image.height > LARGE_PIXELS else nullcontext():
+        try:
+            return _convert(image, data, target)
+        except MemoryError as error:
+            raise Hindered(NO_MEMORY) from error
 
 
 def fit_square(image: Image.Image, target: Target) -> Image.Image:
@@ -107,24 +85,24 @@ def fit_square(image: Image.Image, target: Target) -> Image.Image:
 
 
 def _convert(image: Image.Image, data: bytes, target: Target) -> Decoded:
-    size = image.size
-    conversions: list[str] = []
-    if getattr(image, "is_animated", False):
-        conversions.append(f"first of {getattr(image, 'n_frames', 'several')} frames")
-    deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", []))
-    _shrink_while_decoding(image, target)
-    planes = deep_pixels.read(image, lambda: open_image(data), 0)
-    image.load()
-    size = image.size if image.format == "TIFF" else size  # which loading turns upright
-    orientation = orientation_of(image)
-    if planes is not None:
-        image = _in_eight_bits(*planes)
-        image.getexif()[ORIENTATION_TAG] = orientation
-    if orientation > 1:
-        image = ImageOps.exif_transpose(image)
-        conversions.append("turned upright by its EXIF orientation")
-        size = (size[1], size[0]) if orientation >= 5 else size
-    image, notes = _to_plain(image, deep, target.background)
+    size, conversions = image.size, []
+    with reading(data):
+        if getattr(image, "is_animated", False):
+            conversions.append(f"first of {getattr(image, 'n_frames', 'several')} frames")
+        deep = headers.is_deep(image, data)
+        _shrink_while_decoding(image, target)
+        planes = headers.deep_planes(image, data)
+        image.load()
+        size = image.size if image.format == "TIFF" else size  # which loading turns upright
+        orientation = headers.orientation_of(image)
+        if planes is not None:
+            image = _in_eight_bits(*planes)
+        elif orientation > 1:
+            image = ImageOps.exif_transpose(image)
+        if orientation > 1:
+            conversions.append("turned upright by its EXIF orientation")
+            size = (size[1], size[0]) if orientation >= 5 else size
+        image, notes = _to_plain(image, deep, target.background)
     conversions += notes
     wanted = "L" if target.channels == 1 else "RGB"
     if image.mode != wanted:
@@ -143,25 +121,18 @@ def _convert(image: Image.Image, data: bytes, target: Target) -> Decoded:
 
 def _in_eight_bits(colours: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
     """Rounds uint16 [H, W, 1 or 3] and [H, W], of which Pillow itself would keep the high bytes."""
-    height, width, bands = colours.shape
-    values = np.empty((height, width, bands + (alpha is not None)), np.uint8)
-    for top in range(0, height, _BLOCK_ROWS):
-        part = slice(top, top + _BLOCK_ROWS)
-        values[part, :, :bands] = _rounded(colours[part])
-        if alpha is not None:
-            values[part, :, bands] = _rounded(alpha[part])
-    return Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
-
-
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """Brings 0..65535 to 0..255."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    planes = [colours] if alpha is None else [colours, alpha[..., None]]
+    values = np.empty((*colours.shape[:2], sum(plane.shape[2] for plane in planes)), np.uint8)
+    for top in range(0, len(values), _BLOCK_ROWS):
+        part = np.concatenate([plane[top : top + _BLOCK_ROWS] for plane in planes], axis=2)
+        values[top : top + _BLOCK_ROWS] = (part.astype(np.uint32) + 128) // 257
+    return to_pillow(values)
 
 
 def _keep_size(
     image: Image.Image, size: tuple[int, int], target: Target
 ) -> tuple[Image.Image, str]:
-    """Returns the wanted part of an image that keeps its size, and what that took."""
+    """Returns the wanted part of an image, and what that took."""
     said = []
     width, height = image.size
     if (width, height) != size:
@@ -189,21 +160,22 @@ def _shrink_while_decoding(image: Image.Image, target: Target) -> None:
 
     A photo that keeps its size is reduced by the least of 2, 4 and 8 that the limit asks for.
     """
-    if image.format == "JPEG":
-        width, height = image.size
-        if target.resolution is None:
-            factors = (1, 2, 4, 8)
-            fitting = [f for f in factors if -(-width // f) * -(-height // f) <= MAX_PIXELS]
-            scale = 1 / (fitting[0] if fitting else factors[-1])
-            wanted = (int(width * scale), int(height * scale))
-        else:
-            edge = max(image.size) if target.fit == "pad" else min(image.size)
-            scale = OVERSAMPLING * target.resolution / edge
-            wanted = (round(width * scale), round(height * scale))
-        if scale < 1:
-            image.draft(None, wanted)
-        if image.width * image.height > MAX_PIXELS:
-            raise Unusable(f"still over {MAX_PIXELS // 1_000_000} million pixels at reduced scale")
+    if image.format != "JPEG":
+        return
+    width, height = image.size
+    if target.resolution is None:
+        factors = (1, 2, 4, 8)
+        fitting = [f for f in factors if -(-width // f) * -(-height // f) <= MAX_PIXELS]
+        scale = 1 / (fitting[0] if fitting else factors[-1])
+        wanted = (int(width * scale), int(height * scale))
+    else:
+        edge = max(image.size) if target.fit == "pad" else min(image.size)
+        scale = OVERSAMPLING * target.resolution / edge
+        wanted = (round(width * scale), round(height * scale))
+    if scale < 1:
+        image.draft(None, wanted)
+    if image.width * image.height > MAX_PIXELS:
+        raise Unusable(f"still over {MAX_PIXELS // 1_000_000} million pixels at reduced scale")
 
 
 def _to_plain(
@@ -222,22 +194,20 @@ def _to_plain(
         notes.append(note)
     elif deep:
         notes.append("16-bit scaled to 8-bit")
-    if image.has_transparency_data:
+    transparent, kind = image.has_transparency_data, "gray" if gray else "RGB"
+    if transparent:
         notes.append(f"transparency flattened on {background}")
-        if image.mode == "P":
-            notes.append("palette to gray" if gray else "palette to RGB")
-        layer = image.convert("RGBA")
-        flat = Image.new("RGBA", layer.size, (*background, 255))
-        flat.alpha_composite(layer)
-        gray = gray and len(set(background)) == 1
-        return flat.convert("L" if gray else "RGB"), notes
-    if image.mode in ("L", "RGB"):
-        return image, notes
     if image.mode == "P":
-        notes.append("palette to gray" if gray else "palette to RGB")
-    elif image.mode not in ("1", "RGBX"):
-        notes.append(f"{image.mode} to {'gray' if gray else 'RGB'}")
-    return image.convert("L" if gray else "RGB"), notes
+        notes.append(f"palette to {kind}")
+    elif not transparent and image.mode not in ("L", "RGB", "1", "RGBX"):
+        notes.append(f"{image.mode} to {kind}")
+    if transparent:
+        layer = image.convert("RGBA")
+        image = Image.new("RGBA", layer.size, (*background, 255))
+        image.alpha_composite(layer)
+        gray = gray and len(set(background)) == 1
+    plain = "L" if gray else "RGB"
+    return (image if image.mode == plain else image.convert(plain)), notes
 
 
 def scale_depth(image: Image.Image, top: int = 255) -> tuple[np.ndarray, str]:
@@ -272,8 +242,6 @@ def scale_depth(image: Image.Image, top: int = 255) -> tuple[np.ndarray, str]:
 
 
 def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
-    if image.size == (width, height):
-        return image
     shrinks = width < image.width or height < image.height
     filter_ = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
     return image.resize((width, height), filter_)

@@ -1,35 +1,101 @@
 """Finding the image files of a folder or a zip, safely, and reading what their places mean."""
 
+import lzma
 import os
 import stat
 import zipfile
-from dataclasses import replace
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elegan.common.errors import EleganError
-from elegan.data import label_files
-from elegan.data.dataset import Verdict
-from elegan.data.listing import (
-    IMAGE_SUFFIXES,
-    MAX_FILE_BYTES,
-    MAX_ZIP_BYTES,
-    MAX_ZIP_RATIO,
-    FileEntry,
-    Listing,
-    class_order,
-    printable,
-    reader,
+from elegan.data.dataset import Verdict, class_order
+
+IMAGE_SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".gif", ".bmp", ".webp", ".avif"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
+MAX_FILE_BYTES = 512 << 20
+MAX_ZIP_BYTES = 1 << 30  # what an archive may hold whatever its own size ...
+MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 
-__all__ = ["IMAGE_SUFFIXES", "FileEntry", "Listing", "arrange", "reader", "walk_folder", "walk_zip"]
-
-IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+# RuntimeError: encrypted, or packed in a way that zipfile does not know.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
+IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in IGNORED_NAMES
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """One file that may be an image."""
+
+    name: str  # path within the set, '/'-separated and printable
+    location: str  # path on disk, or name of the member of the zip
+    stamp: str  # changes whenever the file does, as far as size and times tell
+    label: int = -1  # index of its class, -1 without
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.name.split("/"))
+
+    @property
+    def looks_like_image(self) -> bool:
+        return os.path.splitext(self.name)[1].lower() in IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What was found: files to read, and verdicts on those that are not even opened."""
+
+    entries: tuple[FileEntry, ...]  # the files to read, in the order of their names
+    skipped: tuple[Verdict, ...] = ()  # verdicts on what is not opened
+    classes: tuple[str, ...] = ()  # names, in the order of the entries' labels
+    notes: tuple[str, ...] = ()  # what a person should know of how places were understood
+    archive: Path | None = None  # the zip that holds the entries, or None for a folder
+
+
+def printable(name: str) -> str:
+    """Returns a file name as text that can be written anywhere, whatever bytes it holds."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+@contextmanager
+def reader(archive: Path | None) -> Iterator[Callable[[FileEntry], bytes]]:
+    """Yields a thread-safe function that returns the bytes of an entry of a folder or a zip.
+
+    It raises OSError where that fails, without a number for a damaged member of a zip.
+    """
+    if archive is None:
+        yield _read_file
+        return
+    with zipfile.ZipFile(archive) as opened:
+
+        def read(entry: FileEntry) -> bytes:
+            try:
+                with opened.open(entry.location) as member:
+                    return member.read(MAX_FILE_BYTES)
+            except _ZIP_ERRORS as error:
+                raise OSError(str(error)) from error
+
+        yield read
+
+
+def _read_file(entry: FileEntry) -> bytes:
+    with open(entry.location, "rb") as file:
+        # Python reserves as much as is asked for, so not the limit.
+        return file.read(min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES))
+
+
+def unreadable_folder(folder: Path, error: OSError) -> EleganError:
+    """Returns the error of a folder that cannot be listed."""
+    return EleganError(
+        f"The folder '{folder}' cannot be read: {error.strerror}. "
+        "Give yourself the right to read it, or name another."
+    )
 
 
 def walk_folder(root: Path) -> Listing:
@@ -52,10 +118,7 @@ def walk_folder(root: Path) -> Listing:
             children = sorted(os.listdir(folder))
         except OSError as error:
             if folder == root:
-                raise EleganError(
-                    f"The folder '{root}' cannot be read: {error.strerror}. "
-                    "Give yourself the right to read it, or name another."
-                ) from error
+                raise unreadable_folder(root, error) from error
             skipped.append(Verdict(prefix, "skipped", f"unreadable folder: {error.strerror}"))
             continue
         if (status.st_dev, status.st_ino) in visited:
@@ -80,8 +143,8 @@ def walk_folder(root: Path) -> Listing:
 
 
 def _look(path: Path, name: str) -> FileEntry | Verdict | None:
-    """Returns an entry for a file, a verdict for what is not to be opened, None for a folder."""
-    if _is_hidden(path.name):
+    """Returns an entry for a file, a verdict on what is not to be opened, None for a folder."""
+    if path.name[:1] == "." or path.name in IGNORED_NAMES:
         return Verdict(name, "skipped", "hidden or made by the system")
     try:
         status = path.stat()
@@ -136,7 +199,7 @@ def _refusal(member: zipfile.ZipInfo, name: str) -> str:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or ":" in parts[0]:
         return "its path leads out of the zip"
-    if any(_is_hidden(part) for part in parts):
+    if any(part[:1] == "." or part in IGNORED_NAMES for part in parts):
         return "hidden or made by the system"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link inside a zip"
@@ -147,27 +210,15 @@ def _refusal(member: zipfile.ZipInfo, name: str) -> str:
     return ""
 
 
-def arrange(listing: Listing, split: str) -> tuple[Listing, bool]:
-    """Reads what the folders of a listing mean.
+def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
+    """Reads what the folders of a listing mean; returns it so, and whether there is a test split.
 
     - A lone folder around everything is looked through.
     - `train/` beside `test/` (or `val/`): the split's own folder is taken.
     - `images/` beside other folders (masks, annotations): it alone is taken.
     - Two or more folders and no image beside them: each is a class (`class_order`).
     - Anything else is one set without classes.
-    - A file of labels beside the images goes before all that (`label_files`).
-
-    Returns:
-        the arranged listing, and whether there is a test split. For split "test" without one the
-        listing is that of the training images; the caller refuses.
     """
-    images, tables = label_files.set_apart(listing)
-    arranged, has_test = by_place(images, split)
-    return label_files.apply(tables, arranged, images.entries), has_test
-
-
-def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
-    """Arranges by the folders alone, as `arrange` does, with no regard to files of labels."""
     notes: list[str] = []
     skipped = list(listing.skipped)
     depth, has_test = 0, False
@@ -201,31 +252,26 @@ def by_place(listing: Listing, split: str) -> tuple[Listing, bool]:
     groups, loose = image_groups(entries, depth)
     if loose and groups:
         notes.append("Images lie beside and inside folders: read as one set without classes.")
-    if loose or len(groups) < 2:
-        return replace(
-            listing, entries=entries, skipped=tuple(skipped), notes=tuple(notes)
-        ), has_test
-    classes = tuple(sorted(groups, key=class_order))
-    labelled, outside = _by_class(entries, classes, depth)
-    skipped += outside
-    found = replace(
-        listing, entries=labelled, skipped=tuple(skipped), classes=classes, notes=tuple(notes)
-    )
-    return found, has_test
+    classes: tuple[str, ...] = ()
+    if not loose and len(groups) >= 2:
+        classes = tuple(sorted(groups, key=class_order))
+        labels = {name: index for index, name in enumerate(classes)}
+        labelled = []
+        for entry in entries:
+            if len(entry.parts) > depth + 1 and entry.parts[depth] in labels:
+                labelled.append(replace(entry, label=labels[entry.parts[depth]]))
+            else:
+                skipped.append(Verdict(entry.name, "skipped", "outside the class folders"))
+        entries = tuple(labelled)
+    found = {"entries": entries, "skipped": tuple(skipped), "notes": tuple(notes)}
+    return replace(listing, **found, classes=classes), has_test
 
 
-def image_groups(entries: tuple[FileEntry, ...], depth: int) -> tuple[dict[str, int], int]:
+def image_groups(entries: Iterable[FileEntry], depth: int) -> tuple[Counter[str], int]:
     """Returns ({folder at this depth: images in it}, images that lie beside those folders)."""
-    groups: dict[str, int] = {}
-    loose = 0
-    for entry in entries:
-        if not entry.looks_like_image:
-            continue
-        if len(entry.parts) > depth + 1:
-            groups[entry.parts[depth]] = groups.get(entry.parts[depth], 0) + 1
-        else:
-            loose += 1
-    return groups, loose
+    images = [entry.parts for entry in entries if entry.looks_like_image]
+    groups = Counter(parts[depth] for parts in images if len(parts) > depth + 1)
+    return groups, len(images) - groups.total()
 
 
 def split_folders(groups: dict[str, int]) -> tuple[str | None, str | None]:
@@ -236,18 +282,3 @@ def split_folders(groups: dict[str, int]) -> tuple[str | None, str | None]:
     train = next((lower[name] for name in TRAIN_NAMES if name in lower), None)
     test = next((lower[name] for name in TEST_NAMES if name in lower), None)
     return train, test
-
-
-def _by_class(
-    entries: tuple[FileEntry, ...], classes: tuple[str, ...], depth: int
-) -> tuple[tuple[FileEntry, ...], list[Verdict]]:
-    """Gives each entry its class; files outside the class folders get a verdict instead."""
-    labels = {name: index for index, name in enumerate(classes)}
-    labelled, outside = [], []
-    for entry in entries:
-        label = labels.get(entry.parts[depth]) if len(entry.parts) > depth + 1 else None
-        if label is None:
-            outside.append(Verdict(entry.name, "skipped", "outside the class folders"))
-        else:
-            labelled.append(replace(entry, label=label))
-    return tuple(labelled), outside

@@ -1,11 +1,13 @@
-"""Masks found by looking at the photo: scratches, and the region of the sky."""
+"""Masks found by looking at the photo: scratches, and the region of the sky.
+
+And what is done to masks: widening, narrowing, and running extremes, by shifted copies.
+"""
 
 import math
 
 import numpy as np
 
 from elegan.data.degradations.resizing import resize_bicubic
-from elegan.data.morphology import box_mean, disc_dilation, running
 
 THICKEST = 3  # half the width of the widest scratch, in pixels
 LENGTH = 41  # pixels of straight line that a scratch must show
@@ -57,21 +59,20 @@ def _lines(gray: np.ndarray, contrast: float, filled: float) -> np.ndarray:
         supported |= _supported(sided, angle, filled)
         candidates |= sided
     # The ends of a line have half the support of its middle, and its rim is fainter.
-    grown = disc_dilation(supported, LENGTH // 4) & candidates
-    return disc_dilation(grown, 2) & (height > 0.4 * contrast)
+    grown = dilate(supported, LENGTH // 4) & candidates
+    return dilate(grown, 2) & (height > 0.4 * contrast)
 
 
 def _two_sided(gray: np.ndarray, angle: float, contrast: float) -> np.ndarray:
     """Where both sides of a line of that direction are darker, and alike: no edge of a thing."""
-    down = round((THICKEST + 2) * math.cos(angle))
-    right = -round((THICKEST + 2) * math.sin(angle))
     reach = THICKEST + 2
+    down, right = round(reach * math.cos(angle)), -round(reach * math.sin(angle))
     padded = np.pad(gray, reach, mode="edge")
     rows, columns = gray.shape
-    one = padded[reach + down :, reach + right :][:rows, :columns]
+    here = padded[reach + down :, reach + right :][:rows, :columns]
     other = padded[reach - down :, reach - right :][:rows, :columns]
-    rise = gray - np.maximum(one, other)
-    return (rise > contrast) & (np.abs(one - other) < rise)
+    rise = gray - np.maximum(here, other)
+    return (rise > contrast) & (np.abs(here - other) < rise)
 
 
 def _supported(thin: np.ndarray, angle: float, filled: float) -> np.ndarray:
@@ -81,27 +82,19 @@ def _supported(thin: np.ndarray, angle: float, filled: float) -> np.ndarray:
     rows = np.rint(places * math.sin(angle)).astype(int)
     columns = np.rint(places * math.cos(angle)).astype(int)
     # A real scratch is never exactly straight: one pixel aside still counts.
-    wide = thin.copy()
-    side = (1, 0) if abs(math.cos(angle)) > abs(math.sin(angle)) else (0, 1)
-    wide |= _shifted(thin, *side) | _shifted(thin, -side[0], -side[1])
+    level = abs(math.cos(angle)) > abs(math.sin(angle))
+    wide = running(thin, 1, axis=0 if level else 1, least=False)
     padded = np.pad(wide.astype(np.uint8), half)
-    count = np.zeros(thin.shape, np.uint8)
-    size = thin.shape
+    count, across = np.zeros(thin.shape, np.uint8), np.zeros(thin.shape, np.uint8)
+    height, width = thin.shape
     for row, column in zip((rows + half).tolist(), (columns + half).tolist(), strict=True):
-        count += padded[row : row + size[0], column : column + size[1]]
-    across = np.zeros(thin.shape, np.uint8)
+        count += padded[row : row + height, column : column + width]
     padded = np.pad(thin.astype(np.uint8), half)
     for step in range(-8, 9):
         row = half + round(step * math.cos(angle))
         column = half - round(step * math.sin(angle))
-        across += padded[row : row + size[0], column : column + size[1]]
+        across += padded[row : row + height, column : column + width]
     return thin & (count >= filled * LENGTH) & (across <= 2 * THICKEST + 1)
-
-
-def _shifted(mask: np.ndarray, down: int, right: int) -> np.ndarray:
-    """The mask moved by -1, 0 or 1 pixels each way, False where nothing comes in."""
-    padded = np.pad(mask, 1)
-    return padded[1 - down : padded.shape[0] - 1 - down, 1 - right : padded.shape[1] - 1 - right]
 
 
 def sky_region(image: np.ndarray) -> np.ndarray:
@@ -164,3 +157,58 @@ def _is_sky(small: np.ndarray, region: np.ndarray) -> bool:
     ground = small[~region].mean(axis=0)
     bluer = sky[2] - sky[0] > ground[2] - ground[0] + 0.03
     return bool(sky.mean() > ground.mean() + 0.05 or bluer)
+
+
+def dilate(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Widens bool [H, W] by a disc: True within `radius` pixels of a True pixel."""
+    result = mask.copy()
+    height = len(mask)
+    for down in range(1, min(radius, height - 1) + 1):
+        reach = math.isqrt(radius * radius - down * down)
+        wide = running(mask, reach, axis=1, least=False)
+        result[down:] |= wide[:-down]
+        result[:-down] |= wide[down:]
+    result |= running(mask, radius, axis=1, least=False)
+    return result
+
+
+def erosion_step(mask: np.ndarray, *, square: bool) -> np.ndarray:
+    """Narrows bool [H, W] by one pixel: by the four neighbours, or all eight where `square`.
+
+    Steps of both kinds in turn make nearly round steps. Beyond the border counts as True.
+    """
+    across = running(mask, 1, axis=1, least=True)
+    if square:
+        return running(across, 1, axis=0, least=True)
+    return across & running(mask, 1, axis=0, least=True)
+
+
+def running(values: np.ndarray, reach: int, *, axis: int, least: bool) -> np.ndarray:
+    """Smallest (or largest) value within `reach` places each way, along an axis of [H, W].
+
+    Places beyond the border do not count. Windows double, so the cost grows with log(reach).
+    """
+    choose = np.minimum if least else np.maximum
+    reach = min(reach, values.shape[axis] - 1)
+    result = np.moveaxis(values.copy(), axis, 0)
+    width = 1  # result[i] covers i .. i + width - 1, and so looks forward only
+    while width < reach + 1:
+        step = min(width, reach + 1 - width)
+        result[:-step] = choose(result[:-step], result[step:])
+        width += step
+    # What i - reach covers forward ends at i; near the start the window begins at 0.
+    both = result.copy()
+    if reach:
+        both[reach:] = choose(result[reach:], result[:-reach])
+        first = choose.accumulate(np.moveaxis(values, axis, 0)[:reach], axis=0)
+        both[:reach] = choose(result[:reach], first)
+    return np.moveaxis(both, 0, axis)
+
+
+def box_mean(values: np.ndarray, reach: int) -> np.ndarray:
+    """Mean of float [H, W] over squares of 2 reach + 1 pixels, the border mirrored."""
+    size = 2 * reach + 1
+    padded = np.pad(values.astype(np.float64), [(reach + 1, reach)] * 2, "symmetric")
+    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    total = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    return (total / size**2).astype(np.float32)

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +24,7 @@ from elegan.data import cache, files
 from elegan.data.dataset import Options, PhotoOptions, Verdict
 from elegan.data.decode import Decoded, Target, decode
 from elegan.data.files import FileEntry, Listing
-from elegan.data.headers import MAX_PIXELS, Hindered, Probe, Unusable, probe, unusable
+from elegan.data.headers import MAX_PIXELS, NO_MEMORY, Hindered, Probe, Unusable, probe
 from elegan.data.sources import FileSource
 
 MAX_WORKERS = 8
@@ -58,27 +59,16 @@ def ingest_files(source: FileSource, options: Options | PhotoOptions) -> tuple[s
     with warnings.catch_warnings(), files.reader(source.archive) as read:
         # The limits on size are decode's own, stated in the verdict.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        surveys = list(
-            _announced(
-                ordered_map(lambda entry: _survey(entry, read, options), source.listing.entries),
-                len(source.listing.entries),
-                f"Reading {source.name}",
-            )
-        )
-        contents = [(s.entry.name, s.entry.label, s.sha256) for s in surveys]
         listing = source.listing
-        hindered = {s.entry.name: str(s.found) for s in surveys if isinstance(s.found, Hindered)}
+        found = ordered_map(lambda entry: _survey(entry, read, options), listing.entries)
+        surveys = [*_announced(found, len(listing.entries), f"Reading {source.name}")]
+        contents = [(s.entry.name, s.entry.label, s.sha256) for s in surveys]
+        hindered = _hindered(surveys)
 
         def key() -> str:
-            return cache.content_key(
-                "files",
-                contents,
-                listing.skipped,
-                listing.classes,
-                listing.notes,
-                options,
-                *([sorted(hindered.items())] if hindered else []),
-            )
+            read_as = (listing.skipped, listing.classes, listing.notes, options)
+            left_out = [sorted(hindered.items())] if hindered else []
+            return cache.content_key("files", contents, *read_as, *left_out)
 
         if cache.find(key()) is None:
             with cache.new_entry(key) as folder:
@@ -122,22 +112,19 @@ def _announced(results: Iterator[A], total: int, what: str) -> Iterator[A]:
 def _read_bytes(read: Read, entry: FileEntry) -> bytes:
     try:
         return read(entry)
-    except Exception as error:  # zipfile raises many kinds on damaged members
-        if isinstance(error, MemoryError):
-            raise unusable(error, b"") from error
-        why = getattr(error, "strerror", None) or str(error)
-        # The system's errors have a number; those of zipfile on a damaged member have none.
-        hindered = getattr(error, "errno", None) is not None
-        raise (Hindered if hindered else Unusable)(f"unreadable: {why}") from error
+    except MemoryError as error:
+        raise Hindered(NO_MEMORY) from error
+    except OSError as error:
+        # The system's errors have a number; that of a damaged member of a zip has none.
+        kind = Unusable if error.errno is None else Hindered
+        raise kind(f"unreadable: {error.strerror or error}") from error
 
 
 def _survey(entry: FileEntry, read: Read, options: Options | PhotoOptions) -> Survey:
+    sha256 = ""
     try:
         data = _read_bytes(read, entry)
-    except Unusable as reason:
-        return Survey(entry, "", reason)
-    sha256 = hashlib.sha256(data).hexdigest()
-    try:
+        sha256 = hashlib.sha256(data).hexdigest()
         return Survey(entry, sha256, probe(data, options.background))
     except Unusable as reason:
         return Survey(entry, sha256, reason)
@@ -168,42 +155,40 @@ def _write_entry(
         for survey in surveys
         if isinstance(survey.found, Unusable)
     ]
-    hindered = {s.entry.name: str(s.found) for s in surveys if isinstance(s.found, Hindered)}
     skipped += listing.skipped
+    hindered = _hindered(surveys)
     while True:
         target = _settle(usable, options)
-        writer = cache.new_writer(folder, target.resolution, target.channels)
-        try:
+        with closing(cache.EntryWriter(folder, target.resolution, target.channels)) as writer:
             kept, verdicts, sizes = _decode_all(usable, target, read, writer, hindered)
             lost = [verdict for verdict in verdicts if verdict.action == "skipped"]
-            if not lost or _settle(kept, options) == target:
-                labels, classes, notes = _labels(listing, kept)
-                notes += [
-                    f"Left out this time, and tried again the next: {name} ({why})."
-                    for name, why in sorted(hindered.items())
-                ]
-                facts = {
-                    "resolution": target.resolution,
-                    "channels": target.channels,
-                    "classes": classes,
-                    "verdicts": [(v.file, v.action, v.reason) for v in _ordered(verdicts, skipped)],
-                    "notes": notes,
-                    "sizes": sizes,
-                    "names": [survey.entry.name for survey in kept],
-                }
-                writer.finish(labels, facts)
-                return hindered
-        finally:
-            writer.close()
-        usable, skipped = kept, skipped + lost
-        writer.discard()
+            if lost and _settle(kept, options) != target:
+                usable, skipped = kept, skipped + lost
+                writer.discard()
+                continue
+            labels, classes, notes = _labels(listing, kept)
+            notes += [
+                f"Left out this time, and tried again the next: {name} ({why})."
+                for name, why in sorted(hindered.items())
+            ]
+            # The order of file names is also that of the images.
+            verdicts = sorted([*verdicts, *skipped], key=lambda verdict: verdict.file.split("/"))
+            names = [survey.entry.name for survey in kept]
+            writer.finish(
+                labels, classes=classes, verdicts=verdicts, notes=notes, sizes=sizes, names=names
+            )
+            return hindered
+
+
+def _hindered(surveys: list[Survey]) -> dict[str, str]:
+    return {s.entry.name: str(s.found) for s in surveys if isinstance(s.found, Hindered)}
 
 
 def _decode_all(
     usable: list[Survey],
     target: Target,
     read: Read,
-    writer: cache.Writer,
+    writer: cache.EntryWriter,
     hindered: dict[str, str],
 ) -> tuple[list[Survey], list[Verdict], dict[str, int]]:
     """Returns the files that could be decoded, a verdict for each, and the count of each size.
@@ -220,12 +205,15 @@ def _decode_all(
     kept: list[Survey] = []
     verdicts: list[Verdict] = []
     sizes: Counter[str] = Counter()
-    keeps_size = target.resolution is None
-    results = _announced(
-        ordered_map(attempt, usable, _pixels if keeps_size else lambda survey: 0),
-        len(usable),
-        "Converting",
-    )
+
+    def pixels(survey: Survey) -> int:
+        """How many a decoded file that keeps its size holds at most."""
+        found = survey.found
+        if target.resolution is not None or not isinstance(found, Probe):
+            return 0
+        return min(found.width * found.height, MAX_PIXELS)
+
+    results = _announced(ordered_map(attempt, usable, pixels), len(usable), "Converting")
     for survey, result in zip(usable, results, strict=True):
         name = survey.entry.name
         if isinstance(result, Unusable):
@@ -240,17 +228,6 @@ def _decode_all(
         reason = "; ".join(part for part in said if part) or "as it is"
         verdicts.append(Verdict(name, "converted" if result.conversions else "used", reason))
     return kept, verdicts, dict(sizes.most_common())
-
-
-def _pixels(survey: Survey) -> int:
-    """Returns how many pixels a decoded file holds at most."""
-    found = survey.found
-    return min(found.width * found.height, MAX_PIXELS) if isinstance(found, Probe) else 0
-
-
-def _ordered(verdicts: list[Verdict], skipped: list[Verdict]) -> list[Verdict]:
-    """Returns all verdicts in the order of file names, which is also the order of the images."""
-    return sorted([*verdicts, *skipped], key=lambda verdict: verdict.file.split("/"))
 
 
 def _labels(listing: Listing, kept: list[Survey]) -> tuple[np.ndarray | None, list[str], list[str]]:

@@ -4,15 +4,17 @@ A mask is bool [H, W], True where a pixel is to be filled. `dilate` widens it, `
 into weights; where a weight is 0, a pixel is none of the mask's business.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.data.found_masks import find_scratches
-from elegan.data.headers import FORMATS
-from elegan.data.morphology import disc_dilation, erosion_step
+from elegan.data.found_masks import dilate, erosion_step, find_scratches
+from elegan.data.headers import formats
+
+__all__ = ["alpha_mask", "check_size", "colour_mask", "dilate", "feather", "mask_for", "read_mask"]
 
 TOLERANCE = 12  # of 255, in each channel: what a JPEG does to a flat painted colour
 
@@ -64,15 +66,12 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
             f"There is no mask file '{path}'. Give a file, 'alpha', 'auto' or a colour: #RRGGBB."
         )
     try:
-        Image.init()
-        opened = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
-        image = ImageOps.exif_transpose(opened)
+        image = ImageOps.exif_transpose(Image.open(path, formats=formats()))
         if (image.height, image.width) != size:
             raise _of_another_size(path, (image.height, image.width), size)
-        values = _values(image)
+        mask = _values(image) > 127
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise EleganError(f"The mask '{path}' cannot be read: {error}. Save it as PNG.") from error
-    mask = values > 127
     if not mask.any():
         raise UsageError(
             f"The mask '{path}' marks nothing: paint what is to be filled white, the rest black."
@@ -110,9 +109,13 @@ def colour_mask(image: np.ndarray, colour: str, *, tolerance: int = TOLERANCE) -
     Raises:
         UsageError: the colour cannot be read, or no pixel has it.
     """
-    wanted = _parse_colour(colour)
+    digits = colour.removeprefix("#")
+    if not re.fullmatch("[0-9a-fA-F]{6}", digits):
+        raise UsageError(
+            f"'{colour}' is not a colour. Write six hexadecimal digits, such as #FF0000 for red."
+        )
     unit = np.iinfo(image.dtype).max // 255
-    key = np.array(wanted, np.int32) * unit
+    key = np.array([*bytes.fromhex(digits)], np.int32) * unit
     distance = np.abs(image.astype(np.int32) - key).max(axis=2)
     mask = distance <= tolerance * unit
     if not mask.any():
@@ -132,11 +135,6 @@ def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
     """
     if mask.shape != size:
         raise _of_another_size("given", (mask.shape[0], mask.shape[1]), size)
-
-
-def dilate(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Widens a mask by a disc of that radius in pixels: bool [H, W]."""
-    return disc_dilation(mask, radius)
 
 
 def feather(mask: np.ndarray, radius: int) -> np.ndarray:
@@ -174,16 +172,3 @@ def _of_another_size(
         f"The mask '{name}' is {found[1]}x{found[0]} pixels, the photo {wanted[1]}x{wanted[0]}."
         " A mask must have the photo's size: export it from the photo itself, unscaled."
     )
-
-
-def _parse_colour(text: str) -> tuple[int, int, int]:
-    digits = text.removeprefix("#")
-    try:
-        if len(digits) != 6:
-            raise ValueError
-        value = int(digits, 16)
-    except ValueError:
-        raise UsageError(
-            f"'{text}' is not a colour. Write six hexadecimal digits, such as #FF0000 for red."
-        ) from None
-    return value >> 16, value >> 8 & 255, value & 255

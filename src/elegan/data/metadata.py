@@ -1,30 +1,18 @@
 """What a photo's file says beside its pixels: EXIF and the colour profile."""
 
+import contextlib
 import io
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
-from elegan.data.headers import ORIENTATION_TAG
+from elegan.data.headers import ORIENTATION_TAG, Unusable, reading
 
 _BASE = ExifTags.Base
 # Descriptions stay; what tells how the old file stored its pixels does not.
-_KEPT = frozenset(
-    {
-        _BASE.ImageDescription,
-        _BASE.Make,
-        _BASE.Model,
-        _BASE.XResolution,
-        _BASE.YResolution,
-        _BASE.ResolutionUnit,
-        _BASE.Software,
-        _BASE.DateTime,
-        _BASE.Artist,
-        _BASE.Copyright,
-        ExifTags.IFD.Exif,
-        ExifTags.IFD.GPSInfo,
-    }
-)
+_KEPT = {_BASE.ImageDescription, _BASE.Make, _BASE.Model, _BASE.Software, _BASE.DateTime}
+_KEPT |= {_BASE.XResolution, _BASE.YResolution, _BASE.ResolutionUnit, _BASE.Artist}
+_KEPT |= {_BASE.Copyright, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
 _SIZE_TAGS = (_BASE.ExifImageWidth, _BASE.ExifImageHeight)
 _MAX_JPEG_EXIF = 65_533
 _SPACES = {1: b"GRAY", 3: b"RGB "}
@@ -32,20 +20,18 @@ _SPACES = {1: b"GRAY", 3: b"RGB "}
 
 def kept_exif(image: Image.Image) -> bytes | None:
     """Returns the EXIF of a loaded image, without its orientation and layout; None without any."""
-    try:
+    with contextlib.suppress(Unusable), reading():  # a picture with damaged metadata is usable
         exif = image.getexif()
         for tag in [tag for tag in exif if tag not in _KEPT]:
             del exif[tag]
         return exif.tobytes() if len(exif) else None
-    except Exception:  # damaged metadata does not make a picture unusable
-        return None
 
 
 def resized(exif: bytes | None, size: tuple[int, int]) -> bytes | None:
     """Returns EXIF that states this (width, height), where it states any."""
     if exif is None:
         return None
-    try:
+    with contextlib.suppress(Unusable), reading():  # rather a photo without EXIF than none
         read = Image.Exif()
         read.load(exif)
         read.pop(ORIENTATION_TAG, None)
@@ -54,8 +40,6 @@ def resized(exif: bytes | None, size: tuple[int, int]) -> bytes | None:
             if tag in details:
                 details[tag] = side
         return read.tobytes()
-    except Exception:  # as when reading: rather a photo without EXIF than none
-        return None
 
 
 def profile_fits(icc: bytes | None, channels: int) -> bool:
@@ -66,12 +50,10 @@ def profile_fits(icc: bytes | None, channels: int) -> bool:
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None, str]:
     """Returns a CMYK or LAB image as sRGB, no profile, and what was done.
 
-    Its own profile says what the inks look like; without one, or without the library that reads
-    it, the colours are only near.
+    Its own profile says what the inks look like; without one, with a damaged one, or without the
+    library that reads it, the colours are only near.
     """
-    try:
-        from PIL import ImageCms
-
+    with contextlib.suppress(ImportError, OSError, ImageCms.PyCMSError):
         profile: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
         if profile is None and icc is not None and icc[16:20] == b"CMYK":
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
@@ -86,8 +68,6 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes |
             )
             if converted is not None:
                 return converted, None, f"{image.mode} to RGB by its colour profile"
-    except Exception:  # a damaged profile, or Pillow built without the library
-        pass
     return image.convert("RGB"), None, f"{image.mode} to RGB, without a colour profile"
 
 

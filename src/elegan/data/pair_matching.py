@@ -1,4 +1,4 @@
-"""Which photos of two sides belong together, by their names and then their sizes."""
+"""The two sides of a set, by its folders; which of their photos belong together, by their names."""
 
 import difflib
 import itertools
@@ -9,13 +9,99 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from elegan.common.errors import EleganError
-from elegan.data.dataset import Verdict
-from elegan.data.photos import PhotoSet
+from elegan.data import files
+from elegan.data.dataset import PhotoSet, Verdict
+from elegan.data.files import FileEntry, Listing
+from elegan.data.sources import ArraySource, Source
 
-HINTED = 50  # files without a partner that get the nearest name, which is slow to find
+LOOKED_FOR = (
+    "folders A/ and B/, trainA/ and trainB/, two folders of any names (in train/ too), and files "
+    "twice as wide as high"
+)
+MAX_HINTS = 50  # files without a partner that get the nearest name, which is slow to find
 _HINTED_AMONG = 2_000
-LEAST_SHARE = 0.5
-"""Of the smaller side: names that match for fewer than this do not make two sides paired."""
+LEAST_SHARE = 0.5  # of the smaller side: names that match for fewer do not make sides paired
+
+
+@dataclass(frozen=True)
+class FoundSides:
+    """The two sides of a set."""
+
+    listings: tuple[Listing, ...]  # the files of A and of B, without classes
+    folders: tuple[str, ...]  # their folders, '/'-separated within the set
+    skipped: tuple[Verdict, ...]  # verdicts on all other files
+    has_split: bool  # whether the split that was asked for is there
+
+
+def find_sides(source: Source, split: str) -> FoundSides | None:
+    """Finds the folders of A and B of a split; None where no two folders stand for them.
+
+    - A lone folder around everything is looked through.
+    - `trainA/` and `trainB/` (with `testA/`, `testB/`), `A/` and `B/`, in any case of letters.
+    - `train/` beside `test/` (or `val/`): the split's own folder is looked into.
+    - Two folders of any names, in the order of those.
+    - Within the two sides, `train/` beside `test/` again.
+    """
+    if isinstance(source, ArraySource):
+        return None
+    listing, place, in_split = source.found, (), False
+    while True:
+        groups, loose = files.image_groups(_within(listing, place), len(place))
+        lower = {re.sub("[-_ ]", "", name.lower()): name for name in groups}
+        if "traina" in lower and "trainb" in lower:
+            names = ("train",) if split == "train" else files.TEST_NAMES
+            wanted = [(f"{name}a", f"{name}b") for name in names]
+            found = next((pair for pair in wanted if set(pair) <= set(lower)), None)
+            places = [(*place, lower[name]) for name in found or ("traina", "trainb")]
+            return _sides(listing, places, found is not None)
+        train, test = files.split_folders(groups)
+        if "a" in lower and "b" in lower:
+            sides = [lower["a"], lower["b"]]
+        elif loose or not groups:
+            return None
+        elif train and test and not in_split:
+            in_split = True
+            place = (*place, test if split == "test" else train)
+            continue
+        elif len(groups) == 1:
+            place = (*place, *groups)
+            continue
+        elif len(groups) == 2:
+            sides = sorted(groups)
+        else:
+            return None
+        places = [(*place, name) for name in sides]
+        return _sides(listing, places, True) if in_split else _split_sides(listing, places, split)
+
+
+def _within(listing: Listing, place: tuple[str, ...]) -> tuple[FileEntry, ...]:
+    return tuple(entry for entry in listing.entries if entry.parts[: len(place)] == place)
+
+
+def _split_sides(listing: Listing, places: list[tuple[str, ...]], split: str) -> FoundSides:
+    """Looks for train/ beside test/ within both sides."""
+    inner = []
+    for place in places:
+        groups, _ = files.image_groups(_within(listing, place), len(place))
+        train, test = files.split_folders(groups)
+        if not (train and test):
+            return _sides(listing, places, split == "train")
+        inner.append((*place, test if split == "test" else train))
+    return _sides(listing, inner, True)
+
+
+def _sides(listing: Listing, places: list[tuple[str, ...]], has_split: bool) -> FoundSides:
+    parts = [_within(listing, place) for place in places]
+    folders = tuple(f"{'/'.join(place)}/" for place in places)
+    taken = {entry.name for entries in parts for entry in entries}
+    outside = f"outside {folders[0]} and {folders[1]}"
+    skipped = [
+        Verdict(entry.name, "skipped", outside)
+        for entry in listing.entries
+        if entry.name not in taken
+    ]
+    plain = [replace(listing, entries=entries, skipped=(), notes=()) for entries in parts]
+    return FoundSides(tuple(plain), folders, (*listing.skipped, *skipped), has_split)
 
 
 def keys_of(names: Sequence[str]) -> dict[str, str]:
@@ -45,18 +131,13 @@ def cores_of(keys: dict[str, str]) -> dict[str, str]:
     return {name: value[len(prefix) : len(value) - len(suffix)] for name, value in keys.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Matched:
-    """Which names of two sides belong together.
+    """Which names of two sides belong together."""
 
-    Attributes:
-        pairs: (name in A, name in B), in the order of A.
-        repeated: names whose key another file before them has.
-        by_core: whether the names had to be stripped of their common beginnings and ends.
-    """
-
-    pairs: tuple[tuple[str, str], ...]
-    repeated: frozenset[str] = frozenset()
+    pairs: tuple[tuple[str, str], ...]  # (name in A, name in B), in the order of A
+    repeated: frozenset[str] = frozenset()  # names whose key another file before them has
+    # Whether the names had to be stripped of their common beginnings and ends.
     by_core: bool = False
 
 
@@ -76,36 +157,11 @@ def match(first: dict[str, str], second: dict[str, str]) -> Matched:
 
 def _match(first: dict[str, str], second: dict[str, str]) -> Matched:
     repeated: set[str] = set()
-    known: list[dict[str, str]] = []
-    for side in (first, second):
-        names: dict[str, str] = {}
-        for name, key in side.items():
-            if names.setdefault(key, name) != name:
-                repeated.add(name)
-        known.append(names)
+    known: list[dict[str, str]] = [{}, {}]
+    for side, names in zip((first, second), known, strict=True):
+        repeated |= {name for name, key in side.items() if names.setdefault(key, name) != name}
     pairs = tuple((name, known[1][key]) for key, name in known[0].items() if key in known[1])
-    return Matched(pairs=pairs, repeated=frozenset(repeated))
-
-
-def lonely(
-    names: Sequence[str], keys: dict[str, str], others: dict[str, str], where: str
-) -> dict[str, str]:
-    """Returns for each of `names`, which have no partner, a reason that offers the nearest name.
-
-    Args:
-        names: some of those in `keys`.
-        keys: the key of each name of this side.
-        others: the key of each name of the other side that has no partner either; where there is
-            none, the hint is left out.
-        where: what the other side is called.
-    """
-    candidates = {key: name for name, key in list(others.items())[:_HINTED_AMONG]}
-    reasons = {}
-    for place, name in enumerate(names):
-        near = difflib.get_close_matches(keys[name], candidates, 1, 0.5) if place < HINTED else []
-        hint = f"; the nearest name there is '{candidates[near[0]]}'" if near else ""
-        reasons[name] = f"no file of this name in {where}{hint}"
-    return reasons
+    return Matched(pairs, frozenset(repeated))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,21 +202,29 @@ def decide(sides: Pair, paired: bool | None) -> tuple[Pair, bool, str]:
     """
     if paired is False:
         return sides, False, "Taken as unpaired, as asked for."
-    one, two = sides
-    matched = match(one.usable_keys(), two.usable_keys())
-    fewer = min(len(one.photos), len(two.photos))
+    matched = match(*(side.usable_keys() for side in sides))
+    fewer = min(len(side.photos) for side in sides)
     share = f"{len(matched.pairs):,} of {fewer:,} names match"
     if paired is None and len(matched.pairs) < LEAST_SHARE * fewer:
         hint = " Asked for paired, only those that match are taken." if matched.pairs else ""
         return sides, False, f"{share}: unpaired.{hint}"
-    first, second = one.sizes(), two.sizes()
+    first, second = (side.sizes() for side in sides)
     equal = [pair for pair in matched.pairs if first[pair[0]] == second[pair[1]]]
     if paired is None and len(equal) < LEAST_SHARE * len(matched.pairs):
         why = f"{share}, but {len(matched.pairs) - len(equal):,} of them differ in size"
         return sides, False, f"{why}: unpaired."
     sides = _matched_sides(sides, matched, equal)
     if not equal:
-        raise EleganError(_no_pair(sides))
+        reasons = [
+            f"'{verdict.file}': {verdict.reason}"
+            for verdict in sides[0].photos.verdicts
+            if verdict.action == "skipped"
+        ]
+        raise EleganError(
+            f"No file of {sides[0].called} has a partner in {sides[1].called}; for example "
+            f"{'; '.join(reasons[:2])}. Give both of a pair one name, or take them as "
+            "unpaired."
+        )
     left_out = len(matched.pairs) - len(equal)
     said = f"{share}{' without what all begin or end with' if matched.by_core else ''}: paired"
     return sides, True, f"{said}{f'; {left_out:,} differ in size' if left_out else ''}."
@@ -172,10 +236,13 @@ def _matched_sides(sides: Pair, matched: Matched, equal: Sequence[tuple[str, str
     for place, (side, other) in enumerate(zip(sides, reversed(sides), strict=True)):
         names = [pair[place] for pair in equal]
         partners = {pair[place]: pair[1 - place] for pair in matched.pairs}
-        sizes, others = side.sizes(), other.sizes()
+        sizes, others = (
+            {name: f"{width}x{height}" for name, (height, width) in part.sizes().items()}
+            for part in (side, other)
+        )
         reasons = {
-            name: f"{_written(sizes[name])}, but its partner '{partner}' is "
-            f"{_written(others[partner])}: the sizes of a pair must be equal"
+            name: f"{sizes[name]}, but its partner '{partner}' is {others[partner]}: the sizes of"
+            " a pair must be equal"
             for name, partner in partners.items()
             if sizes[name] != others[partner]
         }
@@ -185,15 +252,10 @@ def _matched_sides(sides: Pair, matched: Matched, equal: Sequence[tuple[str, str
     return kept[0], kept[1]
 
 
-def _written(size: tuple[int, int]) -> str:
-    """Returns (height, width) as people write it."""
-    return f"{size[1]}x{size[0]}"
-
-
 def _reasons(
     alone: Sequence[str], side: Side, other: Side, matched: Matched, taken: set[str]
 ) -> dict[str, str]:
-    """Returns why each of these photos has no partner."""
+    """Returns why each of these photos has no partner, the first with the nearest name there."""
     said = {v.file: v.reason for v in other.photos.verdicts if v.action == "skipped"}
     lost = {key: name for name, key in other.keys.items() if name in said}
     reasons, missing = {}, []
@@ -205,19 +267,12 @@ def _reasons(
             reasons[name] = f"its partner '{lost[key]}' is skipped: {said[lost[key]]}"
         else:
             missing.append(name)
-    free = {name: key for name, key in other.usable_keys().items() if name not in taken}
-    candidates = free or other.usable_keys()
-    return reasons | lonely(missing, side.keys, candidates, other.called)
-
-
-def _no_pair(sides: Pair) -> str:
-    reasons = [
-        f"'{verdict.file}': {verdict.reason}"
-        for verdict in sides[0].photos.verdicts
-        if verdict.action == "skipped"
-    ]
-    return (
-        f"No file of {sides[0].called} has a partner in {sides[1].called}; for example "
-        f"{'; '.join(reasons[:2])}. Give both of a pair one name, or take them as "
-        "unpaired."
-    )
+    usable = other.usable_keys()
+    free = {name: key for name, key in usable.items() if name not in taken} or usable
+    candidates = {key: name for name, key in list(free.items())[:_HINTED_AMONG]}
+    for place, name in enumerate(missing):
+        key = side.keys[name]
+        near = difflib.get_close_matches(key, candidates, 1, 0.5) if place < MAX_HINTS else []
+        hint = f"; the nearest name there is '{candidates[near[0]]}'" if near else ""
+        reasons[name] = f"no file of this name in {other.called}{hint}"
+    return reasons

@@ -5,39 +5,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from elegan.common.errors import EleganError
-from elegan.data import files, pair_layouts
-from elegan.data.dataset import PhotoOptions, Verdict
-from elegan.data.pair_layouts import LOOKED_FOR, Sides
-from elegan.data.pair_matching import Pair, Side, decide, keys_of
-from elegan.data.photos import PhotoSet, check_limit, limited, no_photo, open_source, plain_source
+from elegan.data import files
+from elegan.data.dataset import PhotoOptions, PhotoSet, Verdict
+from elegan.data.opening import check_limit, limited, no_images, open_source, plain_source
+from elegan.data.pair_matching import LOOKED_FOR, Pair, Side, decide, find_sides, keys_of
 from elegan.data.sources import ArraySource, FileSource, Source, no_test, resolve
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairSet:
-    """Sources and the targets they are to become.
+    """Sources and the targets they are to become."""
 
-    Attributes:
-        name: of the set, as that of a `PhotoSet`.
-        split: "train" or "test".
-        sources: photos to start from; with `targets` in the same order where paired.
-        targets: photos to arrive at, of the same sizes where paired.
-        paired: whether photo i of both belongs together.
-        layout: what was looked for and found, in plain words.
-        notes: what else a person should know.
-        verdicts: on the files outside both; those inside have theirs in `sources` and `targets`.
-        hash: SHA-256 (hex) over all pixels, sizes and whether they are paired.
-    """
-
-    name: str
-    split: str
-    sources: PhotoSet
-    targets: PhotoSet
-    paired: bool
-    layout: str
-    notes: tuple[str, ...]
+    name: str  # of the set, as that of a `PhotoSet`
+    split: str  # "train" or "test"
+    sources: PhotoSet  # photos to start from; with `targets` in the same order where paired
+    targets: PhotoSet  # photos to arrive at, of the same sizes where paired
+    paired: bool  # whether photo i of both belongs together
+    layout: str  # what was looked for and found, in plain words
+    notes: tuple[str, ...]  # what else a person should know
+    # On the files outside both; those inside have theirs in `sources` and `targets`.
     verdicts: tuple[Verdict, ...]
-    hash: str
+    hash: str  # SHA-256 (hex) over all pixels, sizes and whether they are paired
 
     def __len__(self) -> int:
         """The number of pairs; of the larger side where they are not paired."""
@@ -85,16 +73,13 @@ def open_pairs(
     DATA with `target` as two sets. A is the source and B the target.
 
     Args:
-        data: as for `open_photos`: all of it, or the sources where there is a `target`.
-        target: a second set that holds the targets.
-        split: "train" or "test".
+        data, split, background, smallest: as for `open_photos`.
+        target: a second set that holds the targets; `data` are the sources then.
         paired: True matches the files by their names, without their suffixes; False keeps all of
             both; None decides by the names and, where those match, by the sizes.
         reverse: B is the source and A the target.
         limit: keep this many pairs, or of each side where they are not paired, chosen by `seed`.
         seed: of that choice.
-        background: RGB 0..255 behind transparent pixels.
-        smallest: photos with fewer pixels in width or height are skipped.
 
     Raises:
         UsageError: the request is wrong: no such data, split or limit.
@@ -109,26 +94,27 @@ def open_pairs(
         name, sides, found, outside = _one_set(data, split, options)
     for side in sides:
         if not len(side.photos):
-            raise EleganError(no_photo(side.called, side.photos.verdicts))
+            raise EleganError(no_images(side.called, side.photos.verdicts))
     sides, is_paired, said = decide(sides, paired)
     if reverse:
         sides = (sides[1], sides[0])
-    one, two = (
+    sources, targets = (
         side.photos if limit is None else limited(side.photos, limit, seed) for side in sides
     )
-    notes = tuple(dict.fromkeys([*one.notes, *two.notes]))
+    notes = tuple(dict.fromkeys([*sources.notes, *targets.notes]))
+    hashes = f"{sources.hash} {targets.hash} {is_paired}"
     layout = f"Looked for {LOOKED_FOR}." if target is None else "Two sets were named."
     return PairSet(
         name=name,
         split=split,
-        sources=one,
-        targets=two,
+        sources=sources,
+        targets=targets,
         paired=is_paired,
         layout=f"{layout} Found {found}. {said} Sources: {sides[0].called}; targets: "
         f"{sides[1].called}{', reversed' if reverse else ''}.",
         notes=notes,
         verdicts=outside,
-        hash=hashlib.sha256(f"{one.hash} {two.hash} {is_paired}".encode()).hexdigest(),
+        hash=hashlib.sha256(hashes.encode()).hexdigest(),
     )
 
 
@@ -136,9 +122,8 @@ def has_test_pairs(data: str, target: str | None = None) -> bool:
     """Returns whether `open_pairs` would find test images. Reads no pixels."""
     try:
         if target is not None:
-            return all(resolve(one, "test") is not None for one in (data, target))
-        source = resolve(data, "train")
-        sides = _sides_of(source, "test")
+            return all(resolve(name, "test") is not None for name in (data, target))
+        sides = find_sides(resolve(data, "train"), "test")
         if sides is not None:
             return sides.has_split
         resolve(data, "test")
@@ -149,13 +134,12 @@ def has_test_pairs(data: str, target: str | None = None) -> bool:
 
 def _two_sets(data: str, target: str, split: str, options: PhotoOptions) -> tuple[str, Pair, str]:
     """Opens DATA as sources and another set as targets."""
-    sides = []
-    for named in (data, target):
-        source = plain_source(resolve(named, split), split)
-        sides.append(_side(source, named, split, options))
-    one, two = sides
-    counts = [f"'{side.called}' ({len(side.photos)} images)" for side in sides]
-    return f"{one.photos.name} to {two.photos.name}", (one, two), " and ".join(counts)
+    first, second = (
+        _side(plain_source(resolve(named, split), split), named, split, options)
+        for named in (data, target)
+    )
+    counts = [f"'{side.called}' ({len(side.photos)} images)" for side in (first, second)]
+    return f"{first.photos.name} to {second.photos.name}", (first, second), " and ".join(counts)
 
 
 def _one_set(
@@ -163,24 +147,18 @@ def _one_set(
 ) -> tuple[str, Pair, str, tuple[Verdict, ...]]:
     """Opens both sides of DATA: two folders in it, else the halves of its images."""
     source = resolve(data, "train")
-    sides = _sides_of(source, split)
+    sides = find_sides(source, split)
     if sides is None:
         return *_halves(data, split, options), ()
     if not sides.has_split:
         raise no_test(data)
     assert isinstance(source, FileSource)
-    one, two = (
+    first, second = (
         _side(replace(source, listing=listing), folder, split, options)
-        for listing, folder in zip((sides.first, sides.second), sides.folders, strict=True)
+        for listing, folder in zip(sides.listings, sides.folders, strict=True)
     )
-    counts = [f"{side.called} ({len(side.photos)} images)" for side in (one, two)]
-    return source.name, (one, two), " and ".join(counts), sides.skipped
-
-
-def _sides_of(source: Source, split: str) -> Sides | None:
-    if isinstance(source, ArraySource):
-        return None
-    return pair_layouts.find_sides(source.found, split)
+    counts = [f"{side.called} ({len(side.photos)} images)" for side in (first, second)]
+    return source.name, (first, second), " and ".join(counts), sides.skipped
 
 
 def _halves(data: str, split: str, options: PhotoOptions) -> tuple[str, Pair, str]:
@@ -196,15 +174,15 @@ def _halves(data: str, split: str, options: PhotoOptions) -> tuple[str, Pair, st
             "target, or keep the images as files."
         )
     source = plain_source(source, split)
-    one, two = (
+    left, right = (
         _side(source, f"the {part} halves", split, replace(options, part=part))
         for part in ("left", "right")
     )
-    refused = sum("not twice as wide as high" in verdict.reason for verdict in one.photos.verdicts)
-    if refused >= len(one.photos):
-        raise EleganError(_no_sides(data, source, len(one.photos), refused))
-    found = f"{len(one.photos)} images twice as wide as high: side by side"
-    return source.name, (one, two), found
+    photos = left.photos
+    refused = sum("not twice as wide as high" in verdict.reason for verdict in photos.verdicts)
+    if refused >= len(photos):
+        raise EleganError(_no_sides(data, source, len(photos), refused))
+    return source.name, (left, right), f"{len(photos)} images twice as wide as high: side by side"
 
 
 def _no_sides(data: str, source: Source, halved: int, refused: int) -> str:
@@ -230,7 +208,7 @@ def _side(source: Source, called: str, split: str, options: PhotoOptions) -> Sid
         keys = {name: str(index) for index, name in enumerate(photos.names)}
     else:
         entries = source.listing.entries
-        keys = keys_of([e.name for e in entries if e.looks_like_image])
+        keys = keys_of([entry.name for entry in entries if entry.looks_like_image])
         # An image need not be named like one.
         keys = {**{name: name for name in photos.names}, **keys}
     return Side(called=called, photos=photos, keys=keys)

@@ -3,22 +3,19 @@
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from elegan.common.errors import EleganError
-from elegan.data import deep_pixels, metadata
+from elegan.common.files import flush, written_whole
+from elegan.data import headers, metadata
 from elegan.data.decode import scale_depth
-from elegan.data.headers import Unusable, is_gray, open_image, orientation_of, reason_of
-from elegan.data.listing import MAX_FILE_BYTES
-from elegan.data.pictures import written_whole
-from elegan.data.png_rows import write_rows
-
-__all__ = ["FORMATS", "PhotoFile", "cannot_hold", "page_count", "read_photo", "write_photo"]
-__all__ += ["write_rows"]
+from elegan.data.files import MAX_FILE_BYTES
+from elegan.data.headers import Unusable, is_gray, open_image, orientation_of, reading, turned
+from elegan.data.pictures import to_pillow, write_rows
 
 MAX_PIXELS = 178_000_000  # Pillow's own limit against images made to fill the memory
 ROWS = 256  # joined with their alpha at once
@@ -26,26 +23,18 @@ ROWS = 256  # joined with their alpha at once
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PhotoFile:
-    """One photo, upright, as its file holds it.
+    """One photo, upright, as its file holds it."""
 
-    Attributes:
-        path: where it was read.
-        format: Pillow's name of its format: "PNG", "JPEG", "TIFF", ...
-        pixels: uint8 or uint16 [H, W, 1 (gray) or 3 (RGB)], not premultiplied by alpha.
-        alpha: of the same type, [H, W]; None where nothing can be transparent.
-        icc: the colour profile that `pixels` are meant in; None means sRGB. One of other colours
-            than gray or RGB, as `pixels` have, is not written.
-        exif: EXIF as JPEG holds it, upright, without what describes the old file.
-        notes: what reading had to change, in plain words.
-    """
-
-    path: Path
-    format: str
-    pixels: np.ndarray
+    path: Path  # where it was read
+    format: str  # Pillow's name of its format: "PNG", "JPEG", "TIFF", ...
+    pixels: np.ndarray  # uint8 or uint16 [H, W, 1 (gray) or 3 (RGB)], not premultiplied by alpha
+    # Of the same type, [H, W]; None where nothing can be transparent.
     alpha: np.ndarray | None = None
+    # The colour profile that `pixels` are meant in; None means sRGB. One of other colours than gray
+    # or RGB, as `pixels` have, is not written.
     icc: bytes | None = None
-    exif: bytes | None = None
-    notes: tuple[str, ...] = ()
+    exif: bytes | None = None  # EXIF as JPEG holds it, upright, without what describes the old file
+    notes: tuple[str, ...] = ()  # what reading had to change, in plain words
 
     @property
     def depth(self) -> int:
@@ -72,7 +61,7 @@ _TABLE = (
     ((".ppm", ".pgm", ".pnm"), Format(name="PPM", alpha=False, deep=(1,))),
     ((".avif",), Format(name="AVIF", longest=65_535)),
 )
-FORMATS: dict[str, Format] = {suffix: one for suffixes, one in _TABLE for suffix in suffixes}
+FORMATS: dict[str, Format] = {suffix: kind for suffixes, kind in _TABLE for suffix in suffixes}
 """What can be written, by the suffix of the file."""
 
 
@@ -83,10 +72,8 @@ def page_count(path: str | os.PathLike[str]) -> int:
         Unusable: the file is not an image that can be read.
     """
     data = _bytes_of(Path(path))
-    try:
+    with reading(data):
         return getattr(open_image(data, MAX_PIXELS), "n_frames", 1)
-    except Exception as error:  # Pillow raises many kinds on damaged files
-        raise Unusable(reason_of(error, data)) from error
 
 
 def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
@@ -100,12 +87,34 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
     """
     path = Path(path)
     data = _bytes_of(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return _read(path, data, page)
-    except Exception as error:  # Pillow raises many kinds on damaged files, some undocumented
-        raise Unusable(reason_of(error, data)) from error
+    with reading(data), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = open_image(data, MAX_PIXELS)
+        pages = getattr(image, "n_frames", 1)
+        if not 0 <= page < pages:
+            raise Unusable(f"it has {pages} pages or frames, so none of number {page}")
+        if page:
+            image.seek(page)
+        icc, note = image.info.get("icc_profile"), ""
+        planes = headers.deep_planes(image, data, page)
+        image.load()  # where that is not done; some metadata stand behind the pixels
+        orientation = orientation_of(image)
+        exif = metadata.kept_exif(image)  # which takes the orientation away
+        if planes is None:
+            (pixels, alpha), icc, note = _plain(image, icc)
+            alpha = None if alpha is None else turned(alpha, orientation)
+            planes = turned(pixels, orientation), alpha
+    fits = metadata.profile_fits(icc, planes[0].shape[2])
+    left_out = "a colour profile that does not fit left out" if icc and not fits else ""
+    return PhotoFile(
+        path=path,
+        format="JPEG" if image.format == "MPO" else image.format or "",
+        pixels=planes[0],
+        alpha=planes[1],
+        icc=icc if fits else None,
+        exif=exif,
+        notes=tuple(text for text in (note, left_out) if text),
+    )
 
 
 def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int = 95) -> Path:
@@ -127,7 +136,8 @@ def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int 
     height, width, colours = photo.pixels.shape
     if photo.alpha is not None and photo.alpha.shape != (height, width):
         raise ValueError(f"Alpha is {photo.alpha.shape}, the photo {photo.pixels.shape}.")
-    chosen = _format_of(path, photo.format)
+    known = FORMATS.get(path.suffix.lower())
+    chosen = known.name if known else photo.format
     channels = colours + (photo.alpha is not None)
     why = cannot_hold(chosen, size=(height, width), depth=photo.depth, channels=channels)
     if why:
@@ -145,12 +155,13 @@ def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int 
             icc=icc,
             exif=exif,
         )
-    image = _to_pillow(photo)
+    values = photo.pixels
+    if photo.alpha is not None:
+        values = np.concatenate([values, photo.alpha[..., None]], axis=2)
     options = metadata.options_of(chosen, icc, exif, quality)
     with written_whole(path) as temporary:
-        image.save(temporary, format=chosen, **options)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        to_pillow(np.ascontiguousarray(values)).save(temporary, format=chosen, **options)
+        flush(temporary)
     return path
 
 
@@ -163,8 +174,9 @@ def cannot_hold(name: str, *, size: tuple[int, int], depth: int = 8, channels: i
         depth: 8 or 16 bits a value.
         channels: 1 or 3, and one more for alpha.
     """
-    found = next((one for one in FORMATS.values() if one.name == name), None)
-    if found is None or (name == "AVIF" and "AVIF" not in _writable()):
+    Image.init()
+    found = next((kind for kind in FORMATS.values() if kind.name == name), None)
+    if found is None or (name == "AVIF" and "AVIF" not in Image.SAVE):
         return f"{name} is not written here; name a .png, .jpg, .webp or .tif"
     has_alpha = channels in (2, 4)
     if has_alpha and not found.alpha:
@@ -177,11 +189,6 @@ def cannot_hold(name: str, *, size: tuple[int, int], depth: int = 8, channels: i
     return ""
 
 
-def _writable() -> set[str]:
-    Image.init()
-    return set(Image.SAVE)
-
-
 def _bytes_of(path: Path) -> bytes:
     try:
         size = path.stat().st_size
@@ -192,86 +199,30 @@ def _bytes_of(path: Path) -> bytes:
         raise Unusable(f"unreadable: {error.strerror or error}") from error
 
 
-def _read(path: Path, data: bytes, page: int) -> PhotoFile:
-    image = open_image(data, MAX_PIXELS)
-    pages = getattr(image, "n_frames", 1)
-    if not 0 <= page < pages:
-        raise Unusable(f"it has {pages} pages or frames, so none of number {page}")
-    if page:
-        image.seek(page)
-    icc = image.info.get("icc_profile")
-    deep = deep_pixels.read(image, lambda: open_image(data, MAX_PIXELS), page)
-    image.load()  # where that is not done; some metadata stand behind the pixels
-    turn = orientation_of(image)
-    photo = PhotoFile(
-        path=path,
-        format="JPEG" if image.format == "MPO" else image.format or "",
-        pixels=np.empty((0, 0, 1), np.uint8),
-        exif=metadata.kept_exif(image),
-    )
-    if deep is not None:
-        photo = replace(photo, pixels=deep[0], alpha=deep[1])
-    else:
-        photo, icc = _plain(image, photo, icc)
-    if turn > 1:
-        photo = _upright(photo, turn)
-    fits = metadata.profile_fits(icc, photo.pixels.shape[2])
-    if icc and not fits:
-        photo = replace(photo, notes=(*photo.notes, "a colour profile that does not fit left out"))
-    return replace(photo, icc=icc if fits else None)
-
-
 def _plain(
-    image: Image.Image, photo: PhotoFile, icc: bytes | None
-) -> tuple[PhotoFile, bytes | None]:
-    """Returns the photo with an image's values of 8 bits, or 16 of one channel, and its profile."""
+    image: Image.Image, icc: bytes | None
+) -> tuple[tuple[np.ndarray, np.ndarray | None], bytes | None, str]:
+    """Returns colours and alpha of 8 bits, or 16 of one channel, the profile, and a note."""
     if image.mode.startswith("I") or image.mode == "F":
         values, note = scale_depth(image, 65535)
         key = image.info.get("transparency")
-        alpha = None
-        if isinstance(key, int):
-            alpha = np.where(values == key, 0, 65535).astype(np.uint16)
-        notes = (note,) if note else ()
-        return replace(photo, pixels=values[..., None], alpha=alpha, notes=notes), icc
-    notes: tuple[str, ...] = ()
-    gray = is_gray(image)
+        alpha = (
+            np.where(values == key, 0, 65535).astype(np.uint16) if isinstance(key, int) else None
+        )
+        return (values[..., None], alpha), icc, note
+    gray, note = is_gray(image), ""
     if image.mode in ("CMYK", "LAB"):
         image, icc, note = metadata.to_srgb(image, icc)
-        notes = (note,)
     has_alpha = image.has_transparency_data
-    plain = {(True, True): "LA", (True, False): "L", (False, True): "RGBA"}.get(
-        (gray, has_alpha), "RGB"
-    )
+    plain = ("L" if gray else "RGB") + ("A" if has_alpha else "")
     if image.mode != plain:
         # Pillow makes gray with transparency of a palette only by way of RGBA.
         image = image.convert("RGBA").convert("LA") if plain == "LA" else image.convert(plain)
     values = np.asarray(image)
     values = values[..., None] if values.ndim == 2 else values
-    if has_alpha:
-        alpha = np.ascontiguousarray(values[..., -1])
-        pixels = np.ascontiguousarray(values[..., :-1])
-        return replace(photo, pixels=pixels, alpha=alpha, notes=notes), icc
-    return replace(photo, pixels=values, notes=notes), icc
-
-
-def _upright(photo: PhotoFile, turn: int) -> PhotoFile:
-    """Turns and mirrors a photo by its EXIF orientation 2..8."""
-
-    def turned(values: np.ndarray) -> np.ndarray:
-        values = values.swapaxes(0, 1) if turn >= 5 else values
-        if turn in (2, 3, 6, 7):
-            values = values[:, ::-1]
-        if turn in (3, 4, 7, 8):
-            values = values[::-1]
-        return np.ascontiguousarray(values)
-
-    alpha = None if photo.alpha is None else turned(photo.alpha)
-    return replace(photo, pixels=turned(photo.pixels), alpha=alpha)
-
-
-def _format_of(path: Path, fallback: str) -> str:
-    found = FORMATS.get(path.suffix.lower())
-    return found.name if found else fallback
+    if not has_alpha:
+        return (values, None), icc, note
+    return (values[..., :-1], values[..., -1]), icc, note
 
 
 def _joined_rows(photo: PhotoFile) -> Iterator[np.ndarray]:
@@ -281,10 +232,3 @@ def _joined_rows(photo: PhotoFile) -> Iterator[np.ndarray]:
         if photo.alpha is not None:
             rows = np.concatenate([rows, photo.alpha[top : top + ROWS, :, None]], axis=2)
         yield rows
-
-
-def _to_pillow(photo: PhotoFile) -> Image.Image:
-    values = photo.pixels
-    if photo.alpha is not None:
-        values = np.concatenate([values, photo.alpha[..., None]], axis=2)
-    return Image.fromarray(np.ascontiguousarray(values[..., 0] if values.shape[2] == 1 else values))

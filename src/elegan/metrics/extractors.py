@@ -15,6 +15,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from elegan.common.errors import EleganError, lookup
+from elegan.common.pixels import luma
 from elegan.metrics.features import Extractor, batches, full_precision, resize
 from elegan.metrics.random_features import RandomExtractor
 
@@ -105,9 +106,6 @@ def load_judge(name: str) -> tuple[Judge, dict]:
     return judge.eval().requires_grad_(False), card
 
 
-_LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in a gray value (ITU-R BT.601), as Pillow's mode L takes them."""
-
 _JUDGES = {
     "mnist": "digits",
     "mnist-5k": "digits",
@@ -170,7 +168,7 @@ class StackedExtractor(Extractor):
 def _gray(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
-    return (images * torch.tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return luma(images)
 
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {

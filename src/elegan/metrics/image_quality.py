@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from elegan.common.errors import UsageError
+from elegan.common.pixels import LUMA
 from elegan.metrics.features import full_precision
 
 _PEAK = 255.0
@@ -157,7 +158,7 @@ _COLOUR_UNSEEN, _BRIGHTNESS_UNSEEN = 0.03**2, 0.1**2
 _WEIGHTS = {"strength": 0.5, "structure": 0.3, "colour": 0.12, "brightness": 0.08}
 """Sum to 1. Strength leads, so that lost texture counts more than misplaced texture."""
 _PLANES = (
-    (0.299, 0.587, 0.114),
+    LUMA,
     (-0.168736, -0.331264, 0.5),
     (0.5, -0.418688, -0.081312),
 )

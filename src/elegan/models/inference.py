@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from elegan.common.errors import UsageError
+from elegan.common.pixels import luma
 from elegan.data.degradations import resize_bicubic
 from elegan.data.degradations.resizing import weights
 from elegan.models.restoring import AUTO
 from elegan.models.tiling import MEMORY
-
-_LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
 def white(dtype: np.dtype) -> float:
@@ -38,16 +37,10 @@ def to_pixels(planes: Tensor, dtype: np.dtype) -> np.ndarray:
     return values.clamp_(0, white(dtype))[0].permute(1, 2, 0).cpu().numpy().astype(dtype)
 
 
-def luminance(planes: Tensor) -> Tensor:
-    """[N, 3, h, w] -> [N, 1, h, w], the luma of BT.601."""
-    weights = torch.tensor(_LUMA, device=planes.device).view(1, 3, 1, 1)
-    return (planes * weights).sum(dim=1, keepdim=True)
-
-
 def with_colours_of(made: Tensor, colours: Tensor) -> Tensor:
     """Returns the luma of `made` with the chroma of `colours`, both [1, 3, h, w] in [-1, 1]."""
-    bright = luminance(made) if made.shape[1] == 3 else made
-    return (colours + (bright - luminance(colours))).clamp(-1, 1)
+    bright = luma(made) if made.shape[1] == 3 else made
+    return (colours + (bright - luma(colours))).clamp(-1, 1)
 
 
 def composed(old: np.ndarray, new: np.ndarray, mask: np.ndarray) -> np.ndarray:

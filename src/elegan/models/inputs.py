@@ -9,9 +9,9 @@ import numpy as np
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import has_test_split
 from elegan.data.dataset import Options
-from elegan.data.decode import Target, Unusable, decode
+from elegan.data.decode import Target, decode
 from elegan.data.files import IMAGE_SUFFIXES
-from elegan.data.inspection import image_names
+from elegan.data.headers import Unusable
 from elegan.data.opening import open_any
 from elegan.networks import ImageShape
 
@@ -64,7 +64,7 @@ def read_inputs(
         skipped = tuple((v.file, v.reason) for v in data.verdicts if v.action == "skipped")
         read.append(
             Input(
-                names=image_names(data),
+                names=data.image_names(),
                 images=data.images,
                 labels=data.labels,
                 classes=data.classes,

@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.data.pictures import grid, to_pillow, written_whole
+from elegan.common.files import written_whole
+from elegan.data.pictures import grid, to_pillow
 from elegan.models.model import Model, latent_noise
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.data.pictures import written_whole
+from elegan.common.files import written_whole
 from elegan.models.model import Model
 from elegan.models.samples import Samples
 

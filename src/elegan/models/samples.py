@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.common.files import write_files
-from elegan.data.pictures import grid, png_bytes, save_png, written_whole
+from elegan.common.files import write_files, written_whole
+from elegan.data.pictures import grid, png_bytes, save_png
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

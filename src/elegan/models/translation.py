@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from elegan.common.errors import EleganError, UsageError
+from elegan.common.pixels import luma
 from elegan.common.precision import Precision, choose
 from elegan.data.degradations import resize_bicubic
 from elegan.models import saving
 from elegan.models.inference import (
     Use,
     composed,
-    luminance,
     refuse_image,
     refuse_task,
     refuse_use,
@@ -320,7 +320,7 @@ class TranslationModel:
         lost = seen if family == "inpaint" else None
         made = self._run(colours, lost, family, brief=image.dtype == np.uint8)
         if made.shape[1] == 3 and self.output_channels(part.shape[2]) == 1:
-            made = luminance(made)
+            made = luma(made)
         if self.share < 1:
             made = torch.lerp(self._baseline(colours, made), made, self.share)
         if preserve_colour:
@@ -354,13 +354,13 @@ class TranslationModel:
             return colours
         if channels == 3:
             return colours.expand(-1, 3, -1, -1)
-        return luminance(colours) if self.shape.outputs == 3 else colours.transpose(0, 1)
+        return luma(colours) if self.shape.outputs == 3 else colours.transpose(0, 1)
 
     def _baseline(self, colours: Tensor, made: Tensor) -> Tensor:
         """The input at the size and with the channels of the output."""
         image = self._fitted(colours, 3) if made.shape[1] == 3 else colours
         if image.shape[1] > made.shape[1]:
-            image = luminance(image)
+            image = luma(image)
         if image.shape == made.shape:
             return image
         pixels = image[0].permute(1, 2, 0).cpu().numpy()

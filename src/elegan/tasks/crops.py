@@ -7,9 +7,9 @@ import torch
 
 from elegan.common.distributed import World
 from elegan.common.errors import EleganError
+from elegan.data import PhotoSet, open_photos
 from elegan.data.degradations import resize_bicubic
 from elegan.data.patches import Draw, Patches
-from elegan.data.photos import PhotoSet, open_photos
 from elegan.settings import TrainSettings
 
 _MOST_SHRUNK = 4.0  # times, at which a photo still shows what it shows

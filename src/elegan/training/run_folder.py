@@ -1,18 +1,21 @@
 """The folder of a run: what lies in it, who owns it, and what may be written into it."""
 
 import contextlib
-import fcntl
 import json
-import os
 import stat
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from elegan.common.errors import EleganError, UsageError
-from elegan.common.files import remove_temporaries, write_durably
+from elegan.common.files import flush, remove_temporaries, write_durably
 
 _SETTINGS = {"data", "preset", "task", "batch", "seed", "network", "optimizer"}
 """Keys that the settings.json of every run has, and that of no other program."""
+
+_HELD = ".lock"
+"""Empty; the system's lock is on it."""
 
 
 class RunFolder:
@@ -54,8 +57,8 @@ class RunFolder:
     def lock(self, *, ours: bool = False):
         """Creates the folder and holds its lock, which the system frees when the process dies.
 
-        The lock's file is also the mark of the folder: it is the first file written, into what
-        was empty, and says whose the folder is.
+        The file `lock` marks the folder: it is the first file written, into what was empty, and
+        says whose the folder is.
 
         Args:
             ours: known as the verb's own, also without the mark.
@@ -66,29 +69,29 @@ class RunFolder:
         """
         if not ours:
             self.refuse_strangers()
+        # A file of its own: on Windows a locked one cannot be read, and some versions empty it.
+        held = FileLock(self.path / _HELD, timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = self._lock_file.open("a+", encoding="utf-8")
+            held.acquire()
+        except Timeout:
+            raise EleganError(
+                f"Another process works in {self.path}. Wait for it, stop it, or name"
+                " another folder with --out."
+            ) from None
         except OSError as error:
             raise EleganError(
                 f"Cannot write to the folder {self.path}: {error.strerror or error}."
                 " Name another with --out."
             ) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise EleganError(
-                    f"Another process works in {self.path}. Wait for it, stop it, or name"
-                    " another folder with --out."
-                ) from None
-            with self.explained("lock"):
-                if not self._is_marked():
-                    file.truncate(0)
-                    file.write(self._mark)
-                    file.flush()
-                    os.fsync(file.fileno())
+        try:
+            if not self._is_marked():
+                with self.explained("lock"):
+                    self._lock_file.write_text(self._mark, encoding="utf-8")
+                    flush(self._lock_file)
             yield self
+        finally:
+            held.release()
 
     @property
     def _lock_file(self) -> Path:
@@ -105,7 +108,7 @@ class RunFolder:
         known = self._is_marked() or (self._verb == "train" and is_run(self.path))
         if known or not self.path.is_dir():
             return
-        strangers = sorted(one.name for one in self.path.iterdir() if not self._is_new_lock(one))
+        strangers = sorted(path.name for path in self.path.iterdir() if not self._is_new_lock(path))
         if strangers:
             more = ", ..." if len(strangers) > 3 else ""
             raise UsageError(
@@ -114,9 +117,10 @@ class RunFolder:
             )
 
     def _is_new_lock(self, path: Path) -> bool:
-        """Whether a file is the lock of a process that has not come to marking it yet."""
+        """Whether a file is the lock of a process that has not come to marking the folder yet."""
         status = path.lstat()
-        return path == self._lock_file and stat.S_ISREG(status.st_mode) and status.st_size == 0
+        ours = path.name in (_HELD, "lock")
+        return ours and stat.S_ISREG(status.st_mode) and status.st_size == 0
 
     def write_json(self, name: str, values: Any) -> None:
         """Replaces a JSON file in one step."""
@@ -182,7 +186,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if abs(value) != float("inf") and value == value else str(value)
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elegan.data.degradations import blurs
+from elegan.data.degradations import camera as blurs
 
 
 def test_taps_and_fourier_agree_on_a_lopsided_kernel() -> None:

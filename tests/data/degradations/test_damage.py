@@ -5,8 +5,7 @@ import pytest
 
 from elegan.data.degradations import FILL, damage, hide
 from elegan.data.degradations.holes import FORMS
-from elegan.data.degradations.overlays import PATTERNS
-from elegan.data.degradations.weather import haze, rain
+from elegan.data.degradations.overlays import PATTERNS, haze, rain
 
 GRAY = np.full((96, 96, 3), 0.5, np.float32)
 

@@ -16,6 +16,7 @@ from elegan.data.degradations import (
     FILL,
     KINDS,
     POINTS,
+    SHARES,
     UNSEEN,
     damage,
     degrade,
@@ -24,7 +25,6 @@ from elegan.data.degradations import (
     table,
     to_bytes,
 )
-from elegan.data.degradations.kinds import SHARES
 
 EVERY = [*KINDS, *UNSEEN]
 

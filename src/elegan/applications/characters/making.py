@@ -22,8 +22,8 @@ from elegan.applications.characters.planes import (
 )
 from elegan.applications.characters.points import read_points, write_points
 from elegan.common.errors import EleganError, UsageError, lookup
-from elegan.common.files import write_durably, write_files
-from elegan.data.pictures import grid, written_whole
+from elegan.common.files import write_durably, write_files, written_whole
+from elegan.data.pictures import grid
 
 _MOST_COLUMNS, _STAGE_SIZE = 8, 256
 LOCK = "lock"

@@ -10,7 +10,7 @@ from elegan.applications.characters.curves import closed_beziers, closed_curve, 
 from elegan.applications.characters.parts import INDEX, INSIDE, PARTS
 from elegan.applications.characters.rasters import coverage
 from elegan.common.errors import EleganError
-from elegan.data.pictures import written_whole
+from elegan.common.files import written_whole
 
 SLACK = 1e-6  # in canvas units: what rounding may push a point over the rim
 _SHOWN = 4

@@ -14,7 +14,7 @@ from elegan.applications.characters.drawing.plan import check_attributes
 from elegan.applications.characters.outlines import check, compose, fill
 from elegan.applications.characters.parts import COLOURS, INDEX, INSIDE, KEY_POINTS, PARTS
 from elegan.common.errors import EleganError, did_you_mean
-from elegan.data.pictures import written_whole
+from elegan.common.files import written_whole
 
 FORMAT, VERSION = "elegan-points", 1
 REQUIRED = ("face", "eye-left", "eye-right", "mouth")

@@ -20,7 +20,7 @@ from elegan.applications.photos.journal import NAME, Journal, Outcome, Translate
 from elegan.applications.photos.repair import Repair
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import remove_temporaries
-from elegan.data.decode import Unusable
+from elegan.data.headers import Unusable
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
 from elegan.models.inference import Use, on_white, refuse_use
 from elegan.models.translation import TranslationModel

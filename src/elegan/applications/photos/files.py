@@ -10,10 +10,10 @@ import numpy as np
 
 from elegan.applications.photos.film import SUFFIXES as VIDEO_SUFFIXES
 from elegan.common.errors import EleganError, UsageError, did_you_mean, lookup
-from elegan.data.files import walk_folder
-from elegan.data.listing import IMAGE_SUFFIXES
+from elegan.data.files import IMAGE_SUFFIXES, walk_folder
 from elegan.data.metadata import resized
-from elegan.data.photo_files import FORMATS, PhotoFile, cannot_hold, write_photo, write_rows
+from elegan.data.photo_files import FORMATS, PhotoFile, cannot_hold, write_photo
+from elegan.data.pictures import write_rows
 from elegan.models.inference import resampled
 
 STREAMED = 50_000_000

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from elegan.common.errors import EleganError
-from elegan.data.decode import Unusable
+from elegan.common.files import written_whole
 from elegan.data.degradations import resize_bicubic
-from elegan.data.pictures import written_whole
+from elegan.data.headers import Unusable
 from elegan.models.inference import Use, on_white
 from elegan.models.translation import TranslationModel
 

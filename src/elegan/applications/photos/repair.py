@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.data.listing import IMAGE_SUFFIXES
+from elegan.data.files import IMAGE_SUFFIXES
 from elegan.data.masks import check_size, dilate, feather, mask_for
 from elegan.models.inference import Use
 from elegan.models.restoring import family_of

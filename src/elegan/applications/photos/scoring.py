@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from elegan.common.randomness import key
-from elegan.data import has_test_split
+from elegan.data import PhotoSet, has_test_split, open_photos
 from elegan.data.degradations import (
     ASKED,
     FAMILIES,
@@ -20,7 +20,6 @@ from elegan.data.degradations import (
     to_bytes,
     upscale,
 )
-from elegan.data.photos import PhotoSet, open_photos
 from elegan.models import TranslationModel
 from elegan.models.restoring import AUTO
 from elegan.settings import TrainSettings

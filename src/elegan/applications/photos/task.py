@@ -10,10 +10,10 @@ from elegan.applications.photos.examples import Damaged, Smaller, families_of
 from elegan.applications.photos.scoring import score, score_run
 from elegan.common.distributed import World
 from elegan.common.errors import UsageError, did_you_mean, lookup
+from elegan.data import PhotoSet
 from elegan.data.batches import Batch
 from elegan.data.degradations import FAMILIES, KINDS
 from elegan.data.patches import Patches
-from elegan.data.photos import PhotoSet
 from elegan.models import TranslationModel
 from elegan.models.restoring import restorer_planes
 from elegan.networks import TranslationShape

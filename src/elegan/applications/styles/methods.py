@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from elegan.common.errors import UsageError
-from elegan.common.pixels import to_uint8
+from elegan.common.pixels import luma, to_uint8
 from elegan.data.batches import Batch
 from elegan.losses import charbonnier, patch_contrastive
 from elegan.metrics.distances import kernel_distance
@@ -22,7 +22,6 @@ from elegan.tasks.translation import Translate, summed
 from elegan.training.task import Losses
 
 _COMPARED = 64  # crops on each side of the quick kernel distance
-_LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
 class Paired(Translate):
@@ -239,8 +238,7 @@ def mixed_with_past(made: Tensor, pool: Tensor, most: int) -> tuple[Tensor, Tens
 
 
 def _luminance(images: Tensor) -> Tensor:
-    weights = torch.tensor(_LUMA, device=images.device).view(1, 3, 1, 1)
-    return (images[:, :3] * weights).sum(1).flatten()
+    return luma(images[:, :3]).flatten()
 
 
 def _correlation(one: Tensor, other: Tensor) -> float:

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from elegan.data import batch_indices
+from elegan.data import PhotoSet, batch_indices
 from elegan.data.degradations import resize_bicubic
 from elegan.data.pairs import PairSet, has_test_pairs, open_pairs
-from elegan.data.photos import PhotoSet
 from elegan.metrics.distances import kernel_distance
 from elegan.metrics.extractors import extractor_for
 from elegan.models import TranslationModel

@@ -19,9 +19,8 @@ from elegan.applications.synthetic.classifier import (
 )
 from elegan.applications.synthetic.filtering import REASONS, Made, draw_filtered
 from elegan.applications.synthetic.labelled_set import Given, write_arrays
-from elegan.common.files import write_durably
+from elegan.common.files import write_durably, written_whole
 from elegan.common.randomness import key
-from elegan.data.pictures import written_whole
 from elegan.models.classification import class_probabilities
 from elegan.options import Augment
 from elegan.settings import TrainSettings, override, preset_settings

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from elegan.common.errors import EleganError, UsageError
+from elegan.common.files import written_whole
 from elegan.common.randomness import key
 from elegan.data import ImageData, has_test_split, open_data
 from elegan.data.duplicates import image_hashes
-from elegan.data.pictures import written_whole
 from elegan.options import Augment
 
 LEAST = 2

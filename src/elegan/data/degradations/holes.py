@@ -1,9 +1,13 @@
-"""Pixels that are lost: rectangles, free strokes and lettering; scratches and dust on a print."""
+"""Pixels that are lost: rectangles, free strokes and lettering; scratches and dust on a print.
+
+Image and `random` are as in `camera`.
+"""
 
 import math
 from functools import lru_cache
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 
 FILL = 128 / 255
@@ -11,18 +15,16 @@ FILL = 128 / 255
 
 FORMS = ("rectangles", "strokes", "text")
 LETTERS = "ABCDEFGHKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwyz0123456789          "
-ROUNDS = 60  # of drawing and counting, at most: a guard, far more than are needed
+MAX_ROUNDS = 60  # of drawing and counting: a guard, far more than are needed
 OVERSAMPLING = 3
 
 
 def holes(
-    image: np.ndarray, random: np.random.Generator, *, share: float, form: str | None = None
+    image: np.ndarray, random: Generator, *, share: float, form: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Loses about that share of the pixels, never more than a hundredth of the image above it.
 
     Args:
-        image: float32 [H, W, 3] in [0, 1].
-        random: where the draws come from.
         share: of all pixels.
         form: one of `FORMS`; drawn, or several at once, where it is None.
 
@@ -30,14 +32,17 @@ def holes(
         The image with `FILL` in the lost pixels, and float32 [H, W] with 1 where pixels are lost.
     """
     height, width = image.shape[:2]
-    forms = (form,) if form else _some_forms(random)
+    if form:
+        forms = [form]
+    else:
+        order = [FORMS[index] for index in random.permutation(len(FORMS))]
+        forms = order[: 1 if random.random() < 0.7 else 2]
     canvas = Image.new("L", (width, height))
     wanted = share * height * width
     lost = 0.0
-    for round_ in range(ROUNDS):
+    for round_ in range(MAX_ROUNDS):
         before = canvas.copy()
-        chosen = forms[round_ % len(forms)]
-        _DRAW[chosen](canvas, random, wanted - lost)
+        _DRAW[forms[round_ % len(forms)]](canvas, random, wanted - lost)
         count = float(np.count_nonzero(np.asarray(canvas)))
         if count > wanted + 0.01 * height * width:
             canvas = before
@@ -50,13 +55,11 @@ def holes(
 
 
 def scratches(
-    image: np.ndarray, random: np.random.Generator, *, density: float, width: float
+    image: np.ndarray, random: Generator, *, density: float, width: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scratches a print: thin long lines, lighter or darker than all round, and some dust.
 
     Args:
-        image: float32 [H, W, 3] in [0, 1].
-        random: where the draws come from.
         density: pixels of scratch for each hundred pixels of image.
         width: of a scratch, in pixels.
 
@@ -87,15 +90,10 @@ def hide(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask[:, :, None] > 0, np.float32(FILL), image)
 
 
-def _some_forms(random: np.random.Generator) -> tuple[str, ...]:
-    order = [FORMS[index] for index in random.permutation(len(FORMS))]
-    return tuple(order[: 1 if random.random() < 0.7 else 2])
-
-
 def _scratch(
     draw: ImageDraw.ImageDraw,
     size: tuple[int, int],
-    random: np.random.Generator,
+    random: Generator,
     length: float,
     width: float,
 ) -> float:
@@ -122,7 +120,7 @@ def _scratch(
     return max(1.0, length * float(inside.mean()))
 
 
-def _rectangles(canvas: Image.Image, random: np.random.Generator, wanted: float) -> None:
+def _rectangles(canvas: Image.Image, random: Generator, wanted: float) -> None:
     draw = ImageDraw.Draw(canvas)
     largest = max(2.0, min(48.0, min(canvas.size) / 2))
     area = 0.0
@@ -135,7 +133,7 @@ def _rectangles(canvas: Image.Image, random: np.random.Generator, wanted: float)
         area += across * down
 
 
-def _strokes(canvas: Image.Image, random: np.random.Generator, wanted: float) -> None:
+def _strokes(canvas: Image.Image, random: Generator, wanted: float) -> None:
     draw = ImageDraw.Draw(canvas)
     smaller = min(canvas.size)
     area = 0.0
@@ -148,13 +146,13 @@ def _strokes(canvas: Image.Image, random: np.random.Generator, wanted: float) ->
         points = np.cumsum(np.stack([np.cos(angles), np.sin(angles)], 1), 0) * (length / steps)
         points += random.uniform(0, canvas.size, 2)
         draw.line(points.ravel().tolist(), fill=255, width=round(width), joint="curve")
+        radius = width / 2
         for x, y in points[[0, -1]].tolist():
-            radius = width / 2
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
         area += width * length
 
 
-def _text(canvas: Image.Image, random: np.random.Generator, wanted: float) -> None:
+def _text(canvas: Image.Image, random: Generator, wanted: float) -> None:
     """A few lines of lettering at one angle, as a caption or a stamp lies on a picture."""
     size = int(random.integers(8, max(9, min(40, min(canvas.size) // 3))))
     bold = int(random.integers(0, 2 + size // 14))
@@ -178,9 +176,7 @@ def _text(canvas: Image.Image, random: np.random.Generator, wanted: float) -> No
     canvas.paste(255, ((canvas.width - side) // 2, (canvas.height - side) // 2), tile)
 
 
-@lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+_font = lru_cache(maxsize=64)(ImageFont.load_default)
 
 
 @lru_cache(maxsize=8192)
@@ -190,11 +186,7 @@ def _glyph(letter: str, size: int, bold: int) -> Image.Image:
     width = math.ceil(font.getlength(letter)) + 1 + bold
     image = Image.new("L", (width, math.ceil(1.3 * size) + 2 * bold))
     ImageDraw.Draw(image).text((bold / 2, bold), letter, fill=255, font=font, stroke_width=bold)
-    return image.point(_half)
-
-
-def _half(value: float) -> int:
-    return 255 if value > 100 else 0
+    return image.point([255 if value > 100 else 0 for value in range(256)])
 
 
 _DRAW = {"rectangles": _rectangles, "strokes": _strokes, "text": _text}

@@ -14,9 +14,9 @@ from processes import finish, start, train_until_killed
 
 import elegan
 from elegan.applications.runs import train
+from elegan.cli import PHOTOS as TRANSLATING
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.interruption import InterruptedRun
-from elegan.models.inference import TRANSLATING
 from elegan.settings import PRESETS, TrainSettings, from_json, preset_settings
 from elegan.training.loop import Duel
 

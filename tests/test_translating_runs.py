@@ -14,8 +14,8 @@ from PIL import Image
 from processes import finish, start, train_until_killed
 
 import elegan
+from elegan.cli import PHOTOS as TRANSLATING
 from elegan.cli import main
-from elegan.models.inference import TRANSLATING
 from elegan.settings import PRESETS, from_json
 from elegan.training.loop import Duel
 

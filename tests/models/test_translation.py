@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 from translators import photo
 
 import elegan
+from elegan.cli import PHOTOS as TRANSLATING
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.degradations import resize_bicubic
 from elegan.models import Model, save_model, saving, shipping, translation
-from elegan.models.inference import TRANSLATING, Use
+from elegan.models.inference import Use
 from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
 from elegan.networks import ImageShape, build_generator

@@ -10,7 +10,7 @@ from tiny import duel_of, image_data, register_plain_pair, settings, task_of
 from elegan.common.errors import UsageError
 from elegan.common.randomness import seed_default
 from elegan.losses import ADVERSARIAL
-from elegan.tasks.discriminator_input import Past, View
+from elegan.tasks.discriminator_input import DiscriminatorInput, Past
 
 CPU = torch.device("cpu")
 IMAGES = Past(torch.zeros(8, 1, 16, 16), None)
@@ -24,23 +24,28 @@ def _plain(**overrides):
     return task_of(settings(network={"name": register_plain_pair()}, **overrides))
 
 
-def _view(adversarial: str = "non-saturating", **overrides) -> View:
-    return View(settings(**overrides), ADVERSARIAL[adversarial], CPU)
+def _input(adversarial: str = "non-saturating", **overrides) -> DiscriminatorInput:
+    return DiscriminatorInput(settings(**overrides), ADVERSARIAL[adversarial], CPU, {})
+
+
+def _observe(shown: DiscriminatorInput, *given) -> None:
+    """A step of eight images that proved finite: the loop takes over what it observed."""
+    shown.state.update(shown.observed(*given, 8))
 
 
 def test_without_settings_everything_is_shown_as_it_is() -> None:
     task = _plain()
     batch = task.batches.at(0)
-    assert task.view.real_stream(batch, lambda: pytest.fail("nothing is drawn")) is batch.images
-    assert torch.equal(task.view.show(batch.images, 0.0), batch.images)
-    assert task.view.past(8) is None
-    assert task.view.tensors() == {}
+    assert task.shown.real_stream(batch, lambda: pytest.fail("nothing is drawn")) is batch.images
+    assert torch.equal(task.shown.show(batch.images, 0.0), batch.images)
+    assert task.shown.past(8) is None
+    assert task.state.keys() == {"lecam_anchors"}
 
 
 def test_instance_noise_falls_to_nothing_by_the_middle_of_the_run() -> None:
-    view = _view(loss={"instance_noise": 0.4})
+    shown = _input(loss={"instance_noise": 0.4})
     images = torch.zeros(64, 1, 16, 16)
-    deviations = [view.show(images, progress).std().item() for progress in (0.0, 0.25, 0.5, 0.9)]
+    deviations = [shown.show(images, progress).std().item() for progress in (0.0, 0.25, 0.5, 0.9)]
     assert deviations == pytest.approx([0.4, 0.2, 0.0, 0.0], abs=0.01)
 
 
@@ -49,7 +54,7 @@ def test_so_many_of_the_real_images_are_generated_ones() -> None:
     replaced = 0
     for position in range(0, 3200, 32):
         batch = task.batches.at(position)
-        shown = task.view.real_stream(batch, lambda: torch.full((32, 1, 16, 16), 9.0))
+        shown = task.shown.real_stream(batch, lambda: torch.full((32, 1, 16, 16), 9.0))
         rows = (shown == 9.0).flatten(1).all(1)
         assert torch.equal(shown[~rows], batch.images[~rows])
         replaced += int(rows.sum())
@@ -61,9 +66,9 @@ def test_a_named_model_supplies_the_generated_images(tmp_path: Path) -> None:
     donor.save_model(tmp_path / "model", {"images": 0})
     task = _plain(mixing={"generated": 1.0, "model": str(tmp_path)})
     batch = task.batches.at(0)
-    shown = task.view.real_stream(batch, lambda: pytest.fail("the model draws them"))
+    shown = task.shown.real_stream(batch, lambda: pytest.fail("the model draws them"))
     assert not torch.equal(shown, batch.images)
-    pool = {one.numpy().tobytes() for one in task.view._pool}
+    pool = {one.numpy().tobytes() for one in task.shown._pool}
     assert all(one.numpy().tobytes() in pool for one in shown)
     chosen = settings(conditional=True, mixing={"generated": 0.5, "model": str(tmp_path)})
     with pytest.raises(UsageError, match="unconditional"):
@@ -76,13 +81,12 @@ def test_replay_keeps_the_latest_and_enters_the_loss_by_its_weight() -> None:
     seen = []
     for step in range(4):
         fakes = torch.full((8, 1, 16, 16), step / 8)
-        task.discriminator_loss(batch, fakes, 0.0)
-        task.after_discriminator_step(batch)
+        task.state.update(task.discriminator_loss(batch, fakes, 0.0).state)
         seen.append(fakes)
-    kept = task.view.tensors()["replay"]
+    kept = task.state["replay"]
     assert torch.equal(kept.float(), torch.cat(seen)[-20:])
     # Every replayed image alike: the mixed loss can be computed by hand.
-    task.view.restore({"replay": torch.full((4, 1, 16, 16), 0.5, dtype=torch.float16)})
+    task.state["replay"] = torch.full((4, 1, 16, 16), 0.5, dtype=torch.float16)
     fakes = torch.zeros(8, 1, 16, 16)
     loss = task.discriminator_loss(batch, fakes, 0.0)["loss"]
     network, cost = task.discriminator.network, task.loss.discriminator
@@ -93,45 +97,38 @@ def test_replay_keeps_the_latest_and_enters_the_loss_by_its_weight() -> None:
 
 
 def test_replayed_images_keep_the_labels_that_they_were_drawn_for() -> None:
-    view = _view(conditional=True, mixing={"replay": 0.5, "replay_size": 20})
+    shown = _input(conditional=True, mixing={"replay": 0.5, "replay_size": 20})
     for step in range(4):
         images = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 1, 4, 4) + 8 * step
-        view.observe(
-            torch.ones(8), torch.ones(8), Past(images, torch.arange(8) + 8 * step), NOTHING
-        )
-        view.commit(8)
-    past = view.past(64)
+        fakes = Past(images, torch.arange(8) + 8 * step)
+        _observe(shown, torch.ones(8), torch.ones(8), fakes, NOTHING)
+    past = shown.past(64)
     assert past is not None
     assert torch.equal(past.images[:, 0, 0, 0].long(), past.labels)
     assert past.labels.min() >= 12  # the latest 20 of 32
-    other = _view(conditional=True, mixing={"replay": 0.5})
-    other.restore(view.tensors())
-    assert torch.equal(other.tensors()["replay_labels"], view.tensors()["replay_labels"])
 
 
 def test_adaptive_probability_rises_while_the_discriminator_is_sure_and_travels() -> None:
-    view = _view(augment={"kinds": "translation", "images": 320.0})
+    shown = _input(augment={"kinds": "translation", "images": 320.0})
     real, fake = torch.full((8,), 5.0), torch.full((8,), -5.0)
     for _ in range(8):  # two moves of 32 images each
-        view.observe(real, fake, IMAGES, NOTHING)
-        view.commit(8)
-    assert view.probability == pytest.approx(2 * 32 / 320)
-    assert view.signals() == {"augmentation": view.probability}
-    other = _view(augment={"kinds": "translation", "images": 320.0})
-    other.restore(view.tensors())
-    assert other.probability == view.probability
+        _observe(shown, real, fake, IMAGES, NOTHING)
+    assert shown.probability == pytest.approx(2 * 32 / 320)
+    assert shown.signals() == {"augmentation": shown.probability}
+    other = _input(augment={"kinds": "translation", "images": 320.0})
+    other.state.update(shown.state)
+    assert other.probability == shown.probability
     for _ in range(8):
-        view.observe(-real, fake, IMAGES, NOTHING)
-        view.commit(8)
-    assert view.probability == 0
+        _observe(shown, -real, fake, IMAGES, NOTHING)
+    assert shown.probability == 0
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, 1.0), (0.0, 0.0), (0.3, 0.3)])
 def test_a_fixed_probability_is_what_it_says(given: float | None, expected: float) -> None:
-    view = _view(augment={"kinds": "brightness", "mode": "fixed", "probability": given})
-    assert view.probability == expected
+    shown = _input(augment={"kinds": "brightness", "mode": "fixed", "probability": given})
+    assert shown.probability == expected
     images = torch.zeros(500, 1, 4, 4)
-    changed = (view.show(images, 0.0) != images).flatten(1).any(1).float().mean().item()
+    changed = (shown.show(images, 0.0) != images).flatten(1).any(1).float().mean().item()
     assert changed == pytest.approx(expected, abs=0.07)
 
 
@@ -140,7 +137,7 @@ def test_pseudo_replaces_the_share_that_is_named() -> None:
     replaced = 0
     for position in range(0, 1600, 32):
         batch = task.batches.at(position)
-        shown = task.view.real_stream(batch, lambda: torch.full((32, 1, 16, 16), 9.0))
+        shown = task.shown.real_stream(batch, lambda: torch.full((32, 1, 16, 16), 9.0))
         replaced += int((shown == 9.0).flatten(1).all(1).sum())
     assert replaced / 1600 == pytest.approx(0.2, abs=0.04)
 
@@ -155,12 +152,11 @@ def test_the_first_batch_is_pictured_as_the_discriminator_sees_it(tmp_path: Path
 
 
 def test_relativistic_losses_are_judged_by_pairs() -> None:
-    view = _view("relativistic-pair", augment={"kinds": "translation", "images": 320.0})
+    shown = _input("relativistic-pair", augment={"kinds": "translation", "images": 320.0})
     # Every real logit is below zero, but above its partner's.
     for _ in range(4):
-        view.observe(torch.full((8,), -1.0), torch.full((8,), -2.0), IMAGES, NOTHING)
-        view.commit(8)
-    assert view.probability > 0
+        _observe(shown, torch.full((8,), -1.0), torch.full((8,), -2.0), IMAGES, NOTHING)
+    assert shown.probability > 0
 
 
 def test_the_probability_can_follow_unseen_images_instead() -> None:
@@ -168,11 +164,10 @@ def test_the_probability_can_follow_unseen_images_instead() -> None:
     chosen = {"kinds": "translation", "images": 320.0, "signal": "held-out", "target": 0.5}
     real, fake = torch.full((8,), 2.0), torch.full((8,), -2.0)
     for unseen, rises in ((-1.0, True), (1.0, False)):
-        view = _view(augment=chosen)
+        shown = _input(augment=chosen)
         for _ in range(4):
-            view.observe(real, fake, IMAGES, lambda at=unseen: torch.full((5,), at))
-            view.commit(8)
-        assert (view.probability > 0) == rises
+            _observe(shown, real, fake, IMAGES, lambda at=unseen: torch.full((5,), at))
+        assert (shown.probability > 0) == rises
 
 
 def test_unseen_images_are_judged_where_the_probability_follows_them() -> None:
@@ -186,13 +181,13 @@ def test_unseen_images_are_judged_where_the_probability_follows_them() -> None:
     assert [len(one) for one in asked] == [4] * 4  # of 40 images four are held out
 
 
-def test_what_a_step_observed_counts_only_once_it_is_committed() -> None:
-    view = _view(augment={"kinds": "translation"}, mixing={"replay": 0.5})
-    before = view.tensors()
-    view.observe(torch.ones(8), -torch.ones(8), IMAGES, NOTHING)
-    after = view.tensors()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[name], after[name]) for name in before)
+def test_what_a_step_observed_changes_nothing_by_itself() -> None:
+    shown = _input(augment={"kinds": "translation"}, mixing={"replay": 0.5})
+    before = {name: value.clone() for name, value in shown.state.items()}
+    observed = shown.observed(torch.ones(8), -torch.ones(8), IMAGES, NOTHING, 8)
+    assert observed.keys() == {*before, "replay"}
+    assert before.keys() == shown.state.keys()
+    assert all(torch.equal(before[name], shown.state[name]) for name in before)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +229,12 @@ def test_one_pass_gives_the_gradients_of_two_under_augmentation() -> None:
     fakes = task.generate(batch).detach()
     seed_default(0, "step", 0)
     leaf = fakes.clone().requires_grad_()
-    losses, _, ratio = task.losses_at_once(batch, leaf, 0.0)
+    losses, _, ratio = task.simultaneous_losses(batch, leaf, 0.0)
     losses["loss"].backward()
     through = leaf.grad * ratio
     seed_default(0, "step", 0)
     leaf = fakes.clone().requires_grad_()
-    shown = task.view.show(batch.images, 0.0), task.view.show(leaf, 0.0)
+    shown = task.shown.show(batch.images, 0.0), task.shown.show(leaf, 0.0)
     real, fake = (task.discriminator.network(one) for one in shown)
     task.loss.generator(real.detach(), fake).backward()
     torch.testing.assert_close(through, leaf.grad, rtol=1e-3, atol=1e-6)

@@ -102,8 +102,8 @@ def test_lecam_anchors_are_moving_averages_of_the_scores() -> None:
             fake = task.discriminator.network(fakes)
         anchors = 0.99 * anchors + 0.01 * torch.stack([real.mean(), fake.mean()])
         torch.testing.assert_close(losses["lecam"], 0.2 * lecam_penalty(real, fake, *anchors))
-        task.after_discriminator_step(batch)
-    torch.testing.assert_close(task.tensors()["lecam_anchors"], anchors)
+        task.state.update(losses.state)
+    torch.testing.assert_close(task.state["lecam_anchors"], anchors)
 
 
 def test_clipping_bounds_every_weight_of_the_discriminator() -> None:
@@ -120,7 +120,7 @@ def test_one_pass_gives_the_generators_own_gradient(name: str) -> None:
     batch = task.batches.at(0)
     seed_default(0, "step")
     fakes = task.generate(batch).detach().requires_grad_()
-    losses, generator_losses, ratio = task.losses_at_once(batch, fakes, 0.0)
+    losses, generator_losses, ratio = task.simultaneous_losses(batch, fakes, 0.0)
     losses["loss"].backward()
     real, fake = task.discriminator.network(torch.cat([batch.images, fakes])).chunk(2)
     expected = task.loss.generator(real.detach(), fake)
@@ -220,7 +220,9 @@ def test_one_pass_gives_both_gradients_however_sure_the_discriminator(
         reals = torch.zeros_like(fakes)
         reals[:, 0, 0, 0] = real_logit
         leaf = fakes.clone().requires_grad_()
-        losses, _, ratio = task.losses_at_once(dataclasses.replace(batch, images=reals), leaf, 0.0)
+        losses, _, ratio = task.simultaneous_losses(
+            dataclasses.replace(batch, images=reals), leaf, 0.0
+        )
         network.zero_grad()
         losses["loss"].backward()
         assert leaf.grad is not None

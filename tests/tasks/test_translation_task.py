@@ -100,14 +100,14 @@ def test_only_a_run_of_two_phases_keeps_weights(share: float, kept: bool, tmp_pa
 
 def test_kept_weights_go_into_checkpoints_and_come_back() -> None:
     duel, other = _duel(translate=HALF), _duel(translate=HALF, seed=1)
-    assert duel.task.tensors() == {}
+    assert duel.task.state_dict() == {}
     _steps(duel, 0, 20)
-    tensors = dict(sorted(duel.task.tensors().items()))  # as they come from a file
+    tensors = dict(sorted(duel.task.state_dict().items()))  # as they come from a file
     assert {name.partition(".")[0] for name in tensors} == {"fidelity"}
-    other.task.restore(tensors)
+    other.task.load_state_dict(tensors)
     assert tiny.differences(other.task.fidelity, duel.task.fidelity) == []
     assert list(other.task.fidelity) == list(duel.task.fidelity)
-    other.task.restore({})  # of a checkpoint from before
+    other.task.load_state_dict({})  # of a checkpoint from before
     assert other.task.fidelity is None
 
 

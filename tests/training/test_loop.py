@@ -39,7 +39,7 @@ def _poison(duel: Duel, side: str, *, positions: range | set[int]) -> None:
     """Makes one side's loss NaN at these positions."""
     task = duel.task
     apart = {"discriminator": task.discriminator_loss, "generator": task.generator_loss}
-    together = task.losses_at_once
+    together = task.simultaneous_losses
 
     def spoil(losses, batch):
         bad = batch.position in positions
@@ -52,7 +52,7 @@ def _poison(duel: Duel, side: str, *, positions: range | set[int]) -> None:
         return by_discriminator, spoil(by_generator, batch), ratio
 
     setattr(task, f"{side}_loss", lambda batch, *rest: spoil(apart[side](batch, *rest), batch))
-    task.losses_at_once = at_once
+    task.simultaneous_losses = at_once
 
 
 def _events(duel: Duel, kind: str) -> list[dict]:

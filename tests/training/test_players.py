@@ -64,8 +64,8 @@ def test_frozen_parameters_stay_frozen() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     network[0].requires_grad_(False)
     player = _player(network)
-    player.follow_gradients(False)
-    player.follow_gradients(True)
+    player.set_requires_grad(False)
+    player.set_requires_grad(True)
     assert [one.requires_grad for one in network.parameters()] == [False, False, True, True]
 
 

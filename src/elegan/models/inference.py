@@ -108,8 +108,6 @@ def _rounded(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 LARGEST_SCALE = 16.0
-TRANSLATING = ("upscale", "restore", "stylize")
-"""The tasks whose models map images to images, each also the verb that uses them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +179,10 @@ def refuse_task(facts: dict[str, Any], task: str | None, folder: Path) -> None:
         UsageError: it makes no images from images, or is not for `task` where that is not None.
     """
     found = facts.get("task")
-    if found not in TRANSLATING:
-        verb = "classify" if found == "classify" else "generate"
+    if "recipe" not in facts:
         raise UsageError(
             f"The model in {folder} is for '{found}': it makes no images from images. Use"
-            f" `elegan {verb} {folder}`, or name a model of task {', '.join(TRANSLATING)}."
+            f" `elegan {found} {folder}`, or name a model of task {task or 'upscale'}."
         )
     if task is not None and found != task:
         raise UsageError(

@@ -14,7 +14,6 @@ from elegan.common.errors import EleganError, UsageError, did_you_mean
 from elegan.common.pixels import to_uint8
 from elegan.common.precision import Precision, choose
 from elegan.common.randomness import generator as keyed_generator
-from elegan.models.inference import TRANSLATING
 from elegan.models.samples import Samples
 from elegan.models.saving import (
     UNREADABLE,
@@ -243,7 +242,7 @@ class Model:
         folder = find_model(Path(path))
         try:
             facts = read_facts(folder)
-            if facts.get("task") in TRANSLATING:
+            if "recipe" in facts:
                 raise UsageError(
                     f"The model in {folder} maps images to images."
                     f" Type `elegan {facts['task']} INPUT --model {folder}`."

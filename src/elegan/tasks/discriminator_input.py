@@ -1,7 +1,7 @@
 """What the discriminator is shown: mixed, augmented and noisy, real and generated alike."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,43 +34,48 @@ class Past(NamedTuple):
     labels: Tensor | None
 
 
-class View:
+class DiscriminatorInput:
     """Stands between the images and the discriminator.
 
     Whatever it does to an image depends on that image and on random draws alone, never on the
     other images of the batch, and gradients pass through it.
 
     Attributes:
-        probability: of each augmentation now, 0..1.
+        state: the task's, of which the probability and past images are read.
     """
 
     def __init__(
-        self, settings: TrainSettings, loss: AdversarialLoss, device: torch.device
+        self,
+        settings: TrainSettings,
+        loss: AdversarialLoss,
+        device: torch.device,
+        state: dict[str, Tensor],
     ) -> None:
+        self.state = state
         self._settings, self._relativistic, self._device = settings, loss.relativistic, device
         chosen = settings.augment
         self._kinds = parse_kinds(chosen.kinds) if chosen.kinds else ()
         self.is_on = bool(self._kinds) or chosen.pseudo
-        self._controller = None
-        if self.is_on and chosen.mode == "adaptive":
-            self._controller = AdaptiveController(
-                target=chosen.target, speed=chosen.images, initial=chosen.first_probability
-            )
-        self._statistic: float | None = None
+        self._adapts = self.is_on and chosen.mode == "adaptive"
+        if self._adapts:
+            state.update(_named(self._controller().tensors()))
         mixing = settings.mixing
-        self._replay: Past | None = None
-        if mixing.replay:
-            if distributed.world().size > 1:
-                raise UsageError("--mixing.replay works in one process only. Leave out torchrun.")
-            self._replay = Past(torch.empty(0), None)
-        self._seen: Past | None = None  # of this step
+        if mixing.replay and distributed.world().size > 1:
+            raise UsageError("--mixing.replay works in one process only. Leave out torchrun.")
         self._pool = self._drawn_pool() if mixing.generated and mixing.model else None
 
     @property
     def probability(self) -> float:
-        if self._controller is not None:
-            return self._controller.probability
+        """Of each augmentation now, 0..1."""
+        if self._adapts:
+            return self.state["augment.probability"].item()
         return self._settings.augment.first_probability
+
+    def _controller(self) -> AdaptiveController:
+        chosen = self._settings.augment
+        return AdaptiveController(
+            target=chosen.target, speed=chosen.images, initial=chosen.first_probability
+        )
 
     # --- before the discriminator -----------------------------------------------------------
 
@@ -100,33 +105,47 @@ class View:
 
     def past(self, count: int) -> Past | None:
         """Returns `count` generated images of earlier steps, None while there are none."""
-        if self._replay is None or not len(self._replay.images):
+        if not self._settings.mixing.replay or "replay" not in self.state:
             return None
-        rows = torch.randint(len(self._replay.images), (count,))
-        labels = None if self._replay.labels is None else self._replay.labels[rows]
+        rows = torch.randint(len(self.state["replay"]), (count,))
+        labels = self.state.get("replay_labels")
         return Past(
-            self._replay.images[rows].to(self._device).float(),
-            None if labels is None else labels.to(self._device),
+            self.state["replay"][rows].to(self._device).float(),
+            None if labels is None else labels[rows].to(self._device),
         )
 
     # --- after it ---------------------------------------------------------------------------
 
-    def observe(
-        self, real: Tensor, fake: Tensor, fakes: Past, held_out: Callable[[], Tensor | None]
-    ) -> None:
-        """Notes what a step not yet known to be finite says of overfitting, and its images.
+    def observed(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        fakes: Past,
+        held_out: Callable[[], Tensor | None],
+        batch: int,
+    ) -> dict[str, Tensor]:
+        """Returns what a step makes of the state: the probability that it moves, past images.
 
         Args:
             real, fake: logits [N].
             fakes: the generated images.
             held_out: gives logits of unseen real images, or None where there are none; called only
                 where the settings follow them.
+            batch: images of the step, all processes together.
         """
-        if self._controller is not None:
+        state: dict[str, Tensor] = {}
+        if self._adapts:
             found = self._overfitting(real, fake, held_out)
             distributed.average([found])
-            self._statistic = found.item()
-        self._seen = fakes
+            controller = self._controller()
+            controller.restore(
+                {name: self.state[f"augment.{name}"] for name in controller.tensors()}
+            )
+            controller.observe(found.item(), batch)
+            state |= _named(controller.tensors())
+        if self._settings.mixing.replay:
+            state |= self._joined(fakes)
+        return state
 
     def _overfitting(
         self, real: Tensor, fake: Tensor, held_out: Callable[[], Tensor | None]
@@ -135,51 +154,20 @@ class View:
             return validation_statistic(real, unseen, fake)
         return pairwise_statistic(real, fake) if self._relativistic else sign_statistic(real)
 
-    def commit(self, batch: int) -> None:
-        """Takes over what was observed, once the step has proved finite.
-
-        Args:
-            batch: images of the step, all processes together.
-        """
-        if self._controller is not None and self._statistic is not None:
-            self._controller.observe(self._statistic, batch)
-        if self._replay is not None and self._seen is not None:
-            self._replay = self._joined(self._replay, self._seen)
-        self._seen = None
-
-    def _joined(self, kept: Past, new: Past) -> Past:
-        """Returns the latest of both, in half precision on the CPU."""
+    def _joined(self, new: Past) -> dict[str, Tensor]:
+        """Returns the latest of past and new images, in half precision on the CPU."""
         most = self._settings.mixing.replay_size
         images = new.images.detach().to("cpu", torch.float16)
         labels = None if new.labels is None else new.labels.cpu()
-        if len(kept.images):
-            images = torch.cat([kept.images, images])
-            labels = None if labels is None else torch.cat([cast(Tensor, kept.labels), labels])
-        return Past(images[-most:], None if labels is None else labels[-most:])
-
-    # --- state ------------------------------------------------------------------------------
+        if "replay" in self.state:
+            images = torch.cat([self.state["replay"], images])
+            labels = None if labels is None else torch.cat([self.state["replay_labels"], labels])
+        kept = {"replay": images[-most:]}
+        return kept if labels is None else {**kept, "replay_labels": labels[-most:]}
 
     def signals(self) -> dict[str, float]:
         """Returns `augmentation`, the probability, where it is adaptive."""
-        return {} if self._controller is None else {"augmentation": self.probability}
-
-    def tensors(self) -> dict[str, Tensor]:
-        state = {} if self._controller is None else self._controller.tensors()
-        own = {f"augment.{name}": one for name, one in state.items()}
-        if self._replay is not None and len(self._replay.images):
-            own["replay"] = self._replay.images
-            if self._replay.labels is not None:
-                own["replay_labels"] = self._replay.labels
-        return own
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        if self._controller is not None:
-            prefix = "augment."
-            state = {name.removeprefix(prefix): one for name, one in tensors.items()}
-            self._controller.restore(state)
-        if self._replay is not None:
-            images = tensors.get("replay", torch.empty(0))
-            self._replay = Past(images, tensors.get("replay_labels"))
+        return {"augmentation": self.probability} if self._adapts else {}
 
     # --- generated images in the real stream ------------------------------------------------
 
@@ -196,3 +184,7 @@ class View:
     def _from_pool(self, count: int) -> Tensor:
         assert self._pool is not None
         return self._pool[torch.randint(len(self._pool), (count,))]
+
+
+def _named(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"augment.{name}": value for name, value in state.items()}

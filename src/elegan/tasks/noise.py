@@ -26,7 +26,7 @@ from elegan.metrics.capacity import capacity
 from elegan.models import save_model
 from elegan.networks import ImageShape
 from elegan.settings import TrainSettings
-from elegan.tasks.discriminator_input import Past, View
+from elegan.tasks.discriminator_input import DiscriminatorInput, Past
 from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.penalties import Penalties, is_due
 from elegan.tasks.signals import Gauge
@@ -65,9 +65,7 @@ class NoiseTask:
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
         self.loss = adversarial_loss(settings)
-        self.view = View(settings, self.loss, precision.device)
-        self._penalties = Penalties(settings.loss, precision.device)
-        self._mean_length = torch.zeros((), device=precision.device)  # of paths (StyleGAN2)
+        self._begin_state()
         self._drawing = Drawing(
             self.ema.network,
             latent=self.sizes[0]["latent"],
@@ -86,6 +84,14 @@ class NoiseTask:
         """Whether both players also minimise the class losses of an auxiliary classifier."""
         return self.sizes[1].get("condition") == "classifier"
 
+    def _begin_state(self) -> None:
+        """Makes what stands before the discriminator, the penalties, and the state of both."""
+        self._penalties = Penalties(self.settings.loss, self.precision.device)
+        self.state: dict[str, Tensor] = dict(self._penalties.initial_state)
+        if self.settings.loss.path_length:  # the mean length of paths (StyleGAN2)
+            self.state["mean_length"] = torch.zeros((), device=self.precision.device)
+        self.shown = DiscriminatorInput(self.settings, self.loss, self.precision.device, self.state)
+
     def _check_networks(self) -> None:
         loss, name = self.settings.loss, self.settings.network.name
         if loss.path_length and not hasattr(self.generator.network, "synthesise"):
@@ -100,7 +106,7 @@ class NoiseTask:
             )
 
     @property
-    def at_once(self) -> bool:
+    def simultaneous(self) -> bool:
         """Whether one pass can serve both players.
 
         It cannot where the generator minimises more than the adversarial loss, nor where smoothing
@@ -143,7 +149,7 @@ class NoiseTask:
         """The adversarial loss on one forward of real and generated images, plus penalties."""
         return self._discriminator_loss(batch, fakes, progress)[0]
 
-    def losses_at_once(
+    def simultaneous_losses(
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[Losses, Losses, Tensor]:
         """Both losses from one pass; see `engine.task.Task`.
@@ -161,26 +167,34 @@ class NoiseTask:
         small = by_discriminator.abs() < _LEAST_SLOPE
         slope = by_discriminator.masked_fill(small, _LEAST_SLOPE)
         kept = ((slope - by_discriminator) * fake).sum()
-        losses = {**losses, "loss": losses["loss"] + kept}
-        return losses, {"loss": generator.detach()}, (by_generator / slope).view(-1, 1, 1, 1)
+        losses["loss"] = losses["loss"] + kept
+        ratio = (by_generator / slope).view(-1, 1, 1, 1)
+        return losses, Losses({"loss": generator.detach()}), ratio
 
     def _discriminator_loss(
         self, batch: Batch, fakes: Tensor, progress: float
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    ) -> tuple[Losses, Tensor, Tensor]:
         """Returns the losses and the logits [N] of real and generated images."""
-        real_images = self.view.real_stream(batch, lambda: self._other_fakes(batch))
-        shown = self.view.show(real_images, progress), self.view.show(fakes, progress)
+        real_images = self.shown.real_stream(batch, lambda: self._other_fakes(batch))
+        shown = self.shown.show(real_images, progress), self.shown.show(fakes, progress)
         labels = None if batch.labels is None else batch.labels.repeat(2)
         logits, class_logits = self._judge(torch.cat(shown), labels)
         real, fake = logits.chunk(2)
-        self.view.observe(
-            real, fake, Past(fakes, batch.labels), lambda: self._unseen_logits(batch, progress)
+        observed = self.shown.observed(
+            real,
+            fake,
+            Past(fakes, batch.labels),
+            lambda: self._unseen_logits(batch, progress),
+            batch.whole,
         )
         adversarial = self._adversarial(real, fake)
-        losses = {"loss": self._with_past(batch, real, adversarial, progress)}
+        losses = Losses({"loss": self._with_past(batch, real, adversarial, progress)})
         record = adversarial.detach()
         seen = shown[0], shown[1].detach()  # penalties move the discriminator only
-        extras = self._penalties(self._score(batch.labels), batch, seen, (real, fake), progress)
+        extras = self._penalties(
+            self._score(batch.labels), batch, seen, (real, fake), progress, self.state
+        )
+        losses.state = {**observed, **extras.state}
         if class_logits is not None and batch.labels is not None:
             own = class_cross_entropy(class_logits.chunk(2)[0], batch.labels)
             extras["classification"] = self.settings.loss.classification * own
@@ -210,7 +224,7 @@ class NoiseTask:
         if unseen is None:
             return None
         images, labels = unseen
-        return self._judge(self.view.show(images, progress), labels)[0]
+        return self._judge(self.shown.show(images, progress), labels)[0]
 
     def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
         loss = self.settings.loss
@@ -220,11 +234,11 @@ class NoiseTask:
 
     def _with_past(self, batch: Batch, real: Tensor, loss: Tensor, progress: float) -> Tensor:
         """Mixes in the loss against generated images of earlier steps (Shrivastava et al. 2017)."""
-        past = self.view.past(len(real))
+        past = self.shown.past(len(real))
         if past is None:
             return loss
         weight = self.settings.mixing.replay
-        fake, _ = self._judge(self.view.show(past.images, progress), past.labels)
+        fake, _ = self._judge(self.shown.show(past.images, progress), past.labels)
         return (1 - weight) * loss + weight * self._adversarial(real, fake)
 
     @torch.no_grad()
@@ -241,26 +255,31 @@ class NoiseTask:
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """The generator's side; a relativistic loss looks at the real images again."""
-        fake, class_logits = self._judge(self.view.show(fakes, progress), batch.labels)
+        fake, class_logits = self._judge(self.shown.show(fakes, progress), batch.labels)
         real = fake.detach()
         if self.loss.relativistic:
             with torch.no_grad():
-                real, _ = self._judge(self.view.show(batch.images, progress), batch.labels)
-        losses = {"loss": self.loss.generator(real, fake)}
+                real, _ = self._judge(self.shown.show(batch.images, progress), batch.labels)
+        losses = Losses({"loss": self.loss.generator(real, fake)})
         extras = {}
         if class_logits is not None and batch.labels is not None:
             own = class_cross_entropy(class_logits, batch.labels)
             extras["generator_classification"] = self.settings.loss.classification * own
         every = self.settings.loss.penalty_every
         if self.settings.loss.path_length and is_due(batch, every):
-            extras["path_length"] = self.settings.loss.path_length * every * self._path(batch)
+            penalty, mean = self._path(batch)
+            losses.state = {"mean_length": mean}
+            extras["path_length"] = self.settings.loss.path_length * every * penalty
         for name, extra in extras.items():
             losses["loss"] = losses["loss"] + extra
             losses[name] = extra.detach()
         return losses
 
-    def _path(self, batch: Batch) -> Tensor:
-        """Path length regularisation on half a batch of new latents (Karras et al. 2020)."""
+    def _path(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Path length regularisation on half a batch of new latents, and the mean length.
+
+        Source: Karras et al. 2020.
+        """
         network: Any = self.generator.network
         count = max(2, len(batch.images) // 2)
         latents = torch.randn(count, self.sizes[0]["latent"]).to(self.precision.device)
@@ -268,16 +287,12 @@ class NoiseTask:
         with self.precision.autocast():
             styles = network.map(latents, labels)
             images = network.synthesise(styles)
-        penalty, mean = path_length_penalty(images, styles, self._mean_length)
+        penalty, mean = path_length_penalty(images, styles, self.state["mean_length"])
         distributed.average([mean])
-        if bool(torch.isfinite(mean)):
-            self._mean_length.copy_(mean)
-        return penalty
+        return penalty, mean
 
     def after_discriminator_step(self, batch: Batch) -> None:
-        """Clips the weights where the loss asks for it (Arjovsky et al. 2017), commits state."""
-        self._penalties.commit()
-        self.view.commit(batch.whole)
+        """Clips the weights where the loss asks for it (Arjovsky et al. 2017)."""
         clip = self.settings.loss.clip
         if clip > 0:
             with torch.no_grad():
@@ -293,15 +308,15 @@ class NoiseTask:
 
     # --- state ------------------------------------------------------------------------------
 
-    def tensors(self) -> dict[str, Tensor]:
-        own = {"mean_length": self._mean_length} if self.settings.loss.path_length else {}
-        return {**own, **self._penalties.tensors(), **self.view.tensors()}
+    def state_dict(self) -> dict[str, Tensor]:
+        return dict(self.state)
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        if self.settings.loss.path_length:
-            self._mean_length.copy_(tensors["mean_length"])
-        self._penalties.restore(tensors)
-        self.view.restore(tensors)
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        self.state.clear()
+        kept = ("augment.", "replay")  # on the CPU, wherever the run computes
+        for name, value in tensors.items():
+            on_cpu = name.startswith(kept)
+            self.state[name] = value if on_cpu else value.to(self.precision.device)
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
         save_model(
@@ -328,7 +343,7 @@ class NoiseTask:
 
     def first_batch(self, batch: Batch, path: Path) -> None:
         seed_default(self.settings.seed, "first batch")
-        save_sheet(to_uint8(self.view.show(batch.images[:SHOWN], 0.0)), path)
+        save_sheet(to_uint8(self.shown.show(batch.images[:SHOWN], 0.0)), path)
 
     def preview(self, path: Path) -> None:
         self._drawing.preview(path, self.settings.shown)
@@ -336,7 +351,7 @@ class NoiseTask:
     def signals(self) -> dict[str, float]:
         """See `Gauge.signals`."""
         measured = self._gauge.signals(self._logits, self._drawing.draw("probe", Gauge.PROBE))
-        return {**measured, **self.view.signals()}
+        return {**measured, **self.shown.signals()}
 
     def score(self) -> dict[str, float]:
         """See `Gauge.score`."""

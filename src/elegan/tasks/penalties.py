@@ -15,10 +15,13 @@ from elegan.losses import (
     zero_centred_penalty,
 )
 from elegan.settings import LossSettings
+from elegan.training.task import Losses
 
 Score = Callable[[Tensor], Tensor]
 """The discriminator as a function of images alone: [N, C, R, R] -> logits float32 [N]."""
 
+ANCHORS = "lecam_anchors"
+"""State of LeCam: the moving means of real and of generated logits, [2]."""
 _LECAM_DECAY = 0.99  # Tseng et al. 2021, section 3.2
 _DECAY_SHARE = 0.3  # of the run, over which R1 and R2 fall to their final weight
 
@@ -28,8 +31,7 @@ class Penalties:
 
     def __init__(self, settings: LossSettings, device: torch.device) -> None:
         self._settings = settings
-        self._anchors = torch.zeros(2, device=device)  # LeCam: mean real, fake logits
-        self._next_anchors = self._anchors  # taken over once the step proves finite
+        self.initial_state = {ANCHORS: torch.zeros(2, device=device)}
 
     def __call__(
         self,
@@ -38,19 +40,22 @@ class Penalties:
         images: tuple[Tensor, Tensor],
         logits: tuple[Tensor, Tensor],
         progress: float,
-    ) -> dict[str, Tensor]:
-        """Returns every penalty that is on and due, already weighted.
+        state: Mapping[str, Tensor],
+    ) -> Losses:
+        """Returns every penalty that is on and due, already weighted, and what of the state moves.
 
         Args:
             images: real and generated, as the discriminator saw them; generated ones detached.
             logits: of both, [N].
             progress: share of the run that is over.
+            state: the task's.
         """
-        loss, penalties = self._settings, {}
+        loss, penalties = self._settings, Losses({})
         (real, fake), (real_logits, fake_logits) = images, logits
         if loss.lecam:
-            self._next_anchors = self._moved_anchors(real_logits, fake_logits)
-            penalty = lecam_penalty(real_logits, fake_logits, *self._next_anchors)
+            anchors = _moved(state[ANCHORS], real_logits, fake_logits)
+            penalties.state = {ANCHORS: anchors}
+            penalty = lecam_penalty(real_logits, fake_logits, *anchors)
             penalties["lecam"] = loss.lecam * penalty
         if loss.consistency:
             penalty = consistency_penalty(real_logits, score(shift(real)))
@@ -71,21 +76,11 @@ class Penalties:
             penalties["dragan"] = loss.dragan * every * dragan_penalty(score, real)
         return penalties
 
-    def commit(self) -> None:
-        """Takes over what a step moved, once it has proved finite."""
-        self._anchors.copy_(self._next_anchors)
 
-    def _moved_anchors(self, real: Tensor, fake: Tensor) -> Tensor:
-        means = torch.stack([real.detach().mean(), fake.detach().mean()])
-        distributed.average([means])
-        return self._anchors.lerp(means, 1 - _LECAM_DECAY)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"lecam_anchors": self._anchors}
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        self._anchors.copy_(tensors["lecam_anchors"])
-        self._next_anchors = self._anchors
+def _moved(anchors: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+    means = torch.stack([real.detach().mean(), fake.detach().mean()])
+    distributed.average([means])
+    return anchors.lerp(means, 1 - _LECAM_DECAY)
 
 
 def is_due(batch: Batch, every: int) -> bool:

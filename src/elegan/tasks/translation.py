@@ -40,6 +40,7 @@ class Translate:
     """
 
     name: str
+    takes_loss_flags = False
     inputs_are_judged = False
     """Whether the discriminator sees the input beside the image (Isola et al. 2017)."""
 
@@ -65,7 +66,7 @@ class Translate:
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
         self.loss = adversarial_loss(settings)
-        self.fidelity: dict[str, Tensor] | None = None  # kept weights, by name
+        self.state: dict[str, Tensor] = {}
         self._measured = batches.measured(MEASURED)
 
     def _shape(self) -> TranslationShape:
@@ -88,7 +89,7 @@ class Translate:
         return PatchDiscriminator(sizes.pop("channels"), **sizes)
 
     @property
-    def at_once(self) -> bool:
+    def simultaneous(self) -> bool:
         """Never: the generator minimises more than the adversarial loss."""
         return False
 
@@ -132,17 +133,15 @@ class Translate:
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses | None:
         """The adversarial loss on patches of true and made images; None while it rests."""
         if self._rests(progress):
-            self.fidelity = None  # a run that is made longer may rest again
             return None
-        if self.fidelity is None and self.settings.translate.adversarial_from > 0:
-            self.fidelity = self._weights()
+        state = {} if self._holds_fidelity else self._kept_weights()
         judged = torch.cat([self._seen(batch, batch.images), self._seen(batch, fakes)])
         real, fake = self._judge(judged)[0].chunk(2)
         loss = self._adversarial(real.flatten(), fake.flatten())
         fooled = (fake > real).float().mean().detach()
-        return {"loss": loss, "adversarial": loss.detach(), "fooled": fooled}
+        return Losses({"loss": loss, "adversarial": loss.detach(), "fooled": fooled}, state)
 
-    def losses_at_once(
+    def simultaneous_losses(
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[Losses, Losses, Tensor]:
         raise NotImplementedError("the players of a translation move in turn")
@@ -150,9 +149,22 @@ class Translate:
     def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
         return self.loss.discriminator(real, fake, smoothing=self.settings.loss.smoothing)
 
-    def _weights(self) -> dict[str, Tensor]:
-        network = self.translator(self.ema.network)
-        return {name: one.detach().clone() for name, one in network.state_dict().items()}
+    @property
+    def fidelity(self) -> dict[str, Tensor] | None:
+        """The averaged weights from before the adversarial phase, in the network's order."""
+        names = self.translator(self.ema.network).state_dict()
+        kept = {name: self.state[key] for name in names if (key := _PREFIX + name) in self.state}
+        return kept or None
+
+    @property
+    def _holds_fidelity(self) -> bool:
+        return any(name.startswith(_PREFIX) for name in self.state)
+
+    def _kept_weights(self) -> dict[str, Tensor]:
+        if self.settings.translate.adversarial_from == 0:
+            return {}
+        weights = self.translator(self.ema.network).state_dict()
+        return {_PREFIX + name: weight.detach().clone() for name, weight in weights.items()}
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Fidelity to the true image and, once it plays, the discriminator's judgement."""
@@ -165,7 +177,10 @@ class Translate:
             terms["gradient"] = chosen.gradient * gradient_difference(fakes, batch.images)
         if not self._rests(progress):
             terms.update(self._judged_terms(batch, fakes))
-        return summed(terms)
+        losses = summed(terms)
+        if self._rests(progress) and self._holds_fidelity:  # a run that was made longer
+            losses.state = dict.fromkeys(name for name in self.state if name.startswith(_PREFIX))
+        return losses
 
     def _pixel_weights(self, batch: Batch) -> Tensor | None:
         """What each pixel counts in the fidelity, [N, 1, H, W]; None where all count alike."""
@@ -203,17 +218,11 @@ class Translate:
 
     # --- state ------------------------------------------------------------------------------
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {f"{_PREFIX}{name}": one for name, one in (self.fidelity or {}).items()}
+    def state_dict(self) -> dict[str, Tensor]:
+        return dict(self.state)
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        # In the order of the network, since the name of a model's file is made of it.
-        kept = {
-            name: tensors[_PREFIX + name].to(self.precision.device)
-            for name in self.translator(self.ema.network).state_dict()
-            if _PREFIX + name in tensors
-        }
-        self.fidelity = kept or None
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        self.state = {name: one.to(self.precision.device) for name, one in tensors.items()}
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
         save_translation(
@@ -287,7 +296,7 @@ class Translate:
 def summed(terms: Mapping[str, Tensor]) -> Losses:
     """Returns the weighted terms, detached, and their sum as "loss"."""
     total = sum(terms.values(), start=torch.zeros(()))
-    return {"loss": total, **{name: one.detach() for name, one in terms.items()}}
+    return Losses({"loss": total, **{name: one.detach() for name, one in terms.items()}})
 
 
 def decibels(images: Tensor, truth: Tensor) -> float:

@@ -45,6 +45,7 @@ class Situation:
         skips, rollbacks: the guard's acts since the last tick.
         images: training images, None where unknown.
         settings: of the run, None where unknown; what is on already is no remedy.
+        takes_loss_flags: whether the task takes those of losses and augmentation.
     """
 
     signals: Figures
@@ -56,6 +57,7 @@ class Situation:
     rollbacks: int
     images: int | None
     settings: TrainSettings | None = None
+    takes_loss_flags: bool = True
 
     def before(self, name: str, most: int) -> list[float]:
         """Returns a signal at up to `most` earlier ticks, oldest first, where it was measured."""
@@ -79,7 +81,6 @@ _IS_ON: Mapping[str, Callable[[TrainSettings], bool]] = {
     _PROJECTION: lambda run: run.network.discriminator_condition == "projection",
     _FLOAT32: lambda run: run.precision == "float32",
 }
-_FROM_NOISE = ("generate", "characters-maps")  # tasks that take all of these
 _TAKEN_BY_ALL = (_FLOAT32,)
 
 
@@ -88,7 +89,7 @@ def _open(now: Situation, *flags: str) -> list[str]:
     if now.settings is None:  # a translator, at least, is known by what it measures
         every = "luminance_agreement" not in now.signals
     else:
-        every = now.settings.task in _FROM_NOISE
+        every = now.takes_loss_flags
     taken = [flag for flag in flags if every or flag in _TAKEN_BY_ALL]
     return [flag for flag in taken if now.settings is None or not _IS_ON[flag](now.settings)]
 
@@ -118,7 +119,7 @@ def _larger(now: Situation) -> str:
 
 def _stronger(now: Situation) -> list[str]:
     """Returns the advice of a larger R1, to a run whose task takes it."""
-    offered = now.settings is None or now.settings.task in _FROM_NOISE
+    offered = now.settings is None or now.takes_loss_flags
     return [_change(now, "larger", "loss.r1", lambda run: run.loss.r1)] if offered else []
 
 

@@ -143,7 +143,7 @@ class Duel:
         seed_default(self.settings.seed, "step", batch.position, self.world.rank)
         with self.precision.autocast():
             fakes = task.generate(batch)
-        moves = self._at_once if task.at_once else self._in_turn
+        moves = self._simultaneous if task.simultaneous else self._alternating
         found = moves(batch, fakes, progress, factor)
         if found is None:
             return False
@@ -155,7 +155,7 @@ class Duel:
         self._steps += 1
         return True
 
-    def _in_turn(
+    def _alternating(
         self, batch: Batch, fakes: Tensor, progress: float, factor: float
     ) -> tuple[Losses | None, Losses] | None:
         """The discriminator moves, then the generator against the moved discriminator."""
@@ -165,18 +165,28 @@ class Duel:
             if not task.discriminator.backward(losses):
                 return None
             task.discriminator.step(factor)
+            self._keep(losses)
             task.after_discriminator_step(batch)
         # The discriminator only passes gradients on here; its own would be computed for nothing.
-        task.discriminator.follow_gradients(False)
+        task.discriminator.set_requires_grad(False)
         generator_losses = task.generator_loss(batch, fakes, progress)
         finite = task.generator.backward(generator_losses)
-        task.discriminator.follow_gradients(True)
+        task.discriminator.set_requires_grad(True)
         if not finite:
             return None
         task.generator.step(factor)
+        self._keep(generator_losses)
         return losses, generator_losses
 
-    def _at_once(
+    def _keep(self, losses: Losses) -> None:
+        """Takes over what a finite step changes of the task's state."""
+        for name, value in losses.state.items():
+            if value is None:
+                self.task.state.pop(name, None)
+            else:
+                self.task.state[name] = value
+
+    def _simultaneous(
         self, batch: Batch, fakes: Tensor, progress: float, factor: float
     ) -> tuple[Losses, Losses] | None:
         """Both move by the same discriminator, which is passed through once instead of twice.
@@ -186,13 +196,14 @@ class Duel:
         """
         task = self.task
         leaf = fakes.detach().requires_grad_()
-        losses, generator_losses, ratio = task.losses_at_once(batch, leaf, progress)
+        losses, generator_losses, ratio = task.simultaneous_losses(batch, leaf, progress)
         if not task.discriminator.backward(losses):
             return None
         assert leaf.grad is not None
         if not task.generator.backward(generator_losses, through=(fakes, leaf.grad * ratio)):
             return None
         task.discriminator.step(factor)
+        self._keep(losses)
         task.after_discriminator_step(batch)
         task.generator.step(factor)
         return losses, generator_losses
@@ -227,6 +238,7 @@ class Duel:
             losses=means,
             images=self.batches.countable,
             settings=replace(self.settings, precision=self.precision.name),
+            takes_loss_flags=self.task.takes_loss_flags,
         )
         event = self._event(
             "tick",
@@ -354,7 +366,7 @@ class Duel:
             checkpoints.restore_module(module, parts[name])
         for name, player in self._players().items():
             checkpoints.restore_optimizer(player.optimizer, parts[f"{name}_optimizer"])
-        self.task.restore(parts.get("task", {}))
+        self.task.load_state_dict(parts.get("task", {}))
         self.images = facts["images"]
         if not rolling_back:
             self.seconds = facts["seconds"]
@@ -376,7 +388,7 @@ class Duel:
         }
         for name, player in self._players().items():
             parts[f"{name}_optimizer"] = checkpoints.optimizer_tensors(player.optimizer)
-        own = self.task.tensors()
+        own = self.task.state_dict()
         return {**parts, "task": own} if own else parts
 
     def _is_finite(self) -> bool:

@@ -20,6 +20,7 @@ def health(
     losses: Figures | None = None,
     images: int | None = None,
     settings: TrainSettings | None = None,
+    takes_loss_flags: bool = True,
 ) -> tuple[str, list[Alarm]]:
     """Returns (a sentence, the alarms).
 
@@ -33,6 +34,7 @@ def health(
         losses: means since the last tick.
         images: training images.
         settings: of the run; without them a remedy may name what is on already.
+        takes_loss_flags: whether a remedy may name those of losses and augmentation.
     """
     ticks = [event for event in history if event.get("event") == "tick"]
     if losses:  # where the discriminator has just begun, its gradients are compared with none
@@ -47,6 +49,7 @@ def health(
         **_guard(history),
         images=images,
         settings=settings,
+        takes_loss_flags=takes_loss_flags,
     )
     alarms = [alarm for rule in RULES if (alarm := rule(situation)) is not None]
     sentence = _sentence(signals)

@@ -46,7 +46,7 @@ class Player:
         self._buffers = list(network.buffers())
         self._kept = [one.clone() for one in self._buffers]
 
-    def follow_gradients(self, wanted: bool) -> None:
+    def set_requires_grad(self, wanted: bool) -> None:
         """Says whether backward computes gradients of this player's parameters."""
         for parameter in self.parameters:
             parameter.requires_grad_(wanted)

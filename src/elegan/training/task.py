@@ -16,8 +16,21 @@ from elegan.training.ema import Ema
 from elegan.training.players import Player
 from elegan.training.run_folder import RunFolder
 
-Losses = Mapping[str, Tensor]
-"""Named scalars of a step: "loss" is minimised, the others are detached, for the record."""
+State = Mapping[str, Tensor | None]
+"""Values of a task's own state by name; None where there is no longer one."""
+
+
+class Losses(dict[str, Tensor]):
+    """Named scalars of a step: "loss" is minimised, the others are detached, for the record.
+
+    Attributes:
+        state: what of the task's state the step changes. The loop keeps it where the step proved
+            finite, and drops it where it did not.
+    """
+
+    def __init__(self, losses: Mapping[str, Tensor], state: State | None = None) -> None:
+        super().__init__(losses)
+        self.state: State = state or {}
 
 
 class Task(Protocol):
@@ -26,15 +39,20 @@ class Task(Protocol):
     Attributes:
         generator, discriminator: the players.
         ema: the average of the generator's weights.
-        at_once: whether both players move by one pass (`losses_at_once`) or in turn.
+        state: the task's own tensors by name, which its steps read and the loop alone writes.
+        takes_loss_flags: whether the run may be told of any loss, penalty and augmentation, so that
+            a remedy may name them.
+        simultaneous: whether both players move by one pass (`simultaneous_losses`), or alternate.
     """
 
     generator: Player
     discriminator: Player
     ema: Ema
+    state: dict[str, Tensor]
+    takes_loss_flags: bool
 
     @property
-    def at_once(self) -> bool: ...
+    def simultaneous(self) -> bool: ...
 
     def phase(self, progress: float) -> tuple[float, float]:
         """Returns how far the phase that the run is in has come, and a factor on both rates in it.
@@ -66,7 +84,7 @@ class Task(Protocol):
         """Returns the generator's losses on `fakes`, through which gradients flow."""
         ...
 
-    def losses_at_once(
+    def simultaneous_losses(
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[Losses, Losses, Tensor]:
         """Returns both players' losses from one pass, and a ratio [N, 1, 1, 1].
@@ -77,15 +95,15 @@ class Task(Protocol):
         ...
 
     def after_discriminator_step(self, batch: Batch) -> None:
-        """Called after each of the discriminator's steps, once it has proved finite."""
+        """Called after each of the discriminator's steps that proved finite: moves weights, no state."""
         ...
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Returns the task's own state for a checkpoint; often nothing."""
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns all of the task's own that a checkpoint holds; often nothing."""
         ...
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes back what `tensors` returned."""
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes back what `state_dict` returned."""
         ...
 
     def real_sheet(self, path: Path) -> None:

@@ -106,13 +106,12 @@ def test_pseudo_labels_are_drawn_toward_the_shares_of_the_labelled() -> None:
     task = _task()
     logits = torch.tensor([[2.0, 1.8, 0, 0]]).repeat(8, 1)
     for _ in range(2000):  # class 0 seems to swallow all, class 2 and 3 seem never to come
-        aligned = task._aligned(logits)
-        task._mean = task._next_mean
+        aligned, task.state["mean_prediction"] = task._aligned(logits)
     torch.testing.assert_close(aligned.mean(0), torch.full((4,), 0.25), rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(task._mean, logits[0].softmax(0))
+    torch.testing.assert_close(task.state["mean_prediction"], logits[0].softmax(0))
     plain = _task(loss={"alignment": 0.0, "pseudo_labels": 1.0})
-    plain._mean = task._mean
-    torch.testing.assert_close(plain._aligned(logits), logits.softmax(1))
+    plain.state.update(task.state)
+    torch.testing.assert_close(plain._aligned(logits)[0], logits.softmax(1))
 
 
 def test_the_generator_matches_the_mean_features_of_the_same_steps_real_images() -> None:
@@ -157,7 +156,7 @@ def test_state_travels_with_the_average() -> None:
     duel = duel_of(task)
     for position in (0, 8, 16):
         assert duel.step(task.batches.at(position))
-    other.restore(task.tensors())
+    other.load_state_dict(task.state_dict())
     for mine, theirs in zip(
         task.average.network.parameters(), other.average.network.parameters(), strict=True
     ):

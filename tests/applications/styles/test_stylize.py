@@ -26,7 +26,7 @@ def _alone(preset: str, term: str) -> tuple[Any, set[str]]:
     task = _task(preset, identity=2.0)
     batch = task.batches.at(0)
     seed_default(0, "test")
-    task.discriminator.follow_gradients(False)
+    task.discriminator.set_requires_grad(False)
     parts: dict[str, torch.Tensor] = {}
     keep = {"summed": lambda terms: parts.update(terms) or {"loss": torch.zeros(())}}
     with pytest.MonkeyPatch.context() as patched:
@@ -247,18 +247,17 @@ def test_pools_follow_finite_steps_only_and_come_back_from_a_checkpoint() -> Non
     task = _task("stylize-cycle", pool=6)
     batch = task.batches.at(0)
     fakes = task.generate(batch).detach()
-    task.discriminator_loss(batch, fakes, 0.0)
-    assert task.tensors() == {}  # the step has not proved finite yet
-    task.after_discriminator_step(batch)
-    tensors = task.tensors()
+    step = task.discriminator_loss(batch, fakes, 0.0)
+    assert task.state_dict() == {}  # the step has not proved finite yet
+    task.state.update(step.state)
+    tensors = task.state_dict()
     torch.testing.assert_close(tensors["pool.there"], fakes[:4])
     torch.testing.assert_close(tensors["pool.back"], fakes[4:])
     other = _task("stylize-cycle", pool=6)
-    other.restore(tensors)
+    other.load_state_dict(tensors)
     for one in (task, other):
         seed_default(0, "test")
-        one.discriminator_loss(batch, fakes, 0.0)
-        one.after_discriminator_step(batch)
-    assert tiny.differences(task.tensors(), other.tensors()) == []
-    other.restore({})
-    assert other.tensors() == {}
+        one.state.update(one.discriminator_loss(batch, fakes, 0.0).state)
+    assert tiny.differences(task.state_dict(), other.state_dict()) == []
+    other.load_state_dict({})
+    assert other.state_dict() == {}

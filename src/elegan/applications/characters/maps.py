@@ -28,9 +28,7 @@ from elegan.metrics.quick import prepare_reference, quick_signals
 from elegan.networks import ImageShape
 from elegan.networks.layers import scaled_width
 from elegan.settings import TrainSettings
-from elegan.tasks.discriminator_input import View
 from elegan.tasks.noise import NoiseTask
-from elegan.tasks.penalties import Penalties
 from elegan.training.ema import Ema
 from elegan.training.players import adversarial_loss, make_player
 
@@ -82,9 +80,7 @@ class CharacterMaps(NoiseTask):
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
         self.loss = adversarial_loss(settings)
-        self.view = View(settings, self.loss, precision.device)
-        self._penalties = Penalties(settings.loss, precision.device)
-        self._mean_length = torch.zeros((), device=precision.device)
+        self._begin_state()
         held = batches.held_out_indices
         trained = batches.training_indices
         self._quick = prepare_reference(

@@ -158,10 +158,11 @@ class PointBatches:
 
 
 class CharacterPoints:
-    """A network of key points on maps. Implements `engine.task.Task`."""
+    """A network of key points on maps. Implements `training.task.Task`."""
 
     name = "characters-points"
-    at_once = False
+    simultaneous = False
+    takes_loss_flags = False
 
     def __init__(
         self,
@@ -185,6 +186,7 @@ class CharacterPoints:
         self.ema = Ema(
             self.generator.network, half_life=settings.ema.half_life, ramp=settings.ema.ramp
         )
+        self.state: dict[str, Tensor] = {}
         self._measured = batches.measured(_MEASURED)
 
     def phase(self, progress: float) -> tuple[float, float]:
@@ -215,7 +217,7 @@ class CharacterPoints:
         """None: it rests always."""
         return None
 
-    def losses_at_once(
+    def simultaneous_losses(
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[Losses, Losses, Tensor]:
         raise NotImplementedError("there is one player only")
@@ -236,17 +238,18 @@ class CharacterPoints:
         along = distance[:, count:].unflatten(1, (len(PARTS), POINTS))
         outlines = (along * weights).sum() / known[:, count:].sum().clamp_min(1)
         total = facial * 2 + outlines
-        return {"loss": total, "facial": facial.detach(), "outlines": outlines.detach()}
+        found = {"facial": facial.detach(), "outlines": outlines.detach()}
+        return Losses({"loss": total, **found})
 
     def after_discriminator_step(self, batch: Batch) -> None:
         """Never called."""
 
     # --- state ------------------------------------------------------------------------------
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         return {}
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """There is nothing of its own."""
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:

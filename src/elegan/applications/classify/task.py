@@ -32,6 +32,7 @@ from elegan.training.task import Losses, TaskSpec
 
 _WEAK = ("translation",)
 _USED = ("classification", "pseudo_labels", "alignment", "penalty_every", "penalty_decay", "clip")
+_AVERAGE = "average."  # of its names in a checkpoint
 _MEAN_DECAY = 0.99  # of the mean prediction: about 100 steps
 _PROBE = 512  # real images whose confidence is measured
 _CONFIDENT = 0.95  # Sohn et al. 2020, section 2.2
@@ -77,8 +78,7 @@ class Classify(NoiseTask):
         self._features: Tensor | None = None  # of this step's real images
         counts = torch.bincount(self._classes_of, minlength=len(self.names)).float()
         self._shares = (counts / counts.sum()).to(precision.device)
-        self._mean = self._shares.clone()  # of the class probabilities of unlabelled images
-        self._next_mean = self._mean  # taken over once the step proves finite
+        self.state["mean_prediction"] = self._shares.clone()  # for unlabelled images
 
     def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
         shape = ImageShape(
@@ -89,7 +89,7 @@ class Classify(NoiseTask):
         return shape, "joint"
 
     @property
-    def at_once(self) -> bool:
+    def simultaneous(self) -> bool:
         """Never: the two players minimise different things."""
         return False
 
@@ -106,22 +106,27 @@ class Classify(NoiseTask):
         counts = [len(one) for one in views]
         own, real, fake, *strong = logits.split(counts)
         self._features = features.split(counts)[1].detach()
+        state: dict[str, Tensor] = {}
         losses = {
             "classification": self.settings.loss.classification * class_cross_entropy(own, labels),
             "adversarial": unsupervised_discrimination(real, fake),
         }
         if strong:
-            pseudo, share = _pseudo_label_loss(self._aligned(real), strong[0])
+            aligned, state["mean_prediction"] = self._aligned(real)
+            pseudo, share = _pseudo_label_loss(aligned, strong[0])
             losses["pseudo_labels"] = self.settings.loss.pseudo_labels * pseudo
             losses["confident"] = share
         minimised = sum(one for name, one in losses.items() if name != "confident")
         fooled = fake.logsumexp(1) > real.logsumexp(1)
         record = {name: one.detach() for name, one in losses.items()}
-        return {"loss": minimised, **record, "fooled": fooled.float().mean()}  # pyright: ignore[reportReturnType]
+        found = {"loss": minimised, **record, "fooled": fooled.float().mean()}
+        return Losses(found, state)  # pyright: ignore[reportArgumentType]
 
     @torch.no_grad()
-    def _aligned(self, logits: Tensor) -> Tensor:
+    def _aligned(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Class logits of unlabelled images -> probabilities [N, K] drawn toward the known shares.
+
+        The second is the moving mean of the probabilities, [K], after this step.
 
         Each is multiplied by the share of its class among labelled images over its own moving mean.
         Without this, a class that is taken for another early on loses its pseudo-labels to it for
@@ -132,21 +137,20 @@ class Classify(NoiseTask):
         probabilities = logits.softmax(1)
         own = probabilities.mean(0)
         distributed.average([own])
-        self._next_mean = self._mean.lerp(own, 1 - _MEAN_DECAY)
-        weights = (self._shares / self._mean.clamp_min(1e-6)) ** self.settings.loss.alignment
+        mean = self.state["mean_prediction"]
+        weights = (self._shares / mean.clamp_min(1e-6)) ** self.settings.loss.alignment
         aligned = probabilities * weights
-        return aligned / aligned.sum(1, keepdim=True)
+        return aligned / aligned.sum(1, keepdim=True), mean.lerp(own, 1 - _MEAN_DECAY)
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """Feature matching against the real images of the discriminator's step."""
         assert self._features is not None
         real, fake = distributed.together(self._features), distributed.together(self._see(fakes)[0])
-        return {"loss": feature_matching(real, fake)}
+        return Losses({"loss": feature_matching(real, fake)})
 
     def after_discriminator_step(self, batch: Batch) -> None:
         super().after_discriminator_step(batch)
         self.average.update(batch.position + batch.whole, batch.whole)
-        self._mean = self._next_mean
 
     @property
     def _padding(self) -> Any:
@@ -191,21 +195,15 @@ class Classify(NoiseTask):
 
     # --- state ------------------------------------------------------------------------------
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         average = self.average.network.state_dict()
-        own = {"mean_prediction": self._mean, **super().tensors()}
-        return {**own, **{f"average.{name}": one for name, one in average.items()}}
+        return super().state_dict() | {f"{_AVERAGE}{name}": one for name, one in average.items()}
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        super().restore(tensors)
-        self._mean = self._next_mean = tensors["mean_prediction"].to(self.precision.device)
-        prefix = "average."
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        own = {name: one for name, one in tensors.items() if not name.startswith(_AVERAGE)}
+        super().load_state_dict(own)
         self.average.network.load_state_dict(
-            {
-                name.removeprefix(prefix): one
-                for name, one in tensors.items()
-                if name.startswith(prefix)
-            }
+            {name.removeprefix(_AVERAGE): tensors[name] for name in tensors.keys() - own.keys()}
         )
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Stylizing from pairs, by contrast of patches, and with cycle consistency."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -123,8 +122,6 @@ class Cycle(_Unpaired):
         super().__init__(*parts)
         if self.batches.world.size > 1:
             raise UsageError("--method cycle works in one process only. Leave out torchrun.")
-        self._pools = [torch.empty(0), torch.empty(0)]
-        self._next_pools = self._pools
 
     def _build_generator(self) -> nn.Module:
         back = TranslationShape(inputs=self.shape.outputs, outputs=self.shape.inputs)
@@ -154,23 +151,18 @@ class Cycle(_Unpaired):
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses | None:
         """The adversarial losses of both directions, on present and past translations."""
         assert batch.inputs is not None
-        losses, fooled, pools = [], [], []
+        losses, fooled, state = [], [], {}
         sides = (("there", batch.images), ("back", batch.inputs))
-        for (side, real_images), made, pool in zip(
-            sides, fakes.float().chunk(2), self._pools, strict=True
-        ):
-            shown, kept = mixed_with_past(made, pool, self.settings.translate.pool)
-            pools.append(kept)
+        for (side, real_images), made in zip(sides, fakes.float().chunk(2), strict=True):
+            past = self.state.get(f"pool.{side}", torch.empty(0))
+            shown, state[f"pool.{side}"] = mixed_with_past(made, past, self.settings.translate.pool)
             judged = torch.cat([real_images, shown])
             real, fake = self._judged_by(side, judged)[0].chunk(2)
             losses.append(self._adversarial(real.flatten(), fake.flatten()))
             fooled.append((fake > real).float().mean().detach())
-        self._next_pools = pools
         loss = torch.stack(losses).mean()
-        return {"loss": loss, "adversarial": loss.detach(), "fooled": torch.stack(fooled).mean()}
-
-    def after_discriminator_step(self, batch: Batch) -> None:
-        self._pools = self._next_pools
+        found = {"loss": loss, "adversarial": loss.detach(), "fooled": torch.stack(fooled).mean()}
+        return Losses(found, state)
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """The adversarial losses, the way there and back, and images of the target left alone."""
@@ -197,20 +189,6 @@ class Cycle(_Unpaired):
             alone = charbonnier(same[0], batch.images) + charbonnier(same[1], batch.inputs)
             terms["identity"] = chosen.identity * alone
         return summed(terms)
-
-    def tensors(self) -> dict[str, Tensor]:
-        names = ("pool.there", "pool.back")
-        kept = {name: one for name, one in zip(names, self._pools, strict=True) if len(one)}
-        return {**super().tensors(), **kept}
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        super().restore(tensors)
-        device = self.precision.device
-        self._pools = [
-            tensors[name].to(device) if name in tensors else torch.empty(0)
-            for name in ("pool.there", "pool.back")
-        ]
-        self._next_pools = self._pools
 
 
 def mixed_with_past(made: Tensor, pool: Tensor, most: int) -> tuple[Tensor, Tensor]:

@@ -95,7 +95,7 @@ class Task(Protocol):
         ...
 
     def after_discriminator_step(self, batch: Batch) -> None:
-        """Called after each of the discriminator's steps that proved finite: moves weights, no state."""
+        """Called after each of the discriminator's finite steps: moves weights, not state."""
         ...
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -108,7 +108,7 @@ def _settings(data: Any, preset: str | None, given: dict[str, Any]) -> TrainSett
     for name, value in given.items():
         if hasattr(value, "__dataclass_fields__"):  # what differs from the defaults was asked for
             usual = type(value)()
-            pairs = {one.name: getattr(value, one.name) for one in fields(value)}
+            pairs = {field.name: getattr(value, field.name) for field in fields(value)}
             given[name] = {k: v for k, v in pairs.items() if v != getattr(usual, k)}
     if given.get("out") is not None:
         given["out"] = str(given["out"])
@@ -385,8 +385,8 @@ def doctor(asked: options.Doctor) -> Answer:
     from elegan.diagnosis import diagnose
 
     checks = diagnose()
-    lines = [f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.found}" for one in checks]
-    values = {"ok": all(one.ok for one in checks), "checks": [vars(one) for one in checks]}
+    lines = [f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.found}" for check in checks]
+    values = {"ok": all(check.ok for check in checks), "checks": [vars(check) for check in checks]}
     return Answer(values, "\n".join(lines))
 
 
@@ -399,4 +399,4 @@ def _generator(model: Any, device: str = "auto") -> "Model":
 
 
 def _words(inputs: Any) -> list[str]:
-    return [str(inputs)] if isinstance(inputs, str | Path) else [str(one) for one in inputs]
+    return [str(inputs)] if isinstance(inputs, str | Path) else [str(item) for item in inputs]

@@ -181,9 +181,9 @@ def _parse(verb: str, kind: type, words: list[str]) -> dict[str, Any]:
     ]
     if verb in PHOTOS:
         given.insert(0, ("inputs", list[str], dataclasses.field()))
-    given.sort(key=lambda one: one[2].default is not dataclasses.MISSING)
-    required = [(name, hint) for name, hint, one in given if _is_required(one)]
-    optional = [one for one in given if not _is_required(one[2])]
+    given.sort(key=lambda item: item[2].default is not dataclasses.MISSING)
+    required = [(name, hint) for name, hint, item in given if _is_required(item)]
+    optional = [item for item in given if not _is_required(item[2])]
     shell = dataclasses.make_dataclass(kind.__name__, [*required, *optional])
     if positional := _positional_optional(kind):
         words = _with_flag(words, positional)
@@ -207,7 +207,9 @@ def _is_required(field: Any) -> bool:
 
 def _positional_optional(kind: type) -> str | None:
     """The one field that may be given by place and left out, such as what to list."""
-    found = [one.name for one in dataclasses.fields(kind) if not one.kw_only and _default(one)]
+    found = [
+        field.name for field in dataclasses.fields(kind) if not field.kw_only and _default(field)
+    ]
     return found[0] if found else None
 
 
@@ -367,9 +369,9 @@ def _metavar(name: str, hint: Any) -> str:
     if get_origin(hint) is Annotated:
         return _metavar(name, get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
-        return _metavar(name, next(one for one in get_args(hint) if one is not type(None)))
+        return _metavar(name, next(kind for kind in get_args(hint) if kind is not type(None)))
     if get_origin(hint) is Literal:
-        return "|".join(str(one) for one in get_args(hint))
+        return "|".join(str(kind) for kind in get_args(hint))
     if get_origin(hint) is tuple:
         return " ".join("N" for _ in get_args(hint))
     if get_origin(hint) is dict:

@@ -444,16 +444,16 @@ def help_of(kind: type) -> dict[str, str]:
                 documented = isinstance(text, ast.Constant) and isinstance(text.value, str)
                 name = statement.target.id
                 found[name] = inspect.cleandoc(str(text.value)) if documented else ""  # pyright: ignore
-    return {one.name: found.get(one.name, "") for one in dataclasses.fields(kind)}
+    return {item.name: found.get(item.name, "") for item in dataclasses.fields(kind)}
 
 
 def types_of(kind: type) -> dict[str, Any]:
     """Returns the type of each field that the shell can give, by name."""
     hints = get_type_hints(kind, include_extras=True)
     return {
-        one.name: hints[one.name]
-        for one in dataclasses.fields(kind)
-        if InPython not in (hints[one.name], *get_args(hints[one.name]))
+        item.name: hints[item.name]
+        for item in dataclasses.fields(kind)
+        if InPython not in (hints[item.name], *get_args(hints[item.name]))
     }
 
 

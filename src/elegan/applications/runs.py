@@ -32,7 +32,7 @@ class Run:
         self.path = Path(path)
         if not is_run(self.path):
             parent = self.path.parent
-            near = [one.name for one in parent.iterdir()] if parent.is_dir() else []
+            near = [item.name for item in parent.iterdir()] if parent.is_dir() else []
             raise EleganError(
                 f"{self.path} is no run: it holds no settings.json of elegan's."
                 f"{did_you_mean(self.path.name, near)} Begin one with `elegan train`."

@@ -61,11 +61,11 @@ def average(tensors: list[Tensor]) -> None:
     size = world().size
     if size == 1 or not tensors:
         return
-    flat = torch.cat([one.flatten() for one in tensors])
+    flat = torch.cat([item.flatten() for item in tensors])
     dist.all_reduce(flat)
     flat /= size
-    for one, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
-        one.copy_(part.view(one.shape))
+    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        tensor.copy_(part.view(tensor.shape))
 
 
 class _Together(torch.autograd.Function):

@@ -122,7 +122,7 @@ class Batches:
         self._by_class: list[np.ndarray] = []
         if balance and data.labels is not None:
             labels = data.labels[self.training_indices]
-            self._by_class = [self.training_indices[labels == one] for one in np.unique(labels)]
+            self._by_class = [self.training_indices[labels == item] for item in np.unique(labels)]
 
     @property
     def training_count(self) -> int:

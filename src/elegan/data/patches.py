@@ -120,7 +120,7 @@ class Patches(Dataset[Stacked]):
 
     def __getitem__(self, position: int) -> Stacked:
         """Returns the examples of this process's share of the batch at `position`."""
-        return _stacked([self._draw(*one) for one in self._asked(position)])
+        return _stacked([self._draw(*item) for item in self._asked(position)])
 
     def _asked(self, position: int) -> list[tuple[int, np.random.Generator]]:
         share = self.world.share(self._batch)
@@ -135,11 +135,11 @@ class Patches(Dataset[Stacked]):
 
     def _by_threads(self, position: int) -> Iterator[Stacked]:
         def begin(position: int) -> list[Future[Example]]:
-            return [self._pool.submit(self._draw, *one) for one in self._asked(position)]
+            return [self._pool.submit(self._draw, *item) for item in self._asked(position)]
 
         waiting = begin(position)
         for following in itertools.count(position + self._batch, self._batch):
-            examples, waiting = [one.result() for one in waiting], begin(following)
+            examples, waiting = [item.result() for item in waiting], begin(following)
             yield _stacked(examples)
 
     def _by_processes(self, position: int) -> Iterator[Stacked]:
@@ -171,5 +171,7 @@ class Patches(Dataset[Stacked]):
 
 
 def _stacked(examples: list[Example]) -> Stacked:
-    inputs = np.stack([one.inputs for one in examples])
-    return torch.from_numpy(inputs), torch.from_numpy(np.stack([one.target for one in examples]))
+    inputs = np.stack([example.inputs for example in examples])
+    return torch.from_numpy(inputs), torch.from_numpy(
+        np.stack([example.target for example in examples])
+    )

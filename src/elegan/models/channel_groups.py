@@ -178,9 +178,9 @@ def _style(find: _Finder, net: Any) -> None:
             layer = layers[index - 1]
             writers, tensors = [layer.convolution.convolution], [(layer.convolution, "bias", 0)]
             readers += [last[id(layer)]] if id(layer) in last else []
-        tensors += [(one.affine, name, 0) for one in readers for name in ("weight", "bias")]
+        tensors += [(reader.affine, name, 0) for reader in readers for name in ("weight", "bias")]
         width = readers[0].convolution.weight.shape[1]
-        convolutions = [one.convolution for one in readers]
+        convolutions = [reader.convolution for reader in readers]
         find.group(width, writers=writers, readers=convolutions, tensors=tensors)
 
 

@@ -162,16 +162,16 @@ def classify(
     """
     classes = classifier_classes(model)
     names, probabilities, truths, notes = [], [], [], []
-    for one in read_inputs(inputs, model.shape, split=split, fit=fit):
-        names += one.names
-        probabilities.append(class_probabilities(model, one.images))
-        truths.append(_truths(one, classes))
-        strangers = [name for name in one.classes if name not in classes]
+    for item in read_inputs(inputs, model.shape, split=split, fit=fit):
+        names += item.names
+        probabilities.append(class_probabilities(model, item.images))
+        truths.append(_truths(item, classes))
+        strangers = [name for name in item.classes if name not in classes]
         if strangers:
             notes.append(f"not classes of this model, so not judged: {', '.join(strangers)}")
-        if one.labels is not None:
-            notes.append(f"judged on the {one.split} split")
-        notes += [f"skipped {file}: {why}" for file, why in one.skipped]
+        if item.labels is not None:
+            notes.append(f"judged on the {item.split} split")
+        notes += [f"skipped {file}: {why}" for file, why in item.skipped]
     return Classified(
         names=names,
         probabilities=np.concatenate(probabilities),

@@ -116,17 +116,17 @@ def distil(
 @torch.no_grad()
 def _measure_statistics(student: nn.Module, teacher: Model, batch: int, seed: int) -> None:
     """Sets running means and variances to their mean over fresh batches; settles spectral norms."""
-    norms = [one for one in student.modules() if isinstance(one, nn.BatchNorm2d)]
-    usual = [one.momentum for one in norms]
-    for one in norms:
-        one.reset_running_stats()
-        one.momentum = None  # a plain mean of all batches
+    norms = [module for module in student.modules() if isinstance(module, nn.BatchNorm2d)]
+    usual = [each.momentum for each in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean of all batches
     mean_style = getattr(student, "mean_style", None)
     kept = None if mean_style is None else mean_style.clone()
     for latents, labels in _draws(teacher, _PASSES, batch, seed + 1):
         student(latents, labels)
-    for one, momentum in zip(norms, usual, strict=True):
-        one.momentum = momentum
+    for item, momentum in zip(norms, usual, strict=True):
+        item.momentum = momentum
     if mean_style is not None and kept is not None:
         mean_style.copy_(kept)
 

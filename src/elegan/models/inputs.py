@@ -54,13 +54,13 @@ def read_inputs(
     if not inputs:
         raise UsageError("Name at least one image file, folder, .npz, .npy or known data set.")
     options = Options(resolution=shape.resolution, channels=shape.channels, fit=fit)
-    files = [one for one in inputs if _is_image(Path(one))]
+    files = [each for each in inputs if _is_image(Path(each))]
     read = [_read_files(files, options)] if files else []
-    for one in inputs:
-        if one in files:
+    for item in inputs:
+        if item in files:
             continue
-        chosen = split or ("test" if has_test_split(one) else "train")
-        data, _ = open_any(one, options, chosen)
+        chosen = split or ("test" if has_test_split(item) else "train")
+        data, _ = open_any(item, options, chosen)
         skipped = tuple((v.file, v.reason) for v in data.verdicts if v.action == "skipped")
         read.append(
             Input(
@@ -72,8 +72,8 @@ def read_inputs(
                 skipped=skipped,
             )
         )
-    if not any(len(one.images) for one in read):
-        reasons = [f"{name}: {why}" for one in read for name, why in one.skipped]
+    if not any(len(each.images) for each in read):
+        reasons = [f"{name}: {why}" for each in read for name, why in each.skipped]
         raise EleganError(f"No image can be used: {'; '.join(reasons[:4]) or 'there is none'}.")
     return read
 

@@ -59,7 +59,7 @@ def save_walk(
     labels = model.labels_for(walks, label)
     codes = latent_noise(points * walks, model.latent, seed).view(points, walks, -1)
     if model.has_styles:
-        codes = torch.stack([model.styles(one, labels) for one in codes])
+        codes = torch.stack([model.styles(code, labels) for code in codes])
     pictures: list[Image.Image] = []
     for point in range(points):
         for frame in range(frames):

@@ -56,7 +56,7 @@ def draw_file(model: Model, path: Path) -> Samples:
         UsageError: the file is not there, or its arrays do not fit the model.
     """
     arrays = _read(path)
-    kind = next((one for one in _KINDS if one in arrays), None)
+    kind = next((item for item in _KINDS if item in arrays), None)
     if kind is None:
         raise UsageError(f"{path} holds neither 'latents' nor 'styles'. See `elegan project`.")
     codes, labels = arrays[kind], arrays.get("labels")

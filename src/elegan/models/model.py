@@ -211,7 +211,7 @@ class Model:
         if name in self.classes:
             return np.full(n, self.classes.index(name), dtype=np.int64)
         # Where classes are called by numbers, another number is no class, not the place of one.
-        numbered = any(one.isdigit() for one in self.classes)
+        numbered = any(kind.isdigit() for kind in self.classes)
         if name.isdigit() and int(name) < len(self.classes) and not numbered:
             return np.full(n, int(name), dtype=np.int64)
         raise UsageError(

@@ -164,8 +164,8 @@ def project(
         search.follow(targets[start : start + _AT_ONCE], steps, restarts)
         for start in range(0, len(targets), _AT_ONCE)
     ]
-    codes = torch.cat([one[0] for one in found])
-    known = [one for _, one in found if one is not None]
+    codes = torch.cat([item[0] for item in found])
+    known = [item for _, item in found if item is not None]
     labels = np.concatenate(known) if known else None
     images = model.from_styles(codes) if model.has_styles else model.from_latents(codes, labels)
     return Projected(
@@ -174,7 +174,7 @@ def project(
         codes=codes,
         are_styles=model.has_styles,
         labels=labels,
-        psnr=[_psnr(one, other) for one, other in zip(targets, images, strict=True)],
+        psnr=[_psnr(target, other) for target, other in zip(targets, images, strict=True)],
     )
 
 
@@ -187,8 +187,8 @@ def project_inputs(
         UsageError: an input is not there; EleganError: no image can be used.
     """
     read = read_inputs(inputs, model.shape, fit=fit)
-    images = np.concatenate([one.images for one in read])
-    names = tuple(name for one in read for name in one.names)
+    images = np.concatenate([item.images for item in read])
+    names = tuple(name for item in read for name in item.names)
     return replace(project(model, images, **options), names=names)
 
 
@@ -235,13 +235,13 @@ class _Search:
         with torch.no_grad():
             sought = self.distance.describe(to_tensor(np.array(targets), self.device))
             nearest = [
-                self.distance.between(self.candidates, [one[index : index + 1] for one in sought])
+                self.distance.between(self.candidates, [item[index : index + 1] for item in sought])
                 .topk(restarts, largest=False)
                 .indices
                 for index in range(len(targets))
             ]
         starts = torch.cat(nearest)
-        sought = [one.repeat_interleave(restarts, dim=0) for one in sought]
+        sought = [item.repeat_interleave(restarts, dim=0) for item in sought]
         labels = None if self.labels is None else self.labels[starts]
         units = self.units[starts]
         if self.levels:

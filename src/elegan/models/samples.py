@@ -115,7 +115,7 @@ class Samples:
 
 def folder_name(name: str, label: int) -> str:
     """Returns a class name as a folder name that stays where it is put, on every system."""
-    safe = "".join("_" if one in '/\\:*?"<>|' or not one.isprintable() else one for one in name)
+    safe = "".join("_" if item in '/\\:*?"<>|' or not item.isprintable() else item for item in name)
     if safe == name and not name.startswith(".") and name.strip() and len(name.encode()) < 200:
         return name
     return f"{label:03d}-{safe.strip('. ')[:50]}"

@@ -163,7 +163,7 @@ def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def _write_part(folder: Path, kind: str, state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Writes a network's tensors under a name made of their content; returns what names them."""
-    tensors = {key: one.detach().cpu() for key, one in state.items()}
+    tensors = {key: item.detach().cpu() for key, item in state.items()}
     checksum = 0
     for tensor in tensors.values():
         checksum = zlib.crc32(tensor.contiguous().numpy().tobytes(), checksum)
@@ -209,7 +209,9 @@ def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None
             message names them.
     """
     wanted = network.state_dict()
-    tensors = {_renamed(name, wanted): one for name, one in read_tensors(folder, part).items()}
+    tensors = {
+        _renamed(name, wanted): tensor for name, tensor in read_tensors(folder, part).items()
+    }
     faults = {
         "lacks": wanted.keys() - tensors.keys(),
         "has unknown": tensors.keys() - wanted.keys(),
@@ -282,7 +284,7 @@ def find_model(path: Path) -> Path:
     if (shipped := shipped_folder(str(path))) is not None:
         return shipped
     if not path.exists():
-        near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise EleganError(f"There is nothing at {path}.{did_you_mean(path.name, near)}")
     start = path if path.is_dir() else path.parent
     for folder in (start, start / "model", start.parent / "model"):

@@ -41,8 +41,8 @@ def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> P
     Raises:
         EleganError: none is shipped for that task.
     """
-    models = {name: one for name, one in shipped_models().items() if one["task"] == task}
-    families = {name: one["recipe"].get("families", ()) for name, one in models.items()}
+    models = {name: model for name, model in shipped_models().items() if model["task"] == task}
+    families = {name: model["recipe"].get("families", ()) for name, model in models.items()}
     sought = _UNNAMED if family == AUTO else family
     knowing = [name for name, known in families.items() if sought in known] or list(models)
     of_task = {name: models[name]["shape"]["scale"] for name in knowing}
@@ -52,7 +52,7 @@ def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> P
             f" `elegan train PHOTOS --task {task}`, then name its run: --model RUN."
         )
     wanted = 1.0 if scale is None else scale
-    enough = {name: one for name, one in of_task.items() if one >= wanted}
+    enough = {name: item for name, item in of_task.items() if item >= wanted}
     best = min(enough.values()) if enough else max(of_task.values())
-    equals = [name for name, one in of_task.items() if one == best]
+    equals = [name for name, item in of_task.items() if item == best]
     return saving.SHIPPED / min(equals, key=lambda name: (len(families[name]), len(name), name))

@@ -188,9 +188,9 @@ def bytes_a_pixel(network: nn.Module, inputs: int) -> float:
         if isinstance(result, torch.Tensor):
             largest = max(largest, result.numel() * 4)
 
-    hooks = [one.register_forward_hook(note) for one in network.modules()]
+    hooks = [item.register_forward_hook(note) for item in network.modules()]
     try:
-        device = next((one.device for one in network.parameters()), torch.device("cpu"))
+        device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
         network(torch.zeros(1, inputs, _PROBE, _PROBE, device=device))
     finally:
         for hook in hooks:

@@ -149,7 +149,7 @@ class AttentionGenerator(Generator):
                 f"A latent of {latent} is too short for the network 'attention' at"
                 f" {shape.resolution} pixels: it needs at least {len(widths) + 1}."
             )
-        self.chunks = [len(one) for one in torch.arange(latent).tensor_split(len(widths) + 1)]
+        self.chunks = [len(part) for part in torch.arange(latent).tensor_split(len(widths) + 1)]
         classes = _CLASS_LENGTH if shape.classes else 0
         self.everywhere = condition == "normalisation"
         # Beside the latent an embedding begins small: a loud one would make a class's images alike.
@@ -178,7 +178,7 @@ class AttentionGenerator(Generator):
         if self.embedding is not None:
             classes = self.embedding(labels)
             if self.everywhere:
-                chunks = [torch.cat([one, classes], dim=1) for one in chunks]
+                chunks = [torch.cat([chunk, classes], dim=1) for chunk in chunks]
             else:
                 first = torch.cat([first, classes], dim=1)
         side = self.sides[0]
@@ -192,7 +192,7 @@ class AttentionGenerator(Generator):
         return images[..., : self.shape.resolution, : self.shape.resolution]
 
     def stages(self) -> list[nn.Module]:
-        blocks = [together(one) for one in self.blocks]
+        blocks = [together(block) for block in self.blocks]
         blocks[self.where].append(self.attention)
         return [together(self.embedding, self.dense), *blocks, together(self.norm, self.to_patches)]
 
@@ -260,7 +260,7 @@ class AttentionDiscriminator(Discriminator):
         return functional.relu(hidden).sum(dim=(2, 3))
 
     def stages(self) -> list[nn.Module]:
-        blocks = [together(one) for one in self.blocks]
+        blocks = [together(block) for block in self.blocks]
         blocks[self.where].append(self.attention)
         return [together(self.label_map, self.from_patches), *blocks]
 

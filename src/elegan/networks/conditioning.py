@@ -96,7 +96,7 @@ class ClassNormalisation(nn.Module):
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Features [N, C, h, w], labels int64 [N] -> [N, C, h, w]."""
         hidden = self.layer(features)
-        gain, bias = (one(labels)[:, :, None, None] for one in (self.gain, self.bias))
+        gain, bias = (item(labels)[:, :, None, None] for item in (self.gain, self.bias))
         return torch.addcmul(bias.to(hidden.dtype), hidden, gain.to(hidden.dtype))
 
 

@@ -156,7 +156,7 @@ class FewShotGenerator(Generator):
         return torch.tanh(self.to_image(maps[-1]))
 
     def stages(self) -> list[nn.Module]:
-        levels = [together(one) for one in self.levels]
+        levels = [together(item) for item in self.levels]
         for level, excitation in zip(levels[self.reach - 1 :], self.excitations, strict=True):
             level.append(excitation)
         return [together(self.embedding, self.dense, self.norm), *levels, self.to_image]
@@ -232,7 +232,7 @@ class FewShotDiscriminator(Discriminator):
         spectral_norm(self.head)
         smaller = 1 if shape.resolution <= _LARGE else 2
         self.restored_side = sides[smaller]
-        halves = [max(8, one // 2) for one in widths[smaller:-1]]
+        halves = [max(8, item // 2) for item in widths[smaller:-1]]
         self.decoder = Decoder([*halves, widths[-1]][::-1], sides[smaller:][::-1], shape.channels)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

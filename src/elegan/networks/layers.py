@@ -93,13 +93,13 @@ def gated(features: Tensor) -> Tensor:
     """
     last = features.is_contiguous(memory_format=torch.channels_last)
     order = torch.channels_last if last else torch.contiguous_format
-    values, gates = (one.contiguous(memory_format=order) for one in features.chunk(2, dim=1))
+    values, gates = (item.contiguous(memory_format=order) for item in features.chunk(2, dim=1))
     return values * torch.sigmoid(gates)
 
 
 def together(*modules: nn.Module | None) -> nn.ModuleList:
     """Returns the given modules as one stage, without those that a network does not have."""
-    return nn.ModuleList(one for one in modules if one is not None)
+    return nn.ModuleList(module for module in modules if module is not None)
 
 
 def upsample_to(features: Tensor, size: int) -> Tensor:

@@ -66,7 +66,7 @@ class PatchDiscriminator(nn.Module):
         return [*map(together, self.levels), together(self.inner), together(self.to_logits)]
 
     def _large_enough(self, images: Tensor) -> Tensor:
-        below, right = (max(0, self.least - one) for one in images.shape[-2:])
+        below, right = (max(0, self.least - item) for item in images.shape[-2:])
         if not (below or right):
             return images
         return functional.pad(images, (0, right, 0, below), mode="replicate")
@@ -85,8 +85,8 @@ class ProjectionHeads(nn.Module):
     def __init__(self, channels: tuple[int, ...] | list[int], *, width: int = 128) -> None:
         super().__init__()
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(one, width), nn.ReLU(), nn.Linear(width, width))
-            for one in channels
+            nn.Sequential(nn.Linear(channel, width), nn.ReLU(), nn.Linear(width, width))
+            for channel in channels
         )
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
@@ -100,8 +100,8 @@ class ProjectionHeads(nn.Module):
             places: for each map int64 [P], row by row indices into its h * w places.
         """
         vectors = []
-        for head, one, chosen in zip(self.heads, features, places, strict=True):
-            rows = one.flatten(2)[..., chosen].transpose(1, 2)
+        for head, feature, chosen in zip(self.heads, features, places, strict=True):
+            rows = feature.flatten(2)[..., chosen].transpose(1, 2)
             vectors.append(functional.normalize(head(rows).float(), dim=-1))
         return vectors
 
@@ -114,10 +114,10 @@ def draw_places(
     Draws come from torch's default CPU generator unless one is given.
     """
     places = []
-    for one in features:
-        total = one.shape[-2] * one.shape[-1]
+    for feature in features:
+        total = feature.shape[-2] * feature.shape[-1]
         drawn = torch.randperm(total, generator=generator)[:count]
-        places.append(drawn.to(one.device))
+        places.append(drawn.to(feature.device))
     return places
 
 

@@ -80,7 +80,7 @@ class ResidualGenerator(Generator):
         nn.init.normal_(self.dense.weight, std=inputs**-0.5)
         nn.init.zeros_(self.dense.bias)
         classes = shape.classes if condition == "normalisation" else 0
-        self.blocks = nn.ModuleList(ResidualBlock(one, classes) for one in widths)
+        self.blocks = nn.ModuleList(ResidualBlock(item, classes) for item in widths)
         self.transitions = nn.ModuleList(
             _convolution(inside, outside, kernel=1, gain=0.7)
             for inside, outside in itertools.pairwise(widths)
@@ -137,7 +137,7 @@ class ResidualDiscriminator(Discriminator):
         self.padding = sides[0] * _PATCH - shape.resolution
         channels = shape.channels + (self.label_map is not None)
         self.from_patches = _convolution(channels * _PATCH**2, widths[0], gain=0.7)
-        self.blocks = nn.ModuleList(ResidualBlock(one) for one in widths)
+        self.blocks = nn.ModuleList(ResidualBlock(item) for item in widths)
         self.transitions = nn.ModuleList(
             _convolution(outside, inside, kernel=1, gain=0.7)
             for outside, inside in itertools.pairwise(widths)

@@ -53,7 +53,7 @@ class Restorer(Translator):
         require_same_size(shape, "restorer")
         require_colours(shape, "restorer")
         self.shape, self.photo = shape, photo
-        widths = [int(width * one) for one in _WIDTHS]
+        widths = [int(width * item) for item in _WIDTHS]
         self.stride = _PATCH * 2 ** (len(widths) - 1)
         blocks, deeper = Look.around(2 * depth), len(widths) - 1
         first = [Look.around(FILLED_FROM)] if photo and shape.inputs > shape.outputs else []
@@ -63,7 +63,7 @@ class Restorer(Translator):
         self.margin = farthest(inward + outward, self.stride)
         seen = shape.inputs + (shape.outputs if photo else 0)
         self.from_patches = _convolution(seen * _PATCH**2, widths[0], kernel=3)
-        self.inward = nn.ModuleList(_blocks(one, depth) for one in widths)
+        self.inward = nn.ModuleList(_blocks(item, depth) for item in widths)
         self.halvings = nn.ModuleList(
             _convolution(outside * _PLACES, inside, kernel=1)
             for outside, inside in itertools.pairwise(widths)
@@ -72,7 +72,7 @@ class Restorer(Translator):
             _convolution(inside, outside * _PLACES, kernel=1)
             for outside, inside in itertools.pairwise(widths)
         )
-        self.outward = nn.ModuleList(_blocks(one, depth) for one in widths[:-1])
+        self.outward = nn.ModuleList(_blocks(item, depth) for item in widths[:-1])
         self.to_patches = _convolution(widths[0], shape.outputs * _PATCH**2, kernel=3, gain=0.0)
 
     def translate(self, images: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class Translator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [N, inputs, h, w] in [-1, 1] -> float32 [N, outputs, h * scale, w * scale]."""
-        height, width = (one * self.shape.scale for one in images.shape[-2:])
+        height, width = (item * self.shape.scale for item in images.shape[-2:])
         translated = self.translate(pad_to_multiple(images, self.stride)).float()
         return clip(translated[..., :height, :width], training=self.training)
 
@@ -102,7 +102,7 @@ class Translator(nn.Module):
                 layer.replaying = False
 
     def _statistics_layers(self) -> list["StatisticsLayer"]:
-        return [one for one in self.modules() if isinstance(one, StatisticsLayer)]
+        return [module for module in self.modules() if isinstance(module, StatisticsLayer)]
 
 
 class StatisticsLayer(nn.Module):
@@ -238,7 +238,7 @@ def require_colours(shape: TranslationShape, name: str) -> None:
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Continues images [N, C, h, w] below and to the right until both sides are multiples."""
-    below, right = (-one % multiple for one in images.shape[-2:])
+    below, right = (-item % multiple for item in images.shape[-2:])
     if not (below or right):
         return images
     return functional.pad(images, (0, right, 0, below), mode="replicate")

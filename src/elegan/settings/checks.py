@@ -46,7 +46,7 @@ def parse_freeze(text: str) -> dict[str, int]:
         UsageError: the text has another form.
     """
     frozen = {}
-    for part in filter(None, (one.strip() for one in text.split(","))):
+    for part in filter(None, (item.strip() for item in text.split(","))):
         match = _FREEZE.fullmatch(part)
         if match is None:
             raise UsageError(

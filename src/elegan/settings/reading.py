@@ -31,7 +31,7 @@ def override(settings: Any, values: Mapping[str, Any], where: str = "") -> Any:
     Raises:
         UsageError: a key is unknown (the nearest is named) or a value has the wrong type.
     """
-    known = {one.name: one for one in dataclasses.fields(settings)}
+    known = {field.name: field for field in dataclasses.fields(settings)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
@@ -57,7 +57,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) in (Literal, Union, UnionType):
-        return any(_fits(value, one) for one in get_args(kind))
+        return any(_fits(value, item) for item in get_args(kind))
     if not isinstance(kind, type):  # one of a Literal's values
         return type(value) is type(kind) and value == kind
     if isinstance(value, bool):
@@ -69,7 +69,7 @@ def _in_words(kind: Any) -> str:
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_args(kind):
-        return " or ".join(_in_words(one) for one in get_args(kind))
+        return " or ".join(_in_words(item) for item in get_args(kind))
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     return words.get(kind, "null" if kind is type(None) else repr(kind))
 

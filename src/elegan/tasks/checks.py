@@ -90,10 +90,10 @@ def refuse_unused(settings: TrainSettings, used: Collection[str], who: str = "")
 def _changed(group: str, values: Any, usual: Any, besides: Collection[str] = ()) -> dict[str, bool]:
     """Which fields of a group of settings are not as usual, as flags."""
     return {
-        f"{group}.{one.name}".replace("_", "-"): getattr(values, one.name)
-        != getattr(usual, one.name)
-        for one in fields(values)
-        if one.name not in besides
+        f"{group}.{field.name}".replace("_", "-"): getattr(values, field.name)
+        != getattr(usual, field.name)
+        for field in fields(values)
+        if field.name not in besides
     }
 
 

@@ -78,11 +78,11 @@ class Gauge:
         shown = [(images, labels), (self._images(self._held), real_labels)]
         if self._holds_out:
             shown.append((self._images(self._trained), seen_labels))
-        judged = [(logits(*one), _array(one[1])) for one in shown]
+        judged = [(logits(*image), _array(image[1])) for image in shown]
         by_class = self._by_class(judged[0], judged[1])
         if by_class:
             judged = _centred(judged)
-        fake, unseen, *rest = [one for one, _ in judged]
+        fake, unseen, *rest = [item for item, _ in judged]
         gap = (unseen.mean() - fake.mean()).item()
         spread = math.hypot(_within(fake, unseen), gap / 2) + 1e-6
         signals = {
@@ -165,7 +165,7 @@ def _centred(parts: list[_Judged]) -> list[_Judged]:
 
 def _within(first: Tensor, second: Tensor) -> float:
     """Standard deviation within the two, each counting alike however many it holds."""
-    variances = [one.var(correction=0).item() for one in (first, second)]
+    variances = [item.var(correction=0).item() for item in (first, second)]
     return math.sqrt(sum(variances) / 2)
 
 

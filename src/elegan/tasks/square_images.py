@@ -27,7 +27,7 @@ def check(settings: TrainSettings) -> None:
         parse_kinds(settings.augment.kinds)
     loss = lookup(ADVERSARIAL, settings.loss.adversarial, "loss")
     if settings.simultaneous and not loss.one_pass:
-        able = ", ".join(name for name, one in ADVERSARIAL.items() if one.one_pass)
+        able = ", ".join(name for name, item in ADVERSARIAL.items() if item.one_pass)
         raise UsageError(
             f"The loss '{settings.loss.adversarial}' cannot be used with --simultaneous, since it"
             f" is flat for some fakes. Losses that can: {able}. Or type --no-simultaneous."

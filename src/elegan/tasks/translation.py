@@ -222,7 +222,7 @@ class Translate:
         return dict(self.state)
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        self.state = {name: one.to(self.precision.device) for name, one in tensors.items()}
+        self.state = {name: tensor.to(self.precision.device) for name, tensor in tensors.items()}
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
         save_translation(
@@ -296,7 +296,7 @@ class Translate:
 def summed(terms: Mapping[str, Tensor]) -> Losses:
     """Returns the weighted terms, detached, and their sum as "loss"."""
     total = sum(terms.values(), start=torch.zeros(()))
-    return Losses({"loss": total, **{name: one.detach() for name, one in terms.items()}})
+    return Losses({"loss": total, **{name: term.detach() for name, term in terms.items()}})
 
 
 def decibels(images: Tensor, truth: Tensor) -> float:
@@ -307,9 +307,9 @@ def decibels(images: Tensor, truth: Tensor) -> float:
 
 def save_rows(path: Path, *columns: Tensor) -> None:
     """Writes images [N, C, H, W] in [-1, 1], a column each, side by side, two groups a row."""
-    arrays = [to_uint8(one) for one in columns]
-    colours = max(one.shape[-1] for one in arrays)
-    arrays = [np.repeat(one, colours // one.shape[-1], axis=-1) for one in arrays]
+    arrays = [to_uint8(column) for column in columns]
+    colours = max(array.shape[-1] for array in arrays)
+    arrays = [np.repeat(array, colours // array.shape[-1], axis=-1) for array in arrays]
     rows = np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
     groups = 2 if len(arrays[0]) % 2 == 0 else 1
     save_png(grid(rows, groups * len(arrays), scale=max(1, 128 // rows.shape[1])), path)

@@ -100,7 +100,7 @@ def compared(model: TranslationModel, trials: Sequence[Trial]) -> dict[str, Any]
             "on": on,
             "row": name,
             "images": len(values),
-            **{metric: float(np.mean([one[metric] for one in values])) for metric in values[0]},
+            **{metric: float(np.mean([value[metric] for value in values])) for metric in values[0]},
         }
         for (on, name), values in found.items()
     ]

@@ -264,7 +264,7 @@ def _divergence(now: Situation) -> Alarm | None:
         name="divergence",
         text=f"The duel diverges: {'; '.join(causes)}.",
         remedy=f"Type {_lower(now, 'generator')} and {_lower(now, 'discriminator')}"
-        f"{''.join(f', or {one}' for one in (*_stronger(now), *_open(now, _FLOAT32)))}.",
+        f"{''.join(f', or {item}' for item in (*_stronger(now), *_open(now, _FLOAT32)))}.",
     )
 
 
@@ -274,7 +274,7 @@ def _growth(value: float | None, before: Sequence[float], least: float) -> float
         return 0.0
     if not math.isfinite(value):
         return math.inf
-    usual = max(least, median(abs(one) for one in before))
+    usual = max(least, median(abs(item) for item in before))
     return abs(value) / usual if usual > 0 else 0.0
 
 
@@ -305,7 +305,7 @@ def _beaten(now: Situation) -> Alarm | None:
 
 
 def _labels(now: Situation) -> Alarm | None:
-    real, chance = (now.signals.get(f"label_agreement_{one}") for one in ("real", "chance"))
+    real, chance = (now.signals.get(f"label_agreement_{item}") for item in ("real", "chance"))
     if real is None or chance is None or real > chance:
         return None
     return Alarm(
@@ -326,7 +326,7 @@ IGNORED_SHARE, IGNORED_FROM, HEEDS_BY, IGNORED_NEAREST = 0.2, 0.25, 1.15, 1.4
 
 def _ignored(now: Situation) -> Alarm | None:
     made = now.signals.get("label_agreement")
-    real, chance = (now.signals.get(f"label_agreement_{one}") for one in ("real", "chance"))
+    real, chance = (now.signals.get(f"label_agreement_{item}") for item in ("real", "chance"))
     if made is None or real is None or chance is None or real <= chance:
         return None
     before = now.before("label_agreement", TREND)
@@ -396,5 +396,5 @@ RULES: tuple[Callable[[Situation], Alarm | None], ...] = (
 
 def known(figures: Sequence[Figures], name: str) -> list[float]:
     """Returns the finite values of one figure, in order."""
-    values = [one.get(name) for one in figures]
+    values = [figure.get(name) for figure in figures]
     return [float(v) for v in values if isinstance(v, int | float) and math.isfinite(v)]

@@ -147,7 +147,7 @@ def _sequences(folder: Path) -> list[int]:
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Flattens an optimizer's state: 'INDEX.KEY' -> tensor, indices in parameter order."""
-    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    parameters = [item for group in optimizer.param_groups for item in group["params"]]
     return {
         f"{index}.{key}": value
         for index, parameter in enumerate(parameters)
@@ -157,7 +157,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Puts back what `optimizer_tensors` returned, in each parameter's memory layout and device."""
-    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    parameters = [item for group in optimizer.param_groups for item in group["params"]]
     optimizer.state.clear()
     for name, value in tensors.items():
         index, key = name.split(".", 1)

@@ -66,11 +66,11 @@ def _spectral_norms(network: nn.Module) -> list[tuple[Any, torch.Tensor]]:
 
 
 def _averaged(network: nn.Module) -> list[torch.Tensor]:
-    vectors = {id(one) for norm, _ in _spectral_norms(network) for one in norm.buffers()}
-    floats = [one for one in network.buffers() if one.is_floating_point()]
-    buffers = [one for one in floats if id(one) not in vectors]
-    return [one.detach() for one in network.parameters()] + buffers
+    vectors = {id(buffer) for norm, _ in _spectral_norms(network) for buffer in norm.buffers()}
+    floats = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+    buffers = [item for item in floats if id(item) not in vectors]
+    return [parameter.detach() for parameter in network.parameters()] + buffers
 
 
 def _copied(network: nn.Module) -> list[torch.Tensor]:
-    return [one for one in network.buffers() if not one.is_floating_point()]
+    return [buffer for buffer in network.buffers() if not buffer.is_floating_point()]

@@ -394,9 +394,9 @@ class Duel:
     def _is_finite(self) -> bool:
         """Whether all that a checkpoint would hold is finite, in every process."""
         faulty = any(
-            one.is_floating_point() and not bool(torch.isfinite(one).all())
+            tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
             for tensors in self._parts().values()
-            for one in tensors.values()
+            for tensor in tensors.values()
         )
         return not distributed.largest(int(faulty))
 

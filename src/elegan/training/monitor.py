@@ -39,7 +39,7 @@ def health(
     ticks = [event for event in history if event.get("event") == "tick"]
     if losses:  # where the discriminator has just begun, its gradients are compared with none
         plays = "discriminator" in losses
-        ticks = [one for one in ticks if ("discriminator" in _mapping(one, "losses")) == plays]
+        ticks = [tick for tick in ticks if ("discriminator" in _mapping(tick, "losses")) == plays]
     situation = Situation(
         signals=signals,
         losses=losses or {},
@@ -148,13 +148,13 @@ def read_alarms(tick: Mapping[str, Any]) -> list[Alarm]:
     """Returns the alarms of a tick; an old one, a plain sentence, is named by its words."""
     found = tick.get("alarms")
     alarms = []
-    for one in found if isinstance(found, list) else []:
-        if isinstance(one, Mapping):
-            fields = {name: str(one.get(name, "")) for name in ("name", "text", "remedy")}
+    for item in found if isinstance(found, list) else []:
+        if isinstance(item, Mapping):
+            fields = {name: str(item.get(name, "")) for name in ("name", "text", "remedy")}
             alarms.append(Alarm(**fields))
         else:
-            words = re.sub(r"[\d.,]+ ?%?", "", str(one)).strip()  # the same but for its figures
-            alarms.append(Alarm(name=words[:40], text=str(one), remedy=""))
+            words = re.sub(r"[\d.,]+ ?%?", "", str(item)).strip()  # the same but for its figures
+            alarms.append(Alarm(name=words[:40], text=str(item), remedy=""))
     return alarms
 
 

@@ -34,7 +34,9 @@ class Player:
     def __init__(self, network: nn.Module, *, rate: float, settings: OptimizerSettings) -> None:
         self.network = network
         self.base_rate = rate
-        self.parameters = [one for one in network.parameters() if one.requires_grad]
+        self.parameters = [
+            parameter for parameter in network.parameters() if parameter.requires_grad
+        ]
         self.optimizer = torch.optim.Adam(
             self.parameters,
             lr=rate,
@@ -44,7 +46,7 @@ class Player:
         )
         self.gradient_norm = 0.0
         self._buffers = list(network.buffers())
-        self._kept = [one.clone() for one in self._buffers]
+        self._kept = [buffer.clone() for buffer in self._buffers]
 
     def set_requires_grad(self, wanted: bool) -> None:
         """Says whether backward computes gradients of this player's parameters."""
@@ -81,7 +83,7 @@ class Player:
             losses["loss"].backward()
         else:
             through[0].backward(through[1].to(through[0].dtype))
-        gradients = [one.grad for one in self.parameters if one.grad is not None]
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         loss = losses["loss"].detach().clone()
         distributed.average([*gradients, loss])  # the loss too: all processes judge alike
         self.gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
@@ -211,7 +213,7 @@ def freeze(network: nn.Module, stages: int, name: str) -> None:
     parts: list[nn.Module] = network.stages()  # pyright: ignore[reportCallIssue, reportAssignmentType]
     for part in parts[:stages]:
         part.requires_grad_(False)
-    left = any(one.requires_grad for one in network.parameters())
+    left = any(parameter.requires_grad for parameter in network.parameters())
     if stages > len(parts) or not left:
         raise UsageError(
             f"--freeze {name[0].upper()}:{stages} is too much: the {name} has {len(parts)} stages."

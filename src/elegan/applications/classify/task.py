@@ -103,7 +103,7 @@ class Classify(NoiseTask):
         if self.settings.loss.pseudo_labels:
             views.append(self._strongly(batch.images))
         features, logits = self._see(torch.cat(views))
-        counts = [len(one) for one in views]
+        counts = [len(view) for view in views]
         own, real, fake, *strong = logits.split(counts)
         self._features = features.split(counts)[1].detach()
         state: dict[str, Tensor] = {}
@@ -116,9 +116,9 @@ class Classify(NoiseTask):
             pseudo, share = _pseudo_label_loss(aligned, strong[0])
             losses["pseudo_labels"] = self.settings.loss.pseudo_labels * pseudo
             losses["confident"] = share
-        minimised = sum(one for name, one in losses.items() if name != "confident")
+        minimised = sum(loss for name, loss in losses.items() if name != "confident")
         fooled = fake.logsumexp(1) > real.logsumexp(1)
-        record = {name: one.detach() for name, one in losses.items()}
+        record = {name: loss.detach() for name, loss in losses.items()}
         found = {"loss": minimised, **record, "fooled": fooled.float().mean()}
         return Losses(found, state)  # pyright: ignore[reportArgumentType]
 
@@ -197,10 +197,10 @@ class Classify(NoiseTask):
 
     def state_dict(self) -> dict[str, Tensor]:
         average = self.average.network.state_dict()
-        return super().state_dict() | {f"{_AVERAGE}{name}": one for name, one in average.items()}
+        return super().state_dict() | {f"{_AVERAGE}{name}": item for name, item in average.items()}
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        own = {name: one for name, one in tensors.items() if not name.startswith(_AVERAGE)}
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith(_AVERAGE)}
         super().load_state_dict(own)
         self.average.network.load_state_dict(
             {name.removeprefix(_AVERAGE): tensors[name] for name in tensors.keys() - own.keys()}
@@ -254,9 +254,9 @@ def _check(settings: TrainSettings) -> None:
         )
     usual = LossSettings(adversarial="non-saturating")
     loss = {
-        one.name: getattr(settings.loss, one.name) != getattr(usual, one.name)
-        for one in fields(LossSettings)
-        if one.name not in _USED
+        field.name: getattr(settings.loss, field.name) != getattr(usual, field.name)
+        for field in fields(LossSettings)
+        if field.name not in _USED
     }
     asked = {
         "conditional": settings.conditional,

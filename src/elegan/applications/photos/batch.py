@@ -68,7 +68,9 @@ def translate_files(
     with Journal(out) as journal:
         for folder in {(out / source.output).parent for source in sources}:
             remove_temporaries(folder)
-        todo = [one for one in sources if one.path.name != NAME and not journal.is_output(one.path)]
+        todo = [
+            item for item in sources if item.path.name != NAME and not journal.is_output(item.path)
+        ]
         if not todo:
             raise UsageError(
                 f"All that is named are results that lie in '{out}' already. Name the photos."
@@ -76,12 +78,12 @@ def translate_files(
         watch.begin(len(todo))
         try:
             for source in todo:
-                outcomes.append(work.one(source, journal, {one.path.resolve() for one in todo}))
+                outcomes.append(work.one(source, journal, {item.path.resolve() for item in todo}))
                 watch.finished(outcomes[-1])
         except _Stopped:
             stopped = True
         except OSError as error:
-            whole = sum(one.state != "failed" for one in outcomes)
+            whole = sum(outcome.state != "failed" for outcome in outcomes)
             raise EleganError(
                 f"Cannot write into '{out}': {error.strerror or error}. {whole} of {len(todo)}"
                 " files are whole and stay. Make room, then type the same command again: it goes on"

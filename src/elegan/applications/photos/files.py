@@ -18,7 +18,7 @@ from elegan.models.inference import resampled
 
 STREAMED = 50_000_000
 """Pixels of a result beyond which it is written row by row, which only PNG allows."""
-SUFFIX = {one.name: suffix for suffix, one in reversed(FORMATS.items())}
+SUFFIX = {item.name: suffix for suffix, item in reversed(FORMATS.items())}
 """The suffix of files of each format that is written."""
 _LOSSY = ("JPEG", "WEBP", "AVIF")
 _SAME = {"MPO": "JPEG"}  # cameras put a preview behind the photo
@@ -200,7 +200,7 @@ def find_sources(inputs: Sequence[str], out: Path) -> list[Source]:
             sources = _matching(name, out)
         else:
             parent = path.parent if path.parent.is_dir() else Path()
-            near = [one.name for one in parent.iterdir()]
+            near = [item.name for item in parent.iterdir()]
             raise UsageError(f"There is no '{name}'.{did_you_mean(path.name, near)}")
         for source in sources:
             found.setdefault(source.path.resolve(), source)
@@ -213,9 +213,9 @@ def _in_folder(folder: Path, out: Path) -> list[Source]:
             f"'{folder}' is both input and --out: the results would lie among the photos, under"
             f" their names. Name another folder, such as --out {folder.resolve().name}-new."
         )
-    entries = [one for one in walk_folder(folder).entries if one.looks_like_image]
-    sources = [Source(Path(one.location), Path(one.name)) for one in entries]
-    outside = [one for one in sources if not _within(one.path, out)]
+    entries = [entry for entry in walk_folder(folder).entries if entry.looks_like_image]
+    sources = [Source(Path(entry.location), Path(entry.name)) for entry in entries]
+    outside = [source for source in sources if not _within(source.path, out)]
     if not outside:
         raise UsageError(
             f"There is no image in '{folder}'. Image files end in {', '.join(IMAGE_SUFFIXES[:6])}"
@@ -227,16 +227,16 @@ def _in_folder(folder: Path, out: Path) -> list[Source]:
 def _matching(pattern: str, out: Path) -> list[Source]:
     first = next(i for i, part in enumerate(Path(pattern).parts) if glob.has_magic(part))
     anchor = Path(*Path(pattern).parts[:first])
-    paths = [Path(one) for one in sorted(glob.glob(pattern, recursive=True))]
+    paths = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]
     known = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
-    images = [one for one in paths if one.is_file() and one.suffix.lower() in known]
-    outside = [one for one in images if not _within(one, out)]
+    images = [path for path in paths if path.is_file() and path.suffix.lower() in known]
+    outside = [image for image in images if not _within(image, out)]
     if not outside:
         raise UsageError(
             f"No image matches '{pattern}'{' outside of --out' if images else ''}."
             " Name a folder or files that are there."
         )
-    return [Source(one, one.relative_to(anchor)) for one in outside]
+    return [Source(item, item.relative_to(anchor)) for item in outside]
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -70,23 +70,25 @@ class Translated:
     @property
     def counts(self) -> dict[str, int]:
         """Files by state: done, kept, failed, and left after an interruption."""
-        found = Counter(one.state for one in self.outcomes)
+        found = Counter(outcome.state for outcome in self.outcomes)
         left = self.total - len(self.outcomes)
         return {state: found[state] for state in ("done", "kept", "failed")} | {"left": left}
 
     @property
     def files(self) -> list[Path]:
         """The results that are whole, those of former calls included."""
-        return [self.out / one.output for one in self.outcomes if one.output is not None]
+        return [
+            self.out / outcome.output for outcome in self.outcomes if outcome.output is not None
+        ]
 
     def text(self) -> str:
         """The end of a batch for a person: what failed and why, and how many are done."""
-        failed = [one for one in self.outcomes if one.state == "failed"]
-        noted = [one for one in self.outcomes if one.notes]
-        lines = [f"  {one.output}: {'; '.join(one.notes)}" for one in noted[:_SHOWN]]
+        failed = [outcome for outcome in self.outcomes if outcome.state == "failed"]
+        noted = [outcome for outcome in self.outcomes if outcome.notes]
+        lines = [f"  {item.output}: {'; '.join(item.notes)}" for item in noted[:_SHOWN]]
         if len(noted) > _SHOWN:
             lines.append(f"  and {len(noted) - _SHOWN} more with notes")
-        lines += [f"  failed: {one.line()}" for one in failed[:_SHOWN]]
+        lines += [f"  failed: {item.line()}" for item in failed[:_SHOWN]]
         if len(failed) > _SHOWN:
             lines.append(f"  and {len(failed) - _SHOWN} more failed; --json lists all")
         counts = self.counts
@@ -98,7 +100,9 @@ class Translated:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        files = [asdict(one) | {"seconds": round(one.seconds, 3)} for one in self.outcomes]
+        files = [
+            asdict(outcome) | {"seconds": round(outcome.seconds, 3)} for outcome in self.outcomes
+        ]
         return {
             "out": str(self.out),
             "model": {"name": self.model, **self.about},

@@ -110,8 +110,8 @@ def _is_path(given: Any) -> bool:
 def _mask_in(folder: Path, photo: Path | None) -> Path:
     """Returns the mask in a folder that is named as the photo, whatever their suffixes."""
     stem = "" if photo is None else photo.stem
-    named = [one for one in sorted(folder.glob("*")) if one.stem == stem]
-    images = [one for one in named if one.suffix.lower() in IMAGE_SUFFIXES]
+    named = [path for path in sorted(folder.glob("*")) if path.stem == stem]
+    images = [item for item in named if item.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise EleganError(f"there is no mask for it in {folder}; name one {stem or 'PHOTO'}.png")
     return images[0]

@@ -130,7 +130,7 @@ def parse_degradations(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: a name is neither.
     """
-    names = [one.strip() for one in text.split(",") if one.strip()]
+    names = [part.strip() for part in text.split(",") if part.strip()]
     if not names or names == ["all"]:
         return tuple(KINDS)
     chosen: set[str] = set()

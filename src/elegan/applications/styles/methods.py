@@ -65,7 +65,7 @@ class _Unpaired(Paired):
         made = self._made(batch.inputs)
         self.discriminator.network.eval()  # or to measure would refine its spectral norms
         with torch.no_grad():
-            fake, real = (self._judge(one)[0] for one in (made, batch.images))
+            fake, real = (self._judge(item)[0] for item in (made, batch.images))
         self.discriminator.network.train()
         return {
             "luminance_agreement": _correlation(_luminance(batch.inputs), _luminance(made)),
@@ -78,7 +78,7 @@ class _Unpaired(Paired):
         assert batch.inputs is not None
         extractor = extractor_for(None, batch.images.shape[-1], 3)
         made = torch.cat([self._made(part) for part in batch.inputs.split(16)])
-        features = [extractor.features(to_uint8(one)) for one in (made, batch.images)]
+        features = [extractor.features(to_uint8(item)) for item in (made, batch.images)]
         distance = kernel_distance(features[0], features[1], subsets=20)[0]
         return {f"KID-{extractor.name} ({_COMPARED} crops)": distance}
 

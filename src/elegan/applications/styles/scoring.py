@@ -102,7 +102,7 @@ def _score_pairs(
 def _pair_trials(sources: PhotoSet, targets: PhotoSet, side: int | None) -> Iterator[Trial]:
     for index in range(len(sources)):
         given, truth = (
-            np.ascontiguousarray(middle(one.photo(index), side)) for one in (sources, targets)
+            np.ascontiguousarray(middle(item.photo(index), side)) for item in (sources, targets)
         )
         yield Trial(on="pairs", given=given, baseline=given, truth=truth)
 
@@ -123,16 +123,16 @@ def score_unpaired(
         given, wanted = _images(sources), _images(targets)
         what = "whole images"
     else:
-        side = min(_PIECE, *(_least(one) // 2 for one in (sources, targets)))
+        side = min(_PIECE, *(_least(item) // 2 for item in (sources, targets)))
         given, wanted = pieces(sources, side), pieces(targets, side)
         what = f"squares of {side} pixels"
     extractor = extractor_for(None, _EXTRACTED, 3)
     truth = extractor.features(_stack(wanted))
-    pixels = np.concatenate([one.reshape(-1, 3) for one in wanted]).astype(np.float64)
+    pixels = np.concatenate([item.reshape(-1, 3) for item in wanted]).astype(np.float64)
     sets = {
         "input": given,
-        "colours matched": [matched(one, pixels.mean(0), pixels.std(0)) for one in given],
-        "model": [model.apply(one) for one in given],
+        "colours matched": [matched(item, pixels.mean(0), pixels.std(0)) for item in given],
+        "model": [model.apply(item) for item in given],
     }
     rows = [
         _row(name, len(images), *set_distance(extractor.features(_stack(images)), truth))
@@ -195,7 +195,7 @@ def pieces(photos: PhotoSet, side: int) -> list[np.ndarray]:
 
 def _stack(images: list[np.ndarray]) -> np.ndarray:
     """Images of any sizes as the extractor wants them: uint8 [N, S, S, 3]."""
-    return np.stack([resize_bicubic(one, (_EXTRACTED, _EXTRACTED)) for one in images])
+    return np.stack([resize_bicubic(image, (_EXTRACTED, _EXTRACTED)) for image in images])
 
 
 def matched(image: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ HEALTHY = (
     Case(name="small", what="robust, half the width", data="mnist", flags=(*PART, "--size", "0.5")),
     Case(
         name="pairs",
-        what="robust with relativistic pairs at once",
+        what="robust with relativistic simultaneous pairs",
         data="mnist",
         flags=(*PART, "--loss.adversarial", "relativistic-pair", "--simultaneous"),
     ),
@@ -129,7 +129,7 @@ def row_of(case: Case, run: Trained) -> dict[str, Any]:
         "what": case.what,
         "images": run.images,
         "expected": case.expected,
-        "alarms": [span.facts() for span in spans],
+        "alarms": [span.to_dict() for span in spans],
         "right": right,
         "seconds": run.seconds,
         "coverage": run.last_signal("coverage"),

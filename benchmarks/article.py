@@ -24,7 +24,7 @@ ROWS = {
     "as printed": PRINTED,
     "+ dense layer: normal weights, deviation sqrt(2/100)": INITIAL,
     "+ Adam without momentum, beta1 0": MOMENTUM,
-    "+ players in turn": IN_TURN,
+    "+ alternating updates": IN_TURN,
     "+ hinge loss, noise on what the discriminator sees": HINGE,
     "+ rates 2e-3, rising and falling: preset article": ARTICLE,
 }

@@ -230,9 +230,9 @@ def row(
         "label": setting.label,
         "copy_rates": copies,
         "values": values,
-        "means": {arm: interval(one).facts() for arm, one in values.items()},
-        "gain": interval(results.gains(BOTH, share, ON)).facts(),
-        "curve": {f"{at:g}": interval(results.gains(BOTH, at, ON)).facts() for at in shares},
+        "means": {arm: interval(one).to_dict() for arm, one in values.items()},
+        "gain": interval(results.gains(BOTH, share, ON)).to_dict(),
+        "curve": {f"{at:g}": interval(results.gains(BOTH, at, ON)).to_dict() for at in shares},
         "commit": commit(),
     }
     if any(small):

@@ -34,7 +34,7 @@ def trained(model: CharacterModel) -> str:
     """Says how long each stage was trained."""
     parts = []
     for stage in STAGES:
-        facts = model.facts[stage]["training"]
+        facts = model.config[stage]["training"]
         minutes = facts["seconds"] / 60
         parts.append(f"{stage} {facts['images']:,} images in {minutes:.1f} minutes")
     return "; ".join(parts)

@@ -19,7 +19,7 @@ from runs import ELEGAN
 from elegan.applications.characters.map_model import STAGES
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.scoring import score
-from elegan.models.saving import read_facts, read_tensors, save_parts
+from elegan.models.saving import read_config, read_tensors, save_parts
 
 DATA, IMAGES = "rendered", 14_400
 RUNS = Path("runs/shipped")
@@ -51,7 +51,7 @@ def ship(run: Path, folder: Path) -> None:
         ValueError: it is larger than what may be shipped.
     """
     source = run / "model"
-    head = read_facts(source)
+    head = read_config(source)
     parts = {}
     for stage in STAGES:
         entry = head.pop(stage)
@@ -83,7 +83,7 @@ def card(run: Path, folder: Path, images: int, scores: Mapping[str, Any] | None 
         ["outlines, IoU of main parts", f"{points['iou_main']:.3f}"],
     ]
     rows += [[f"outlines, IoU, {name}", f"{value:.3f}"] for name, value in points["iou"].items()]
-    done = [model.facts[stage]["training"] for stage in STAGES]
+    done = [model.config[stage]["training"] for stage in STAGES]
     stages = [
         f"{stage} {one['images']:,} in {one['seconds'] / 60:.0f} minutes"
         for stage, one in zip(STAGES, done, strict=True)

@@ -122,7 +122,7 @@ def build_step(
     generator_optimizer.build(generator.trainable_variables)
     discriminator_optimizer.build(discriminator.trainable_variables)
 
-    def at_once(real: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def simultaneous(real: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             generated = generator(noise, training=True)
             real_score = discriminator(real, training=True)
@@ -158,7 +158,7 @@ def build_step(
     def hinge(score: tf.Tensor) -> tf.Tensor:
         return tf.reduce_mean(tf.nn.relu(1.0 - score))
 
-    move = in_turn if corrected else at_once
+    move = in_turn if corrected else simultaneous
 
     @tf.function(jit_compile=xla)
     def compiled(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -3,8 +3,8 @@
     python benchmarks/presets.py
     python benchmarks/presets.py --longer      four of them, of which two are slow on a CPU
 
-Also the preset robust with relativistic pairs and its players at once, as it was before. A sheet of
-each is drawn beside the table.
+Also the preset robust with relativistic pairs and simultaneous updates, as it was before. An image
+grid of each is drawn beside the table.
 """
 
 from figures import publish, table
@@ -13,7 +13,7 @@ from runs import parser, picture, short, train, trained_with
 IMAGES, LONGER = 20_000, 170_000
 ARMS = {
     "robust": ("--preset", "robust"),
-    "robust, pairs at once": (
+    "robust, simultaneous pairs": (
         *("--preset", "robust"),
         *("--loss.adversarial", "relativistic-pair", "--simultaneous"),
     ),
@@ -23,7 +23,7 @@ ARMS = {
     "few-shot": ("--preset", "few-shot"),
 }
 """What a row is called -> its flags."""
-LONGER_ARMS = ("robust", "robust, pairs at once", "attention", "style")
+LONGER_ARMS = ("robust", "robust, simultaneous pairs", "attention", "style")
 LEAN = ("--ticks", "8", "--snapshots", "1")  # the scores at the end are what is compared
 SCORES = ("FD-digits", "precision", "recall", "coverage")
 

@@ -100,7 +100,7 @@ def main() -> None:
         {
             "label": label,
             "cost": cost(model.network, model.shape),
-            "sizes": model.facts["sizes"],
+            "sizes": model.config["sizes"],
             "images_per_second": own,
             "ratio": statistics.median(own) / statistics.median(measured[0]),
             "scores": elegan.evaluate(model, "mnist", n=options.samples),
@@ -110,7 +110,7 @@ def main() -> None:
     for name, folder in zip(("cut", "taught", "tuned"), list(folders.values())[1:], strict=True):
         picture(folder, options.out / f"pruning-{name}.png", ["-n", "16"])
     text = describe(rows, base, options)
-    publish("pruning", text, {"rows": rows, "trained": base.facts}, options.out)
+    publish("pruning", text, {"rows": rows, "trained": base.config}, options.out)
 
 
 if __name__ == "__main__":

@@ -302,7 +302,7 @@ def main() -> None:
     lines = [[row["on"], row["row"], str(row["images"]), *_cells(row)] for row in rows]
     head = ["damage", "row", "photos", "PSNR", "SSIM", "PD-bands"]
     seen = "; ".join(
-        f"{', '.join(model.families)}: {crops_seen(model.facts['training'])}"
+        f"{', '.join(model.families)}: {crops_seen(model.config['training'])}"
         for model in restorers.models
     )
     text = (
@@ -310,7 +310,7 @@ def main() -> None:
         " of the lost pixels alone; impulse is in no training; told: the family is named."
         f" Models: {seen}."
     )
-    facts = {"rows": rows, "models": [model.facts for model in restorers.models]}
+    facts = {"rows": rows, "models": [model.config for model in restorers.models]}
     publish("restoring", text, facts, options.out)
     draw(restorers, photos, options.out)
     draw_real_rain(restorers, options.data, options.out)

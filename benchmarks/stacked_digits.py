@@ -62,7 +62,7 @@ def score(row: Row, trained: Trained, samples: int) -> dict[str, Any]:
         **{name: scores[name] for name in SCORES},
         "floor": {name: scores["floor"][name] for name in SCORES},
         "floor_count": scores["counts"]["floor"],
-        "trained": trained.facts,
+        "trained": trained.config,
     }
 
 

@@ -87,7 +87,7 @@ FRUITS = Images(
     name="fruits", what="apples to tomatoes", place="fruits-apple-tomato.zip", truth=False
 )
 _PAIRS = "model, from pairs"
-_ONE_WAY, _BOTH_WAYS = "model, unpaired, contrastive", "model, unpaired, there and back"
+_ONE_WAY, _BOTH_WAYS = "model, unpaired, contrastive", "model, unpaired, cycle-consistent"
 _SMALL = ("--network.generator-width", "16", "--translate.depth", "4", "--translate.patch", "72")
 _UNET = ("--network.name", "unet")
 CASES = (

@@ -22,9 +22,9 @@ from elegan.training.run import prepare
 
 IMAGES, ROUNDS, SEEDS = 60_000, 3, (0, 1, 2)
 WAYS = {
-    "at once, relativistic pairs": (True, "relativistic-pair"),
-    "in turn, relativistic pairs": (False, "relativistic-pair"),
-    "in turn, hinge": (False, "hinge"),
+    "simultaneous, relativistic pairs": (True, "relativistic-pair"),
+    "alternating, relativistic pairs": (False, "relativistic-pair"),
+    "alternating, hinge": (False, "hinge"),
 }
 """What a row is called -> whether the players move at once, and their loss."""
 SCORES = ("FD-digits", "precision", "recall", "coverage")
@@ -63,8 +63,12 @@ def main() -> None:
     for way, ratio in ratios.items():
         images = math.ceil(options.images / ratio / 1_000) * 1_000
         name = "updates-" + way.replace(", ", "-").replace(" ", "-")
-        at_once, loss = WAYS[way]
-        flags = ("--simultaneous" if at_once else "--no-simultaneous", "--loss.adversarial", loss)
+        simultaneous, loss = WAYS[way]
+        flags = (
+            "--simultaneous" if simultaneous else "--no-simultaneous",
+            "--loss.adversarial",
+            loss,
+        )
         runs = [
             train(
                 options.runs,

@@ -111,13 +111,15 @@ def main() -> None:
         f"x{model.scale}": cost(path) for model, path in zip(models, options.models, strict=True)
     }
     said = "; ".join(f"{k} {one['ms']:,.0f} ms, {one['peak']:,.0f} MiB" for k, one in costs.items())
-    trained = "; ".join(f"x{model.scale} {crops_seen(model.facts['training'])}" for model in models)
+    trained = "; ".join(
+        f"x{model.scale} {crops_seen(model.config['training'])}" for model in models
+    )
     text = (
         f"{table(head, lines)}\n\nAntialiased bicubic, 8 bits, border = scale, Y of BT.601;"
         f" PD-bands is lower where nearer to the truth. {PUBLISHED}. For a megapixel of output,"
         f" and at the peak: {said}. Models: {trained}."
     )
-    facts = {"rows": rows, "costs": costs, "models": [model.facts for model in models]}
+    facts = {"rows": rows, "costs": costs, "models": [model.config for model in models]}
     publish("upscaling", text, facts, options.out)
     draw(models, options.data, options.out)
 

@@ -64,7 +64,7 @@ def train_until_killed(settings: TrainSettings, moment: int, counted: Path | Non
     Args:
         counted: gets the number of moments that passed, when the run was not killed.
     """
-    from elegan.training.loop import Duel
+    from elegan.training.loop import TrainingLoop
 
     passed = 0
 
@@ -84,7 +84,7 @@ def train_until_killed(settings: TrainSettings, moment: int, counted: Path | Non
         return call
 
     os.fsync, os.replace, os.rename = map(watched, (os.fsync, os.replace, os.rename))
-    Duel.step = watched(Duel.step)
+    TrainingLoop.step = watched(TrainingLoop.step)
     train(settings)
     if counted is not None:
         counted.write_text(str(passed))

@@ -18,7 +18,7 @@ from elegan.cli import PHOTOS as TRANSLATING
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.interruption import InterruptedRun
 from elegan.settings import PRESETS, TrainSettings, from_json, preset_settings
-from elegan.training.loop import Duel
+from elegan.training.loop import TrainingLoop
 
 LOSS = {**tiny.EVERY_PENALTY, "wasserstein_gp": 0.0, "dragan": 0.0}
 
@@ -104,16 +104,16 @@ def test_asking_for_less_first_and_then_for_more(either: Path, tmp_path: Path) -
 
 
 def _signal_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, taken = Duel.step, []
+    real, taken = TrainingLoop.step, []
 
-    def step_and_signal(self: Duel, batch):
+    def step_and_signal(self: TrainingLoop, batch):
         if self.folder.path != Path():  # which is nowhere, where only the speed is measured
             taken.append(batch.position)
         if len(taken) == step:
             signal.raise_signal(signal.SIGTERM)
         return real(self, batch)
 
-    monkeypatch.setattr(Duel, "step", step_and_signal)
+    monkeypatch.setattr(TrainingLoop, "step", step_and_signal)
 
 
 @pytest.mark.parametrize("step", [1, 5])

@@ -87,7 +87,8 @@ def test_there_are_nineteen_terms_each_with_settings_and_a_source(page: str) -> 
     for section in re.split(r"^## \d+\. ", text, flags=re.MULTILINE)[1:]:
         name = section.splitlines()[0]
         assert (
-            len(re.findall(r"^- (?:Steered by: |Source: |相关设置：|出处：)", section, re.M)) == 2
+            len(re.findall(r"^- (?:Controlled by: |Source: |相关设置：|出处：)", section, re.M))
+            == 2
         ), name
         assert "```sh\nelegan " in section, name
 

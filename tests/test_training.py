@@ -23,7 +23,7 @@ from elegan.common.precision import choose
 from elegan.data.batches import Batch
 from elegan.data.pictures import save_png
 from elegan.settings import from_json
-from elegan.training.loop import Duel
+from elegan.training.loop import TrainingLoop
 from elegan.training.pace import Pace, measure_speed, settle_threads
 
 
@@ -96,8 +96,8 @@ def test_what_is_delivered_is_the_average(run: elegan.Run) -> None:
     for name, tensor in delivered.items():
         assert torch.equal(tensor, parts[f"ema.{name}"])
     assert any(not torch.equal(one, parts[f"generator.{name}"]) for name, one in delivered.items())
-    assert run.model.facts["training"]["images"] == 64
-    assert run.scores["model_sha256"] == run.model.facts["sha256"]
+    assert run.model.config["training"]["images"] == 64
+    assert run.scores["model_sha256"] == run.model.config["sha256"]
 
 
 def test_samples_come_from_fixed_latents(run: elegan.Run) -> None:
@@ -210,12 +210,14 @@ def test_an_interrupted_run_keeps_its_end(
 ) -> None:
     _count_measurements(monkeypatch)
     settings = tiny.settings(data, out=str(tmp_path / "run"), images=None, minutes=0.2)
-    at, step = 40, Duel.step
-    monkeypatch.setattr(Duel, "step", lambda self, batch: _stop_at(at, batch) or step(self, batch))
+    at, step = 40, TrainingLoop.step
+    monkeypatch.setattr(
+        TrainingLoop, "step", lambda self, batch: _stop_at(at, batch) or step(self, batch)
+    )
     with pytest.raises(InterruptedRun):
         train(settings)
     stop = from_json(tmp_path / "run" / "settings.json").images
-    monkeypatch.setattr(Duel, "step", step)
+    monkeypatch.setattr(TrainingLoop, "step", step)
     assert train(settings).settings.images == stop
 
 
@@ -279,13 +281,13 @@ def test_measuring_the_speed_leaves_no_trace(
     images, clock = TASKS[settings.task].open_data(settings), iter(range(10_000))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
     seen: list[int] = []
-    step = Duel.step
+    step = TrainingLoop.step
 
-    def count(self: Duel, batch):
+    def count(self: TrainingLoop, batch):
         seen.append(batch.position)
         return step(self, batch)
 
-    monkeypatch.setattr(Duel, "step", count)
+    monkeypatch.setattr(TrainingLoop, "step", count)
     task = tiny.task_of(settings, images)
     speed = measure_speed(
         settings, task.batches, lambda: tiny.task_of(settings, images), choose("cpu"), 0.1

@@ -17,7 +17,7 @@ import elegan
 from elegan.cli import PHOTOS as TRANSLATING
 from elegan.cli import main
 from elegan.settings import PRESETS, from_json
-from elegan.training.loop import Duel
+from elegan.training.loop import TrainingLoop
 
 SMALL = ["--images", "12", "--batch", "2", "--ticks", "3", "--snapshots", "1", "--device", "cpu"]
 SMALL += ["--precision", "float32", "--network.width", "8", "--translate.patch", "32"]
@@ -135,16 +135,16 @@ def test_the_discriminator_is_still_while_it_rests(trained: Any) -> None:
 def _stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     import signal
 
-    real, taken = Duel.step, []
+    real, taken = TrainingLoop.step, []
 
-    def step_and_signal(self: Duel, batch):
+    def step_and_signal(self: TrainingLoop, batch):
         if self.folder.path != Path():  # which is nowhere, where only the speed is measured
             taken.append(batch.position)
         if len(taken) == step:
             signal.raise_signal(signal.SIGTERM)
         return real(self, batch)
 
-    monkeypatch.setattr(Duel, "step", step_and_signal)
+    monkeypatch.setattr(TrainingLoop, "step", step_and_signal)
     return monkeypatch.undo
 
 

@@ -17,7 +17,7 @@ from elegan.data.batches import Batches
 from elegan.networks import PAIRS, ImageShape, NetworkPair
 from elegan.settings import TrainSettings, preset_settings
 from elegan.training.console import Console
-from elegan.training.loop import Duel
+from elegan.training.loop import TrainingLoop
 from elegan.training.run_folder import RunFolder
 
 EVERY_PENALTY: dict[str, Any] = {
@@ -88,10 +88,10 @@ def task_of(
     return Generate(chosen, data, batches, precision)
 
 
-def duel_of(task: Generate, folder: Path = Path(), stop: int | None = None) -> Duel:
+def loop_of(task: Generate, folder: Path = Path(), stop: int | None = None) -> TrainingLoop:
     """The loop around a task; `step` alone writes nothing."""
     run_folder = RunFolder(folder)
-    return Duel(
+    return TrainingLoop(
         task=task,
         batches=task.batches,
         folder=run_folder,

@@ -102,9 +102,9 @@ def train_task(preset: str, data: Any = None, *, steps: int, **overrides: Any) -
     chosen = settings(preset, **overrides)
     chosen = dataclasses.replace(chosen, images=steps * chosen.batch)
     task = task_of(chosen, data)
-    duel = tiny.duel_of(task)
+    loop = tiny.loop_of(task)
     for step in range(steps):
-        assert duel.step(task.batches.at(step * chosen.batch))
+        assert loop.step(task.batches.at(step * chosen.batch))
     return task
 
 

@@ -58,7 +58,7 @@ class RunHealth(Answer):
         numbers = {k: v for k, v in last["signals"].items() if isinstance(v, int | float)}
         lines += [f"  {name:<32}{value:.3f}" for name, value in numbers.items()]
         values = {"run": run, "ticks": len(ticks), "guard_events": len(guards), **last}
-        values["course"] = [span.facts() for span in alarm_spans(ticks)]
+        values["course"] = [span.to_dict() for span in alarm_spans(ticks)]
         return cls(values, "\n".join(lines))
 
 

@@ -64,8 +64,8 @@ def test_a_pruned_model_is_an_ordinary_model_of_half_the_width(
 ) -> None:
     found = prune(run, data, out=tmp_path / "out", steps=4, n=40)
     small, large = Model.load(tmp_path / "out"), run.model
-    assert small.facts["sizes"] == {**large.facts["sizes"], "width": 8}
-    assert small.facts["training"]["pruned"]["sparsity"] == 0.5
+    assert small.config["sizes"] == {**large.config["sizes"], "width": 8}
+    assert small.config["training"]["pruned"]["sparsity"] == 0.5
     assert len(small.generate(3)) == 3
     kept = small.discriminator.state_dict()
     for key, tensor in large.discriminator.state_dict().items():
@@ -81,7 +81,7 @@ def test_a_pruned_model_is_an_ordinary_model_of_half_the_width(
     assert facts["rows"]["pruned"]["width"] == 8
     assert (tmp_path / "out" / "pruning.md").read_text() == found.text() + "\n"
     again = elegan.load(run.path, precision="float32")
-    assert again.facts["sha256"] == large.facts["sha256"]
+    assert again.config["sha256"] == large.config["sha256"]
 
 
 def test_fine_tuning_goes_on_from_the_pruned_model_with_the_runs_settings(
@@ -96,8 +96,8 @@ def test_fine_tuning_goes_on_from_the_pruned_model_with_the_runs_settings(
     assert settings.data == run.settings.data
     assert "from" in (tuned.path / "log.txt").read_text()
     final = Model.load(tmp_path / "out")
-    assert final.facts["sha256"] == tuned.model.facts["sha256"]
-    assert "pruned" in final.facts["training"]
+    assert final.config["sha256"] == tuned.model.config["sha256"]
+    assert "pruned" in final.config["training"]
 
 
 @pytest.mark.parametrize("name", ["article", "attention", "dcgan", "few-shot", "residual", "style"])
@@ -122,7 +122,7 @@ def test_the_taught_generator_is_nearer_to_the_first_than_the_cut_one(
 
 def test_the_same_seed_prunes_alike(run: elegan.Run, tmp_path: Path) -> None:
     hashes = [
-        prune(run.path, out=tmp_path / name, steps=3, seed=seed).model.facts["sha256"]
+        prune(run.path, out=tmp_path / name, steps=3, seed=seed).model.config["sha256"]
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     assert hashes[0] == hashes[1] != hashes[2]

@@ -63,7 +63,7 @@ def test_a_nasty_folder_gives_a_verdict_on_each_file_and_the_rest_is_used(nasty:
     used = [action for action, _ in said.values() if action != "skipped"]
     assert data.images.shape == (len(used), 64, 64, 3)
     assert snapshot(nasty) == before
-    json.dumps(data.facts())
+    json.dumps(data.to_dict())
 
 
 def test_each_image_stands_at_the_place_of_its_verdict(nasty: Path):
@@ -109,7 +109,7 @@ def test_the_second_open_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert isinstance(second.images, np.memmap)
     assert not second.images.flags.writeable
     np.testing.assert_array_equal(first.images, second.images)
-    assert first.facts() == second.facts()
+    assert first.to_dict() == second.to_dict()
 
 
 def test_a_changed_file_changes_the_data_and_a_touched_one_does_not(tmp_path: Path, cache: Path):
@@ -271,7 +271,7 @@ def test_names_that_are_not_text_are_shown(tmp_path: Path):
         Image.new("L", (20, 20), number).save(os.fsencode(folder) + b"/\xff%d.png" % number)
     data = open_data(str(folder))
     assert len(data) == 2
-    json.dumps(data.facts()).encode("utf-8")
+    json.dumps(data.to_dict()).encode("utf-8")
 
 
 def _failing(monkeypatch: pytest.MonkeyPatch, calls: set[int], error: Exception) -> None:

@@ -37,8 +37,8 @@ def test_each_photo_keeps_its_size_and_every_pixel(tmp_path: Path):
         digest = hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).hexdigest()
         assert photos.hashes[index] == digest
     assert isinstance(photos.pixels, np.memmap)
-    assert photos.facts()["sizes"] == {"50x33": 1, "64x40": 1, "33x90": 1}
-    assert photos.facts()["files"] == {"used": 3, "converted": 0, "skipped": 0}
+    assert photos.to_dict()["sizes"] == {"50x33": 1, "64x40": 1, "33x90": 1}
+    assert photos.to_dict()["files"] == {"used": 3, "converted": 0, "skipped": 0}
 
 
 def test_the_second_open_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -46,7 +46,7 @@ def test_the_second_open_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(ingest, "decode", None)
     monkeypatch.setattr(ingest, "probe", None)
     second = open_photos(str(tmp_path / "set"))
-    assert second.facts() == first.facts()
+    assert second.to_dict() == first.to_dict()
     np.testing.assert_array_equal(first.photo(2), second.photo(2))
 
 

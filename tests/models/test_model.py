@@ -87,7 +87,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
     assert loaded.latent == 6
     assert loaded.shape == ImageShape(resolution=16, channels=1)
     assert not loaded.network.training
-    assert loaded.generate(2).model_sha256 == loaded.facts["sha256"]
+    assert loaded.generate(2).model_sha256 == loaded.config["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_no_model_is_explained(tmp_path: Path) -> None:
 
 def test_a_new_model_replaces_the_old_and_leaves_no_weights_behind(tmp_path: Path) -> None:
     folder = _write(tmp_path / "model", seed=0)
-    before = Model.load(folder).facts["sha256"]
+    before = Model.load(folder).config["sha256"]
     _write(folder, seed=1)
-    assert Model.load(folder).facts["sha256"] != before
+    assert Model.load(folder).config["sha256"] != before
     assert len(list(folder.iterdir())) == 2
 
 
@@ -212,7 +212,7 @@ def test_npz_holds_images_labels_seed_and_hash(conditional: Model, tmp_path: Pat
         assert arrays["labels"].tolist() == [0, 1, 2, 0, 1]
         assert arrays["classes"].tolist() == ["cat", "dog", "7"]
         assert int(arrays["seed"]) == 9
-        assert str(arrays["model_sha256"]) == conditional.facts["sha256"]
+        assert str(arrays["model_sha256"]) == conditional.config["sha256"]
     assert [one.name for one in path.parent.iterdir()] == ["s.npz"]
 
 
@@ -283,5 +283,5 @@ def test_a_place_that_cannot_be_written_is_explained(model: Model, tmp_path: Pat
 def test_bf16_images_are_those_of_float32_but_for_rounding(tmp_path: Path) -> None:
     folder = _write(tmp_path / "model")
     exact = Model.load(folder, precision="float32").generate(8).images.astype(int)
-    fast = Model(Model.load(folder).network, Model.load(folder).facts, cpu("bf16"))
+    fast = Model(Model.load(folder).network, Model.load(folder).config, cpu("bf16"))
     assert np.abs(fast.generate(8).images - exact).mean() < 5

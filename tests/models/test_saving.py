@@ -9,7 +9,7 @@ from torch import nn
 
 from elegan.common.errors import EleganError
 from elegan.models import Model, save_model, save_translation
-from elegan.models.saving import read_facts, read_tensors
+from elegan.models.saving import read_config, read_tensors
 from elegan.networks import PAIRS, ImageShape, NetworkPair, build_discriminator, build_generator
 from elegan.networks.translation import TranslationShape
 
@@ -196,7 +196,7 @@ def test_a_model_of_images_keeps_both_weights_and_its_discriminator(tmp_path: Pa
         discriminator=nn.Linear(2, 1),
         discriminator_sizes={"levels": 3},
     )
-    facts = read_facts(tmp_path)
+    facts = read_config(tmp_path)
     assert (facts["task"], facts["recipe"]) == ("upscale", {"degradation": "blind"})
     assert facts["shape"] == {"inputs": 3, "outputs": 3, "scale": 2}
     assert torch.equal(read_tensors(tmp_path, facts)["weight"], network.weight)
@@ -205,4 +205,4 @@ def test_a_model_of_images_keeps_both_weights_and_its_discriminator(tmp_path: Pa
     assert len(list(tmp_path.iterdir())) == 4
     save_translation(tmp_path, faithful, **about, recipe={}, training={})
     assert len(list(tmp_path.iterdir())) == 2
-    assert "fidelity" not in read_facts(tmp_path)
+    assert "fidelity" not in read_config(tmp_path)

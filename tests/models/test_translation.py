@@ -15,7 +15,7 @@ from elegan.cli import PHOTOS as TRANSLATING
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.degradations import resize_bicubic
 from elegan.models import Model, save_model, saving, shipping, translation
-from elegan.models.inference import Use
+from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
 from elegan.networks import ImageShape, build_generator
@@ -58,8 +58,8 @@ def test_global_statistics_are_those_of_one_thumbnail_in_tiles(
     small = [model.apply(image, tile=tile) for tile in (32, 64)]
     assert abs(small[0] - small[1]).max() < 1e-4
     assert 1e-3 < abs(small[0] - whole).mean() < 0.2
-    assert "thumbnail" in model.notes(96, 120, Use(tile=32))[0]
-    assert model.notes(96, 120, Use()) == ()
+    assert "thumbnail" in model.notes(96, 120, InferenceOptions(tile=32))[0]
+    assert model.notes(96, 120, InferenceOptions()) == ()
     assert abs(model.apply(image) - whole).max() == 0  # what was recorded is not used again
 
 

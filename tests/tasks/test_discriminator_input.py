@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import duel_of, image_data, register_plain_pair, settings, task_of
+from tiny import image_data, loop_of, register_plain_pair, settings, task_of
 
 from elegan.common.errors import UsageError
 from elegan.common.randomness import seed_default
@@ -172,12 +172,12 @@ def test_the_probability_can_follow_unseen_images_instead() -> None:
 
 def test_unseen_images_are_judged_where_the_probability_follows_them() -> None:
     values = {"kinds": "translation", "images": 64.0, "signal": "held-out", "target": 0.0}
-    duel = duel_of(task_of(settings(network={"name": "residual"}, augment=values)))
+    loop = loop_of(task_of(settings(network={"name": "residual"}, augment=values)))
     asked = []
-    judge = duel.task._unseen_logits
-    duel.task._unseen_logits = lambda *given: asked.append(judge(*given)) or asked[-1]
+    judge = loop.task._unseen_logits
+    loop.task._unseen_logits = lambda *given: asked.append(judge(*given)) or asked[-1]
     for position in range(0, 32, 8):
-        assert duel.step(duel.batches.at(position))
+        assert loop.step(loop.batches.at(position))
     assert [len(one) for one in asked] == [4] * 4  # of 40 images four are held out
 
 
@@ -205,13 +205,13 @@ def test_what_a_step_observed_changes_nothing_by_itself() -> None:
 def test_both_ways_of_moving_train_with_it(overrides, simultaneous: bool) -> None:
     values = {"network": {"name": "residual"}, "simultaneous": simultaneous, **overrides}
     values["loss"] = {"adversarial": "relativistic-pair", **overrides.get("loss", {})}
-    duel = duel_of(task_of(settings(**values)))
-    before = [one.clone() for one in duel.task.generator.parameters]
+    loop = loop_of(task_of(settings(**values)))
+    before = [one.clone() for one in loop.task.generator.parameters]
     for position in range(0, 32, 8):
-        assert duel.step(duel.batches.at(position))
+        assert loop.step(loop.batches.at(position))
     moved = [
         not torch.equal(one, was)
-        for one, was in zip(duel.task.generator.parameters, before, strict=True)
+        for one, was in zip(loop.task.generator.parameters, before, strict=True)
     ]
     assert all(moved)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import cpu, duel_of, image_data, settings, task_of
+from tiny import cpu, image_data, loop_of, settings, task_of
 
 from elegan.common.randomness import normal
 from elegan.losses import ADVERSARIAL
@@ -43,7 +43,7 @@ def _train_and_reload(network: str, loss: str, condition, folder: Path) -> None:
     )
     data = image_data(16, classes=4 if condition else 0)
     task = task_of(chosen, data, cpu())
-    duel = duel_of(task)
+    loop = loop_of(task)
     players = {"generator": task.generator, "discriminator": task.discriminator}
     waiting = {
         (player, name)
@@ -51,7 +51,7 @@ def _train_and_reload(network: str, loss: str, condition, folder: Path) -> None:
         for name, _ in one.network.named_parameters()
     }
     for step in range(STEPS):
-        assert duel.step(task.batches.at(step * BATCH))
+        assert loop.step(task.batches.at(step * BATCH))
         for player, one in players.items():
             for name, parameter in one.network.named_parameters():
                 assert torch.isfinite(parameter).all()

@@ -11,8 +11,8 @@ from PIL import Image
 from tiny import (
     EVERY_PENALTY,
     cpu,
-    duel_of,
     image_data,
+    loop_of,
     register_plain_pair,
     settings,
     task_of,
@@ -47,13 +47,13 @@ def test_a_few_steps_of_every_loss_on_every_network(loss: str, network: str) -> 
         loss={"adversarial": loss},
         simultaneous=ADVERSARIAL[loss].one_pass,
     )
-    duel = duel_of(task_of(chosen, image_data(16)))
-    before = [one.clone() for one in duel.task.generator.parameters]
+    loop = loop_of(task_of(chosen, image_data(16)))
+    before = [one.clone() for one in loop.task.generator.parameters]
     for position in range(0, 24, 8):
-        assert duel.step(duel.batches.at(position))
+        assert loop.step(loop.batches.at(position))
     assert all(
         not torch.equal(one, other)
-        for one, other in zip(before, duel.task.generator.parameters, strict=True)
+        for one, other in zip(before, loop.task.generator.parameters, strict=True)
     )
 
 
@@ -63,9 +63,9 @@ def test_every_penalty_on_every_network_with_classes(network: str, precision: st
     chosen = settings(
         network={"name": network}, conditional=True, precision=precision, loss=EVERY_PENALTY
     )
-    duel = duel_of(task_of(chosen, image_data(16, classes=4), cpu(precision)))
+    loop = loop_of(task_of(chosen, image_data(16, classes=4), cpu(precision)))
     for position in range(0, 24, 8):
-        assert duel.step(duel.batches.at(position))
+        assert loop.step(loop.batches.at(position))
 
 
 def test_penalties_carry_their_weights_and_are_lazy() -> None:
@@ -107,9 +107,9 @@ def test_lecam_anchors_are_moving_averages_of_the_scores() -> None:
 
 
 def test_clipping_bounds_every_weight_of_the_discriminator() -> None:
-    duel = duel_of(_plain(loss={"adversarial": "wasserstein", "clip": 0.01}, simultaneous=False))
-    duel.step(duel.batches.at(0))
-    largest = max(one.abs().max().item() for one in duel.task.discriminator.parameters)
+    loop = loop_of(_plain(loss={"adversarial": "wasserstein", "clip": 0.01}, simultaneous=False))
+    loop.step(loop.batches.at(0))
+    largest = max(one.abs().max().item() for one in loop.task.discriminator.parameters)
     assert 0 < largest <= 0.01
 
 
@@ -163,14 +163,14 @@ def test_measuring_changes_nothing_that_training_reads() -> None:
     """Signals and scores may come or not: the weights that follow are the same."""
     ends = []
     for measure in (True, False):
-        duel = duel_of(task_of(settings(loss=EVERY_PENALTY, network={"name": "dcgan"})))
+        loop = loop_of(task_of(settings(loss=EVERY_PENALTY, network={"name": "dcgan"})))
         for position in range(0, 32, 8):
-            duel.step(duel.batches.at(position))
+            loop.step(loop.batches.at(position))
             if measure:
-                assert 0 <= duel.task.signals()["fooling_rate"] <= 1
-                assert duel.task.score()
+                assert 0 <= loop.task.signals()["fooling_rate"] <= 1
+                assert loop.task.score()
                 torch.rand(7)
-        ends.append(duel._parts())
+        ends.append(loop._parts())
     for part, tensors in ends[0].items():
         for name, tensor in tensors.items():
             assert torch.equal(tensor, ends[1][part][name]), f"{part}.{name}"
@@ -178,13 +178,13 @@ def test_measuring_changes_nothing_that_training_reads() -> None:
 
 def test_signals_see_who_wins() -> None:
     task = task_of(settings())
-    fooled = task._gauge.signals(
+    fooled = task._monitor.signals(
         lambda images, labels: torch.from_numpy(images.mean(axis=(1, 2, 3), dtype=np.float32)),
         (np.full((64, 16, 16, 1), 255, np.uint8), None),
     )
     assert fooled["fooling_rate"] == 1
     assert fooled["score_gap"] < 0
-    caught = task._gauge.signals(
+    caught = task._monitor.signals(
         lambda images, labels: torch.from_numpy(images.mean(axis=(1, 2, 3), dtype=np.float32)),
         (np.zeros((64, 16, 16, 1), np.uint8), None),
     )

@@ -7,17 +7,17 @@ from tiny import image_data, settings, task_of
 from torch import Tensor
 
 from elegan.tasks import signals as gauge_module
-from elegan.tasks.signals import Gauge
+from elegan.tasks.signals import SampleMonitor
 
 
-def gauge_of(count: int = 200, classes: int = 0) -> tuple[Gauge, np.ndarray, Tensor | None]:
+def gauge_of(count: int = 200, classes: int = 0) -> tuple[SampleMonitor, np.ndarray, Tensor | None]:
     """A gauge, and real images to pass off as samples with their labels."""
     data = image_data(count, classes=classes)
     chosen = settings(conditional=classes > 0)
     task = task_of(chosen, data)
     images = np.asarray(data.images[:60])
     labels = None if data.labels is None else torch.from_numpy(data.labels[:60])
-    return Gauge(task.batches, seed=0), images, labels
+    return SampleMonitor(task.batches, seed=0), images, labels
 
 
 def ranks(images: np.ndarray, labels: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import duel_of, image_data, settings, task_of
+from tiny import image_data, loop_of, settings, task_of
 
 from elegan.common.errors import EleganError, UsageError
 from elegan.settings import TransferSettings
@@ -18,9 +18,9 @@ def _trained(folder: Path, **overrides):
     task = task_of(
         settings(**overrides), image_data(classes=4 if overrides.get("conditional") else 0)
     )
-    duel = duel_of(task)
+    loop = loop_of(task)
     for position in (0, 8, 16):
-        assert duel.step(task.batches.at(position))
+        assert loop.step(task.batches.at(position))
     task.save_model(folder / "model", {"images": 24})
     return task
 
@@ -59,9 +59,9 @@ def test_frozen_stages_stay_and_the_others_move(tmp_path: Path) -> None:
         name: {key: one.clone() for key, one in player.network.named_parameters()}
         for name, player in players.items()
     }
-    duel = duel_of(new)
+    loop = loop_of(new)
     for position in range(0, 40, 8):
-        assert duel.step(new.batches.at(position))
+        assert loop.step(new.batches.at(position))
     for name, player in players.items():
         frozen = {id(one) for one in player.network.stages()[0].parameters()}
         assert frozen
@@ -79,7 +79,7 @@ def test_other_class_and_channel_counts_take_what_fits_and_say_what_not(tmp_path
     assert "embedding.weight" in said[0]  # four classes there, two here
     assert "to_patches.weight" in said[0]  # gray there, colour here
     assert "from_patches.weight" in said[1]
-    assert duel_of(new).step(new.batches.at(0))
+    assert loop_of(new).step(new.batches.at(0))
 
 
 def test_a_model_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -27,12 +27,12 @@ def _weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _duel(preset: str = "upscale", **overrides):
-    return tiny.duel_of(tiny_photos.task_of(tiny_photos.settings(preset, **overrides)))
+    return tiny.loop_of(tiny_photos.task_of(tiny_photos.settings(preset, **overrides)))
 
 
-def _steps(duel, first: int, last: int) -> None:
-    for position in range(first, last, duel.settings.batch):
-        assert duel.step(duel.batches.at(position))
+def _steps(loop, first: int, last: int) -> None:
+    for position in range(first, last, loop.settings.batch):
+        assert loop.step(loop.batches.at(position))
 
 
 # --- the two phases ---------------------------------------------------------------------------
@@ -40,17 +40,17 @@ def _steps(duel, first: int, last: int) -> None:
 
 @pytest.mark.parametrize("preset", ["upscale", "restore", "stylize"])
 def test_while_it_rests_the_discriminator_does_not_move(preset: str) -> None:
-    duel = _duel(preset, translate=HALF)
-    task = duel.task
+    loop = _duel(preset, translate=HALF)
+    task = loop.task
     generator, discriminator = (
         _weights(one.network) for one in (task.generator, task.discriminator)
     )
-    _steps(duel, 0, 16)
+    _steps(loop, 0, 16)
     assert tiny.differences(_weights(task.discriminator.network), discriminator) == []
     assert task.discriminator.optimizer.state == {}
     assert tiny.differences(_weights(task.generator.network), generator) != []
     assert task.fidelity is None
-    _steps(duel, 16, 20)
+    _steps(loop, 16, 20)
     assert tiny.differences(_weights(task.discriminator.network), discriminator) != []
 
 
@@ -65,81 +65,81 @@ def test_rates_fall_to_the_end_of_each_phase_and_are_lower_when_judged() -> None
 
 
 def test_the_rates_of_a_step_are_those_of_its_phase() -> None:
-    duel = _duel(translate=HALF, optimizer={"warmup": 0.0, "hold": 0.0, "schedule": "linear"})
-    base, seen = duel.task.generator.base_rate, []
-    for position in range(0, duel.stop, duel.settings.batch):
-        duel.step(duel.batches.at(position))
-        seen.append(duel.task.generator.optimizer.param_groups[0]["lr"] / base)
+    loop = _duel(translate=HALF, optimizer={"warmup": 0.0, "hold": 0.0, "schedule": "linear"})
+    base, seen = loop.task.generator.base_rate, []
+    for position in range(0, loop.stop, loop.settings.batch):
+        loop.step(loop.batches.at(position))
+        seen.append(loop.task.generator.optimizer.param_groups[0]["lr"] / base)
     half = len(seen) // 2
     steps = [1 - one / half for one in range(half)]
-    share = duel.task.phase(0.5)[1]
+    share = loop.task.phase(0.5)[1]
     assert seen == pytest.approx(steps + [share * one for one in steps])
 
 
 def test_the_weights_kept_are_the_averaged_ones_of_when_the_discriminator_begins() -> None:
-    duel = _duel(translate=HALF)
-    _steps(duel, 0, 16)
-    average = _weights(duel.task.ema.network)
-    assert tiny.differences(average, _weights(duel.task.generator.network)) != []
-    _steps(duel, 16, 32)
-    assert tiny.differences(duel.task.fidelity, average) == []
-    assert tiny.differences(average, _weights(duel.task.ema.network)) != []
+    loop = _duel(translate=HALF)
+    _steps(loop, 0, 16)
+    average = _weights(loop.task.ema.network)
+    assert tiny.differences(average, _weights(loop.task.generator.network)) != []
+    _steps(loop, 16, 32)
+    assert tiny.differences(loop.task.fidelity, average) == []
+    assert tiny.differences(average, _weights(loop.task.ema.network)) != []
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.0, False), (1.0, False), (0.5, True)])
 def test_only_a_run_of_two_phases_keeps_weights(share: float, kept: bool, tmp_path: Path) -> None:
-    duel = _duel(images=16, translate={"adversarial_from": share})
-    before = _weights(duel.task.discriminator.network)
-    _steps(duel, 0, 16)
-    duel.task.save_model(tmp_path, {})
+    loop = _duel(images=16, translate={"adversarial_from": share})
+    before = _weights(loop.task.discriminator.network)
+    _steps(loop, 0, 16)
+    loop.task.save_model(tmp_path, {})
     facts = json.loads((tmp_path / "model.json").read_text())
     assert ("fidelity" in facts) == kept
-    moved = tiny.differences(_weights(duel.task.discriminator.network), before) != []
+    moved = tiny.differences(_weights(loop.task.discriminator.network), before) != []
     assert moved == (share < 1)
 
 
 def test_kept_weights_go_into_checkpoints_and_come_back() -> None:
-    duel, other = _duel(translate=HALF), _duel(translate=HALF, seed=1)
-    assert duel.task.state_dict() == {}
-    _steps(duel, 0, 20)
-    tensors = dict(sorted(duel.task.state_dict().items()))  # as they come from a file
+    loop, other = _duel(translate=HALF), _duel(translate=HALF, seed=1)
+    assert loop.task.state_dict() == {}
+    _steps(loop, 0, 20)
+    tensors = dict(sorted(loop.task.state_dict().items()))  # as they come from a file
     assert {name.partition(".")[0] for name in tensors} == {"fidelity"}
     other.task.load_state_dict(tensors)
-    assert tiny.differences(other.task.fidelity, duel.task.fidelity) == []
-    assert list(other.task.fidelity) == list(duel.task.fidelity)
+    assert tiny.differences(other.task.fidelity, loop.task.fidelity) == []
+    assert list(other.task.fidelity) == list(loop.task.fidelity)
     other.task.load_state_dict({})  # of a checkpoint from before
     assert other.task.fidelity is None
 
 
 def test_a_run_made_longer_keeps_the_weights_of_its_last_beginning() -> None:
-    duel = _duel(translate=HALF)
-    _steps(duel, 0, 20)
-    first = duel.task.fidelity
-    duel.stop = 64
-    _steps(duel, 20, 32)
-    assert duel.task.fidelity is None
-    average = _weights(duel.task.ema.network)
-    _steps(duel, 32, 36)
-    assert tiny.differences(duel.task.fidelity, average) == []
-    assert tiny.differences(duel.task.fidelity, first) != []
+    loop = _duel(translate=HALF)
+    _steps(loop, 0, 20)
+    first = loop.task.fidelity
+    loop.stop = 64
+    _steps(loop, 20, 32)
+    assert loop.task.fidelity is None
+    average = _weights(loop.task.ema.network)
+    _steps(loop, 32, 36)
+    assert tiny.differences(loop.task.fidelity, average) == []
+    assert tiny.differences(loop.task.fidelity, first) != []
 
 
 def test_kept_weights_are_delivered_beside_the_final_ones(tmp_path: Path) -> None:
-    duel = _duel(translate=HALF)
-    _steps(duel, 0, 32)
-    duel.task.save_model(tmp_path, {"images": 32})
+    loop = _duel(translate=HALF)
+    _steps(loop, 0, 32)
+    loop.task.save_model(tmp_path, {"images": 32})
     facts = json.loads((tmp_path / "model.json").read_text())
     kept = load_file(tmp_path / facts["fidelity"]["tensors"])
     final = load_file(tmp_path / facts["tensors"])
-    assert tiny.differences(kept, duel.task.fidelity) == []
-    assert tiny.differences(final, _weights(duel.task.ema.network)) == []
+    assert tiny.differences(kept, loop.task.fidelity) == []
+    assert tiny.differences(final, _weights(loop.task.ema.network)) == []
     model = load_model(tmp_path, device="cpu", precision="float32")
     image = tiny_photos.waves(40, 20, 28)
     made, faithful = model.apply(image), model.with_strength(0).apply(image)
     assert made.shape == faithful.shape == (40, 56, 3)
     assert (made != faithful).any()
     inputs = torch.from_numpy(image).permute(2, 0, 1)[None] / 127.5 - 1
-    own = duel.task._made(inputs)[0].permute(1, 2, 0).numpy()
+    own = loop.task._made(inputs)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(made.astype(float), (own + 1) * 127.5, atol=0.51)
 
 
@@ -190,14 +190,14 @@ def test_terms_are_weighted_and_sum_to_the_loss() -> None:
 )
 def test_every_parameter_of_both_players_receives_a_gradient(preset: str, loss: str) -> None:
     rests = {} if "-" in preset else {"adversarial_from": 0.0}
-    duel = _duel(preset, loss={"adversarial": loss}, translate=rests)
-    players = {"generator": duel.task.generator, "discriminator": duel.task.discriminator}
+    loop = _duel(preset, loss={"adversarial": loss}, translate=rests)
+    players = {"generator": loop.task.generator, "discriminator": loop.task.discriminator}
     waiting = {
         (side, name) for side, one in players.items() for name, _ in one.network.named_parameters()
     }
     # Residual branches begin as zero, within others that do, and the first rate of a run is zero.
     for step in range(2 if "-" in preset else 5):
-        _steps(duel, 4 * step, 4 * step + 4)
+        _steps(loop, 4 * step, 4 * step + 4)
         for side, one in players.items():
             for name, parameter in one.network.named_parameters():
                 assert torch.isfinite(parameter).all()
@@ -288,7 +288,7 @@ def test_the_speed_of_both_phases_is_measured(monkeypatch: pytest.MonkeyPatch) -
         clock[0] += 1.0 if not seen or seen[-1] < 0.75 else 3.0
         return clock[0]
 
-    monkeypatch.setattr("elegan.training.pace.Duel", Timed)
+    monkeypatch.setattr("elegan.training.pace.TrainingLoop", Timed)
     monkeypatch.setattr("time.perf_counter", tell)
     chosen = tiny_photos.settings("upscale")
     assert chosen.translate.adversarial_from == 0.75

@@ -25,6 +25,6 @@ def test_its_state_survives_a_checkpoint() -> None:
     for _ in range(3):
         guard.judge(False)
     other = Guard(skips_allowed=1, rollbacks_allowed=5)
-    other.restore(guard.facts())
+    other.restore(guard.to_dict())
     assert other == guard
     assert other.judge(False) == "rollback"

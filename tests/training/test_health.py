@@ -51,7 +51,7 @@ def raised(signals: dict, history=(), progress: float = 0.5, **more) -> dict[str
 
 def test_a_fair_duel_raises_no_alarm() -> None:
     sentence, alarms = health(FAIR, 0.5, ticks(), losses=LOSSES, images=5000)
-    assert sentence.startswith("a fair duel: 30% of fakes pass for real; ")
+    assert sentence.startswith("a fair loop: 30% of fakes pass for real; ")
     assert "80%" in sentence
     assert alarms == []
 

@@ -24,7 +24,7 @@ def test_spans_join_what_flickers_and_part_what_came_back() -> None:
 def test_the_last_wording_is_kept() -> None:
     (span,) = alarm_spans(course([alarm("a", "30 %.")], [alarm("a", "40 %.")]))
     assert span.alarm.text == "40 %."
-    assert span.facts() == {
+    assert span.to_dict() == {
         "name": "a",
         "text": "40 %.",
         "remedy": "Type --size 2.",

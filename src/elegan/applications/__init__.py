@@ -8,7 +8,7 @@ from elegan.applications.classify.task import CLASSIFY
 from elegan.applications.generate.task import GENERATE
 from elegan.applications.photos.task import RESTORE, UPSCALE
 from elegan.applications.styles.task import STYLIZE
-from elegan.models.saving import UNREADABLE, find_model, read_facts, unreadable
+from elegan.models.saving import UNREADABLE, find_model, read_config, unreadable
 from elegan.training.task import TaskSpec
 
 TASKS: dict[str, TaskSpec] = {
@@ -30,7 +30,7 @@ def load_model(path: Path | str, *, device: str = "auto", precision: str = "auto
     """
     folder = find_model(Path(path))
     try:
-        task = read_facts(folder)["task"]
+        task = read_config(folder)["task"]
     except UNREADABLE as error:
         raise unreadable(folder, error) from error
     return TASKS[task if task in TASKS else "generate"].load(Path(path), device, precision)

@@ -23,10 +23,10 @@ def evaluate_model(model: Any, data: str, **options: Any) -> dict[str, Any]:
         model = model.model
     elif isinstance(model, str | Path):
         model = load_model(model)
-    score = TASKS[model.facts["task"]].score
+    score = TASKS[model.config["task"]].score
     if unknown := options.keys() - (score.__kwdefaults__ or {}).keys():
         raise UsageError(
-            f"A model of task '{model.facts['task']}' is not scored with"
+            f"A model of task '{model.config['task']}' is not scored with"
             f" --{', --'.join(sorted(unknown))}. Leave that out."
         )
     return score(model, data, **options)

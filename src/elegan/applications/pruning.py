@@ -33,7 +33,7 @@ _STEP = 8  # widths are multiples of this
 _ROUNDS = 7
 _SECONDS = 0.3  # that one round of drawing lasts, about
 _MEASURED = 256  # latents whose activations say which channels matter
-_SHOWN = ("precision", "recall", "density", "coverage")
+_SCORES = ("precision", "recall", "density", "coverage")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +112,7 @@ def prune(
         raise UsageError(f"Unknown importance '{importance}'. Known: {', '.join(IMPORTANCE)}.")
     out, origin = Path(out), _run_settings(model)
     original = _opened(model)
-    width = _narrower(original.facts["sizes"]["width"], sparsity)
+    width = _narrower(original.config["sizes"]["width"], sparsity)
     settings = None
     if finetune is not None:
         settings = _finetuning(original, origin, data, out, width, finetune, seed)
@@ -167,12 +167,12 @@ def _narrower(width: int, sparsity: float) -> int:
 
 def _cut(model: Model, width: int, importance: str, seed: int) -> torch.nn.Module:
     """Returns the generator at a smaller width, filled with its own most important channels."""
-    name, shape = model.facts["network"], model.shape
+    name, shape = model.config["network"], model.shape
     groups = groups_of(name, model.network)
     count = _MEASURED if shape.resolution <= 64 else _MEASURED // 8
     latents, labels = latent_noise(count, model.latent, seed), model.labels_for(count, None)
     scores = channel_scores(groups, lambda: model.from_latents(latents, labels), importance)
-    target = build_generator(name, shape, **{**model.facts["sizes"], "width": width})
+    target = build_generator(name, shape, **{**model.config["sizes"], "width": width})
     target.to(model.precision.device)
     return narrowed(groups, model.network, target, scores).eval()
 
@@ -181,7 +181,7 @@ def _save(
     model: Model, folder: Path, network: torch.nn.Module, width: int, about: Mapping[str, Any]
 ) -> None:
     """Writes a model folder with this generator, and all else as `model` has it."""
-    facts, part = model.facts, model.facts.get("discriminator")
+    facts, part = model.config, model.config.get("discriminator")
     try:
         save_model(
             folder,
@@ -223,7 +223,7 @@ def _finetuning(
     data = data or (origin.data if origin else None)
     if data is None:
         raise UsageError("Fine-tuning needs data: elegan prune MODEL DATA --finetune IMAGES")
-    facts, shape = model.facts, model.shape
+    facts, shape = model.config, model.shape
     if origin is None:
         fitting = [
             name
@@ -264,7 +264,7 @@ def _measured(
     for (name, model), speed in zip(stages.items(), speeds, strict=True):
         costs = cost(model.network, model.shape)
         rows[name] = {
-            "width": model.facts["sizes"]["width"],
+            "width": model.config["sizes"]["width"],
             "parameters": costs["parameters"],
             "macs": costs["macs"],
             "images_per_second": speed,
@@ -272,7 +272,7 @@ def _measured(
         if data is not None:
             scores = evaluate_model(model, data, n=n, seed=seed)
             distance = f"FD-{scores['extractor']['name']}"
-            rows[name] |= {key: scores[key] for key in (distance, *_SHOWN) if key in scores}
+            rows[name] |= {key: scores[key] for key in (distance, *_SCORES) if key in scores}
     return rows
 
 

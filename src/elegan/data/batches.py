@@ -54,7 +54,7 @@ class DataFacts(Protocol):
         """How many of what, for the log."""
         ...
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the content of data.json."""
         ...
 
@@ -77,7 +77,7 @@ class Stream(Protocol):
 
     @property
     def countable(self) -> int | None:
-        """How many different images there are to learn by heart; None where without number."""
+        """How many different images there are to memorise; None where without number."""
         ...
 
     def at(self, position: int) -> Batch:
@@ -131,7 +131,7 @@ class Batches:
 
     @property
     def countable(self) -> int:
-        """How many different images there are to learn by heart."""
+        """How many different images there are to memorise."""
         return len(self.training_indices)
 
     def at(self, position: int) -> Batch:

@@ -172,7 +172,7 @@ class ImageData:
         counts = np.bincount(self.labels, minlength=len(self.classes))
         return {name: int(count) for name, count in zip(self.classes, counts, strict=True)}
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
         facts = {"resolution": self.resolution, "channels": self.channels}
         return _facts(self, {**facts, "classes": self.class_counts()})
@@ -225,7 +225,7 @@ class PhotoSet:
         places = self.places[np.asarray(indices, dtype=np.int64)]
         return replace(self, names=names, hash=hash_of(hashes), hashes=hashes, places=places)
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
         sizes = Counter(f"{width}x{height}" for _, height, width in self.places.tolist())
         facts = {"channels": self.channels, "megapixels": round(self._megapixels(), 3)}

@@ -47,7 +47,7 @@ def inspect(
         seed: of that choice, and of the sample that is compared for near duplicates.
 
     Returns:
-        JSON values: all of `ImageData.facts()` (name, split, hash, images, resolution, channels,
+        JSON values: all of `ImageData.to_dict()` (name, split, hash, images, resolution, channels,
         classes with counts, files by action, notes, verdicts), and `reasons` (why files were
         skipped, with counts), `sizes` (original "WIDTHxHEIGHT", with counts), `duplicates`,
         `advice` (sentences) and `contact_sheet` (path or None). `duplicates` counts the exact and
@@ -61,7 +61,7 @@ def inspect(
         refuse_overlap(Path(contact_sheet), data)
     options = Options(resolution=resolution, channels=channels, fit=fit, background=background)
     opened, _ = open_any(data, options, split)
-    report = opened.facts()
+    report = opened.to_dict()
     report["reasons"] = dict(skip_reasons(opened.verdicts).most_common())
     report["sizes"] = _top_sizes(opened.sizes)
     report["duplicates"] = _repeats(opened, seed)

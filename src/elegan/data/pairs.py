@@ -38,7 +38,7 @@ class PairSet:
             return f"{len(self):,} pairs"
         return f"{len(self.sources):,} sources and {len(self.targets):,} targets, unpaired"
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
         return {
             "name": self.name,
@@ -49,8 +49,8 @@ class PairSet:
             "layout": self.layout,
             "notes": list(self.notes),
             "verdicts": [vars(verdict) for verdict in self.verdicts],
-            "sources": self.sources.facts(),
-            "targets": self.targets.facts(),
+            "sources": self.sources.to_dict(),
+            "targets": self.targets.to_dict(),
         }
 
 

@@ -1,4 +1,4 @@
-"""Pure functions from logits, features and images to scalars; the noise on the duel's labels."""
+"""Pure functions from logits, features and images to scalars; noise on the real/fake labels."""
 
 from elegan.losses.adversarial import ADVERSARIAL, AdversarialLoss, DiscriminatorLoss
 from elegan.losses.classification import (

@@ -18,9 +18,9 @@ from elegan.models.model import Model
 
 CLASSIFIERS = ("classifier", "joint")
 """Conditions under which a discriminator has class logits."""
-_MOST_LISTED = 50
-_MOST_IN_FACTS = 1000
-_MOST_CONFUSIONS = 5
+MAX_LISTED = 50
+MAX_PREDICTIONS = 1000
+MAX_CONFUSIONS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +75,7 @@ class Classified:
                 for index, (name, row) in enumerate(zip(self.classes, table, strict=True))
             }
             facts["confusion"] = table.tolist()
-        if len(self.names) <= _MOST_IN_FACTS:
+        if len(self.names) <= MAX_PREDICTIONS:
             facts["predictions"] = [
                 {"file": file, "class": name, "probability": probability}
                 for file, name, probability in self.rows()
@@ -91,13 +91,13 @@ class Classified:
     def text(self) -> str:
         """Returns what a person reads: a line an image (the first 50), then the summary."""
         facts, rows = self.to_dict(), self.rows()
-        wide = max(len(name) for name, _, _ in rows[:_MOST_LISTED])
+        wide = max(len(name) for name, _, _ in rows[:MAX_LISTED])
         lines = [
             f"{name:<{wide}}  {label}  {probability:.3f}"
-            for name, label, probability in rows[:_MOST_LISTED]
+            for name, label, probability in rows[:MAX_LISTED]
         ]
-        if len(rows) > _MOST_LISTED:
-            lines.append(f"... and {len(rows) - _MOST_LISTED:,} more; --out FILE.csv has them all")
+        if len(rows) > MAX_LISTED:
+            lines.append(f"... and {len(rows) - MAX_LISTED:,} more; --out FILE.csv has them all")
         counts = ", ".join(f"{name} {count:,}" for name, count in facts["counts"].items() if count)
         lines.append(f"{len(rows):,} images: {counts}")
         if facts["labelled"]:
@@ -116,7 +116,7 @@ class Classified:
             "  of each class: " + ", ".join(f"{name} {s:.1%}" for name, s in of_each.items()),
         ]
         wrong = table - np.diag(table.diagonal())
-        worst = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+        worst = np.argsort(-wrong, axis=None, kind="stable")[:MAX_CONFUSIONS]
         pairs = [np.unravel_index(index, wrong.shape) for index in worst]
         said = [
             f"{self.classes[true]} taken for {self.classes[taken]} {wrong[true, taken]:,}x"
@@ -187,7 +187,7 @@ def classifier_classes(model: Model) -> tuple[str, ...]:
     Raises:
         EleganError: it has no classifier; the message says how to train one.
     """
-    part = model.facts.get("discriminator", {})
+    part = model.config.get("discriminator", {})
     if part.get("sizes", {}).get("condition") not in CLASSIFIERS or not part.get("classes"):
         raise EleganError(
             "This model has no classifier: its discriminator tells real from generated only."

@@ -66,7 +66,7 @@ def judging_features(model: Model) -> Callable[[Tensor], Tensor] | None:
     """
     if not model.has_discriminator:
         return None
-    part = model.facts["discriminator"]
+    part = model.config["discriminator"]
     if part["classes"] and part["sizes"].get("condition") == "concat":
         return None
     network: nn.Module = copy.deepcopy(model.discriminator).float()

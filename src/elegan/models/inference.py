@@ -111,7 +111,7 @@ LARGEST_SCALE = 16.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class InferenceOptions:
     """How a model is applied to one image.
 
     Attributes:
@@ -131,7 +131,7 @@ class Use:
     on_window: Callable[[], None] | None = None
 
 
-def refuse_use(use: Use, task: str, scale: int) -> None:
+def refuse_options(use: InferenceOptions, task: str, scale: int) -> None:
     """Refuses what a model for `task` with its own `scale` cannot do.
 
     Raises:
@@ -172,14 +172,14 @@ def refuse_image(image: np.ndarray, mask: np.ndarray | None, scale: int) -> None
         )
 
 
-def refuse_task(facts: dict[str, Any], task: str | None, folder: Path) -> None:
+def refuse_task(config: dict[str, Any], task: str | None, folder: Path) -> None:
     """Refuses a model that is for something else.
 
     Raises:
         UsageError: it makes no images from images, or is not for `task` where that is not None.
     """
-    found = facts.get("task")
-    if "recipe" not in facts:
+    found = config.get("task")
+    if "recipe" not in config:
         raise UsageError(
             f"The model in {folder} is for '{found}': it makes no images from images. Use"
             f" `elegan {found} {folder}`, or name a model of task {task or 'upscale'}."

@@ -38,7 +38,7 @@ def save_codes(
     arrays = {kind: codes.float().cpu().numpy(), **(extra or {})}
     if labels is not None:
         arrays["labels"] = labels
-    arrays["model_sha256"] = np.array(model.facts["sha256"])
+    arrays["model_sha256"] = np.array(model.config["sha256"])
     try:
         with written_whole(path) as temporary, temporary.open("xb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]

@@ -20,7 +20,7 @@ from elegan.models.saving import (
     copy_model,
     find_model,
     load_part,
-    read_facts,
+    read_config,
     unreadable,
 )
 from elegan.networks import ImageShape, build_discriminator, build_generator
@@ -34,18 +34,18 @@ class Model:
 
     Attributes:
         network: the averaged generator, in evaluation mode.
-        facts: the content of model.json.
+        config: the content of model.json.
         folder: where it was loaded from, None for a model made in memory.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        facts: Mapping[str, Any],
+        config: Mapping[str, Any],
         precision: Precision,
         folder: Path | None = None,
     ) -> None:
-        self.network, self.facts, self.precision = network, dict(facts), precision
+        self.network, self.config, self.precision = network, dict(config), precision
         self.folder = folder
 
     def __call__(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -59,7 +59,7 @@ class Model:
     def to(self, device: str) -> "Model":
         """Returns the same model on another device: "cpu", "cuda" or "auto"."""
         chosen = choose(device, "auto")
-        return Model(placed(self.network, chosen), self.facts, chosen, self.folder)
+        return Model(placed(self.network, chosen), self.config, chosen, self.folder)
 
     def save_pretrained(self, folder: Path | str) -> Path:
         """Copies the model folder; see `saving.copy_model`."""
@@ -67,17 +67,17 @@ class Model:
 
     @property
     def shape(self) -> ImageShape:
-        return ImageShape(**self.facts["shape"])
+        return ImageShape(**self.config["shape"])
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names of a conditional model, else ()."""
-        return tuple(self.facts["classes"])
+        return tuple(self.config["classes"])
 
     @property
     def latent(self) -> int:
         """Length of the noise vector."""
-        return self.facts["sizes"]["latent"]
+        return self.config["sizes"]["latent"]
 
     @property
     def has_styles(self) -> bool:
@@ -87,7 +87,7 @@ class Model:
     @property
     def has_discriminator(self) -> bool:
         """Whether the folder holds the discriminator too."""
-        return "discriminator" in self.facts
+        return "discriminator" in self.config
 
     @cached_property
     def discriminator(self) -> nn.Module:
@@ -101,10 +101,10 @@ class Model:
                 "This model holds its generator only. Train it again to keep the discriminator"
                 " beside it: elegan train DATA."
             )
-        part = self.facts["discriminator"]
+        part = self.config["discriminator"]
         try:
             shape = replace(self.shape, classes=len(part["classes"]))
-            network = build_discriminator(self.facts["network"], shape, **part["sizes"]).eval()
+            network = build_discriminator(self.config["network"], shape, **part["sizes"]).eval()
             load_part(self.folder, part, network)
         except UNREADABLE as error:
             raise EleganError(
@@ -153,7 +153,7 @@ class Model:
             labels=labels,
             classes=self.classes,
             seed=seed,
-            model_sha256=self.facts["sha256"],
+            model_sha256=self.config["sha256"],
         )
 
     @torch.inference_mode()
@@ -222,7 +222,7 @@ class Model:
     def _style_network(self) -> Any:
         if not self.has_styles:
             raise UsageError(
-                f"The network '{self.facts['network']}' has no styles; give latents instead."
+                f"The network '{self.config['network']}' has no styles; give latents instead."
             )
         return self.network
 
@@ -241,22 +241,22 @@ class Model:
         """
         folder = find_model(Path(path))
         try:
-            facts = read_facts(folder)
-            if "recipe" in facts:
+            config = read_config(folder)
+            if "recipe" in config:
                 raise UsageError(
                     f"The model in {folder} maps images to images."
-                    f" Type `elegan {facts['task']} INPUT --model {folder}`."
+                    f" Type `elegan {config['task']} INPUT --model {folder}`."
                 )
             network = build_generator(
-                facts["network"], ImageShape(**facts["shape"]), **facts["sizes"]
+                config["network"], ImageShape(**config["shape"]), **config["sizes"]
             ).eval()
-            load_part(folder, facts, network)
+            load_part(folder, config, network)
         except UsageError:  # a network that this version does not know: the message names it
             raise
         except UNREADABLE as error:
             raise unreadable(folder, error) from error
         chosen = choose(device, precision)
-        return Model(placed(network, chosen), facts, chosen, folder)
+        return Model(placed(network, chosen), config, chosen, folder)
 
     from_pretrained = load
 

@@ -62,7 +62,7 @@ def save_model(
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = _write_part(folder, "generator", network.state_dict())
-    facts = {
+    config = {
         "format": FORMAT,
         "version": VERSION,
         "task": task,
@@ -75,12 +75,12 @@ def save_model(
     }
     if discriminator is not None:
         own = {key: value for key, value in sizes.items() if key != "condition"}
-        facts["discriminator"] = {
+        config["discriminator"] = {
             **_write_part(folder, "discriminator", discriminator.state_dict()),
             "sizes": dict(own if discriminator_sizes is None else discriminator_sizes),
             "classes": list(classes if discriminator_classes is None else discriminator_classes),
         }
-    _write_facts(folder, facts)
+    _write_config(folder, config)
 
 
 def save_translation(
@@ -110,7 +110,7 @@ def save_translation(
         discriminator: kept beside it where one is given, to go on training.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {
+    config = {
         "format": FORMAT,
         "version": VERSION,
         "task": task,
@@ -122,24 +122,24 @@ def save_translation(
         "training": dict(training),
     }
     if fidelity is not None:
-        facts["fidelity"] = _write_part(folder, "fidelity", fidelity)
+        config["fidelity"] = _write_part(folder, "fidelity", fidelity)
     if discriminator is not None:
-        facts["discriminator"] = {
+        config["discriminator"] = {
             **_write_part(folder, "discriminator", discriminator.state_dict()),
             "sizes": dict(discriminator_sizes or {}),
         }
-    _write_facts(folder, facts)
+    _write_config(folder, config)
 
 
 def save_parts(
     folder: Path,
-    facts: Mapping[str, Any],
+    config: Mapping[str, Any],
     parts: Mapping[str, tuple[Mapping[str, Tensor], Mapping[str, Any]]],
 ) -> None:
     """Writes a model of several parts, in the manner of `save_model`.
 
     Args:
-        facts: what model.json holds beside the parts.
+        config: what model.json holds beside the parts.
         parts: tensors of each part, and what its entry in model.json holds beside their file.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,13 +147,13 @@ def save_parts(
         kind: {**entry, **_write_part(folder, kind, tensors)}
         for kind, (tensors, entry) in parts.items()
     }
-    _write_facts(folder, {**facts, **entries})
+    _write_config(folder, {**config, **entries})
 
 
-def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Writes model.json, then removes the weights of former models, which are named by content."""
-    write_durably(folder / "model.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    parts = (facts, *(facts[kind] for kind in _PARTS if kind in facts))
+    write_durably(folder / "model.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    parts = (config, *(config[kind] for kind in _PARTS if kind in config))
     named = {part.get("tensors") for part in parts}
     for kind in _PARTS:
         for old in folder.glob(f"{kind}-*.safetensors"):
@@ -172,16 +172,16 @@ def _write_part(folder: Path, kind: str, state: Mapping[str, Tensor]) -> dict[st
     return {"tensors": weights.name, "sha256": sha256(weights)}
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
     """Returns the content of model.json.
 
     Raises:
         OSError, ValueError, AttributeError: it is missing, damaged or of another format.
     """
-    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    if facts.get("format") != FORMAT or facts.get("version") != VERSION:
+    config = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if config.get("format") != FORMAT or config.get("version") != VERSION:
         raise ValueError(f"not format {FORMAT} {VERSION}")
-    return facts
+    return config
 
 
 def read_tensors(folder: Path, part: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 from elegan.common.errors import EleganError
 from elegan.models import saving
 from elegan.models.restoring import AUTO
-from elegan.models.saving import UNREADABLE, read_facts
+from elegan.models.saving import UNREADABLE, read_config
 
 _UNNAMED = "denoise"  # what photos have most, and what is undone with the least harm to others
 
@@ -16,7 +16,7 @@ def shipped_models() -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(saving.SHIPPED.glob("*/model.json")):
         try:
-            found[path.parent.name] = read_facts(path.parent)
+            found[path.parent.name] = read_config(path.parent)
         except UNREADABLE:  # a damaged installation; whoever names the model is told so
             continue
     return found
@@ -26,8 +26,8 @@ def shipped_of(task: str) -> list[Path]:
     """Returns the folders of the models that are shipped for a task, in order of their names."""
     return [
         saving.SHIPPED / name
-        for name, facts in shipped_models().items()
-        if facts.get("task") == task
+        for name, config in shipped_models().items()
+        if config.get("task") == task
     ]
 
 

@@ -16,11 +16,11 @@ from elegan.common.precision import Precision, choose
 from elegan.data.degradations import resize_bicubic
 from elegan.models import saving
 from elegan.models.inference import (
-    Use,
+    InferenceOptions,
     composed,
     refuse_image,
+    refuse_options,
     refuse_task,
-    refuse_use,
     resampled,
     to_pixels,
     to_planes,
@@ -33,7 +33,7 @@ from elegan.models.saving import (
     copy_model,
     find_model,
     load_part,
-    read_facts,
+    read_config,
     read_tensors,
     unreadable,
 )
@@ -51,7 +51,7 @@ class TranslationModel:
 
     Attributes:
         network: a translator in evaluation mode.
-        facts: the content of model.json.
+        config: the content of model.json.
         folder: where it was loaded from, None for a model made in memory.
         strength: 0 to 1, see `with_strength`.
         share: of the network's output; the rest is the input, resized where the scale is not 1.
@@ -60,7 +60,7 @@ class TranslationModel:
     def __init__(
         self,
         network: nn.Module,
-        facts: Mapping[str, Any],
+        config: Mapping[str, Any],
         precision: Precision,
         folder: Path | None = None,
         *,
@@ -68,7 +68,7 @@ class TranslationModel:
         share: float = 1.0,
     ) -> None:
         self.network: Any = network
-        self.facts, self.precision, self.folder = dict(facts), precision, folder
+        self.config, self.precision, self.folder = dict(config), precision, folder
         self.strength, self.share = strength, share
         self._cost: float | None = None
 
@@ -82,11 +82,11 @@ class TranslationModel:
     @property
     def task(self) -> str:
         """upscale, restore or stylize."""
-        return self.facts["task"]
+        return self.config["task"]
 
     @property
     def shape(self) -> TranslationShape:
-        return TranslationShape(**self.facts["shape"])
+        return TranslationShape(**self.config["shape"])
 
     @property
     def scale(self) -> int:
@@ -96,7 +96,7 @@ class TranslationModel:
     @property
     def recipe(self) -> dict[str, Any]:
         """What the model was trained to undo or to do: degradation, families, direction."""
-        return self.facts["recipe"]
+        return self.config["recipe"]
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -143,17 +143,17 @@ class TranslationModel:
         else:
             folder = find_model(Path(path))
         try:
-            facts = read_facts(folder)
-            refuse_task(facts, task, folder)
-            shape = TranslationShape(**facts["shape"])
-            network = build_translator(facts["network"], shape, **facts["sizes"]).eval()
-            load_part(folder, facts, network)
+            config = read_config(folder)
+            refuse_task(config, task, folder)
+            shape = TranslationShape(**config["shape"])
+            network = build_translator(config["network"], shape, **config["sizes"]).eval()
+            load_part(folder, config, network)
         except UsageError:
             raise
         except UNREADABLE as error:
             raise unreadable(folder, error) from error
         chosen = choose(device, precision)
-        return TranslationModel(placed(network, chosen), facts, chosen, folder)
+        return TranslationModel(placed(network, chosen), config, chosen, folder)
 
     from_pretrained = load
 
@@ -168,7 +168,7 @@ class TranslationModel:
     def to(self, device: str) -> "TranslationModel":
         """Returns the same model on another device: "cpu", "cuda" or "auto"."""
         chosen = choose(device, "auto")
-        return TranslationModel(placed(self.network, chosen), self.facts, chosen, self.folder)
+        return TranslationModel(placed(self.network, chosen), self.config, chosen, self.folder)
 
     def save_pretrained(self, folder: Path | str) -> Path:
         """Copies the model folder; see `saving.copy_model`."""
@@ -192,10 +192,10 @@ class TranslationModel:
             raise UsageError(f"--strength goes from 0 to 1; {strength:g} is outside.")
         if strength == 1:
             return self
-        if "fidelity" not in self.facts or self.folder is None:
+        if "fidelity" not in self.config or self.folder is None:
             return self._like(self.network, strength=strength, share=strength)
         try:
-            faithful = read_tensors(self.folder, self.facts["fidelity"])
+            faithful = read_tensors(self.folder, self.config["fidelity"])
             network = copy.deepcopy(self.network)
             for name, own in network.state_dict().items():
                 if own.is_floating_point():
@@ -208,7 +208,7 @@ class TranslationModel:
         return self._like(network, strength=strength)
 
     def _like(self, network: nn.Module, **changes: float) -> "TranslationModel":
-        return TranslationModel(network, self.facts, self.precision, self.folder, **changes)
+        return TranslationModel(network, self.config, self.precision, self.folder, **changes)
 
     def apply(self, image: np.ndarray, *, mask: np.ndarray | None = None, **use: Any) -> np.ndarray:
         """Applies the model to one image of any size.
@@ -218,7 +218,7 @@ class TranslationModel:
             mask: [H, W], bool, uint8 (0..255) or float (0..1): where it is 0 the image stays as it
                 is, bit for bit; between, old and new are blended. A restorer asked to inpaint does
                 not look at what is below a mask above 0.
-            use: fields of `Use`.
+            use: fields of `InferenceOptions`.
 
         Returns:
             [H * scale, W * scale, C] of the same type; gray stays gray but in a stylizer of colour.
@@ -228,7 +228,7 @@ class TranslationModel:
         """
         flat = image.ndim == 2
         plain = image[..., None] if flat else image
-        whole = np.concatenate(list(self.strips(plain, mask=mask, use=Use(**use))))
+        whole = np.concatenate(list(self.strips(plain, mask=mask, use=InferenceOptions(**use))))
         return whole[..., 0] if flat and whole.shape[2] == 1 else whole
 
     def output_size(self, height: int, width: int, scale: float | None = None) -> tuple[int, int]:
@@ -243,15 +243,19 @@ class TranslationModel:
         return channels if self.shape.inputs == 1 else min(channels, self.shape.outputs)
 
     def strips(
-        self, image: np.ndarray, *, mask: np.ndarray | None = None, use: Use | None = None
+        self,
+        image: np.ndarray,
+        *,
+        mask: np.ndarray | None = None,
+        use: InferenceOptions | None = None,
     ) -> Iterator[np.ndarray]:
         """Yields what `apply` returns, from top to bottom, in the memory of one row of tiles.
 
         Args:
             image: [H, W, C].
         """
-        use = use or Use()
-        refuse_use(use, self.task, self.scale)
+        use = use or InferenceOptions()
+        refuse_options(use, self.task, self.scale)
         refuse_image(image, mask, self.scale)
         height, width = image.shape[:2]
         asked = family_of(use.task, self.families, masked=mask is not None)
@@ -279,7 +283,7 @@ class TranslationModel:
             self._cost = bytes_a_pixel(self.network, self.shape.inputs)
         return self._cost
 
-    def tile(self, height: int, width: int, use: Use) -> int:
+    def tile(self, height: int, width: int, use: InferenceOptions) -> int:
         """Returns the largest side of a tile of an image, in input pixels."""
         if use.tile is not None:
             return use.tile
@@ -287,12 +291,12 @@ class TranslationModel:
             return max(height, width)
         return fitting_tile(self.cost, self.reach, use.memory)
 
-    def windows(self, height: int, width: int, use: Use) -> int:
+    def windows(self, height: int, width: int, use: InferenceOptions) -> int:
         """Returns in how many windows an image is worked on while memory suffices."""
         tile = self.tile(height, width, use)
         return count_windows(height, width, reach=self.reach, tile=tile)
 
-    def notes(self, height: int, width: int, use: Use) -> tuple[str, ...]:
+    def notes(self, height: int, width: int, use: InferenceOptions) -> tuple[str, ...]:
         """Returns what a person should know of how an image of that size is worked on."""
         if not self._by_thumbnail(height, width, self.tile(height, width, use)):
             return ()

@@ -168,7 +168,7 @@ class ContrastiveTranslator(nn.Module):
 
 
 class CycleTranslator(nn.Module):
-    """Two translators, there and back.
+    """Two translators, from A to B and from B to A.
 
     Attributes:
         translator: there, from A to B; what is delivered.

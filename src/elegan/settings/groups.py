@@ -119,7 +119,7 @@ class AugmentSettings:
     """What the adaptive probability follows: r_t, how surely the discriminator tells training
     images; or r_v, how far unseen real images fall behind training images."""
     target: Share = 0.6
-    """The overfitting, 0 to 1, that the adaptive probability steers to."""
+    """The overfitting, 0 to 1, that the adaptive probability is held at."""
     images: Positive = 50_000.0
     """The adaptive probability moves from 0 to 1 in so many images at the fastest."""
     pseudo: bool = False
@@ -156,7 +156,7 @@ class TranslateSettings:
     patch: Patch = 96
     """Side in pixels of the crops that are trained on."""
     degradation: str = ""
-    """What clean images are spoilt with. Task upscale: bicubic or blind. Task restore: kinds or
+    """What clean images are degraded with. Task upscale: bicubic or blind. Task restore: kinds or
     families of them, comma-separated, or all (`elegan list degradations`)."""
     shrink: Share = 0.5
     """Share of crops that are taken from a smaller copy of their photo, by up to one half."""
@@ -164,7 +164,7 @@ class TranslateSettings:
     """Task stylize: the folder of the images to be like, where DATA does not hold both (also
     --target)."""
     method: Literal["paired", "contrastive", "cycle"] = "paired"
-    """Task stylize: from pairs; without pairs one way (CUT), or there and back (CycleGAN)."""
+    """Task stylize: from pairs; or without, one way (CUT) or with cycle consistency (CycleGAN)."""
     reverse: bool = False
     """Task stylize: from B to A in place of A to B."""
     depth: Count | None = None
@@ -185,7 +185,7 @@ class TranslateSettings:
     contrastive: Weight = 1.0
     """Method contrastive: weight of the agreement of patches with those at the same place."""
     cycle: Weight = 10.0
-    """Method cycle: weight of the way there and back."""
+    """Method cycle: weight of cycle consistency."""
     identity: Weight = 0.0
     """Unpaired: weight of leaving an image alone that is like the target already."""
     pool: Count = 50

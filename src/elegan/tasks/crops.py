@@ -12,7 +12,7 @@ from elegan.data.degradations import resize_bicubic
 from elegan.data.patches import Draw, Patches
 from elegan.settings import TrainSettings
 
-_MOST_SHRUNK = 4.0  # times, at which a photo still shows what it shows
+MAX_SHRINK = 4.0  # times, at which a photo still shows what it shows
 _PLACES = 3  # of which the busiest is taken: skies teach little
 
 
@@ -42,7 +42,7 @@ def stream_of(
 
 
 def open_clean_photos(settings: TrainSettings) -> PhotoSet:
-    """Opens the photos that a run spoils for its examples."""
+    """Opens the photos that a run degrades for its examples."""
     return open_photos(settings.data, limit=settings.limit, seed=settings.seed)
 
 
@@ -66,13 +66,13 @@ def crop(photo: np.ndarray, side: int, random: np.random.Generator, shrink: floa
     """Returns a turned crop uint8 [side, side, C], the one of most detail from a few random places.
 
     Args:
-        shrink: share of crops taken from a photo reduced by up to `_MOST_SHRUNK`, as far as its
+        shrink: share of crops taken from a photo reduced by up to `MAX_SHRINK`, as far as its
             size allows: small photos are many sharp ones.
     """
     wanted = side
     if random.random() < shrink:
         room = min(photo.shape[:2]) / side
-        wanted = int(side * random.uniform(1, max(1.0, min(_MOST_SHRUNK, room))))
+        wanted = int(side * random.uniform(1, max(1.0, min(MAX_SHRINK, room))))
     tops = random.integers(photo.shape[0] - wanted + 1, size=_PLACES)
     lefts = random.integers(photo.shape[1] - wanted + 1, size=_PLACES)
     pieces = (

@@ -13,7 +13,7 @@ from elegan.common.randomness import normal
 from elegan.data.pictures import grid, save_png
 
 SHOWN = 64  # images of a sheet of real ones
-_COLUMNS, _MOST_COLUMNS = 8, 16
+_COLUMNS, MAX_COLUMNS = 8, 16
 _AT_ONCE = 500
 
 
@@ -37,7 +37,7 @@ class Drawing:
 
     def preview(self, path: Path, count: int) -> None:
         """Writes a sheet from fixed latents, a column a class where there are few classes."""
-        classes = self._classes if 1 < self._classes <= _MOST_COLUMNS else 0
+        classes = self._classes if 1 < self._classes <= MAX_COLUMNS else 0
         columns = classes or max(1, math.isqrt(count))
         images, _ = self.draw("preview", max(columns, count // columns * columns))
         save_sheet(images, path, columns)

@@ -29,7 +29,7 @@ from elegan.settings import TrainSettings
 from elegan.tasks.discriminator_input import DiscriminatorInput, Past
 from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
 from elegan.tasks.penalties import Penalties, is_due
-from elegan.tasks.signals import Gauge
+from elegan.tasks.signals import SampleMonitor
 from elegan.training.ema import Ema
 from elegan.training.players import adversarial_loss, begin_from, build_players, network_sizes
 from elegan.training.task import Losses
@@ -73,7 +73,7 @@ class NoiseTask:
             seed=settings.seed,
             precision=precision,
         )
-        self._gauge = Gauge(batches, seed=settings.seed)
+        self._monitor = SampleMonitor(batches, seed=settings.seed)
 
     def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
         """What the discriminator is built for, and its condition where it is not the settings'."""
@@ -130,7 +130,7 @@ class NoiseTask:
             self.ema.network.load_state_dict(self.generator.network.state_dict())
 
     def capacity(self) -> dict[str, Any]:
-        """See `measure.capacity`."""
+        """See `metrics.capacity`."""
         return capacity(self.generator.network, self.discriminator.network, self.shape)
 
     # --- one step ---------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class NoiseTask:
     def simultaneous_losses(
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[Losses, Losses, Tensor]:
-        """Both losses from one pass; see `engine.task.Task`.
+        """Both losses from one pass; see `training.task.Task`.
 
         No layer of the discriminators mixes the images of a batch, so by the chain rule the two
         gradients of an image differ by the ratio of the losses' derivatives by its logit. A sure
@@ -349,13 +349,15 @@ class NoiseTask:
         self._drawing.preview(path, self.settings.shown)
 
     def signals(self) -> dict[str, float]:
-        """See `Gauge.signals`."""
-        measured = self._gauge.signals(self._logits, self._drawing.draw("probe", Gauge.PROBE))
+        """See `SampleMonitor.signals`."""
+        measured = self._monitor.signals(
+            self._logits, self._drawing.draw("probe", SampleMonitor.PROBE)
+        )
         return {**measured, **self.shown.signals()}
 
     def score(self) -> dict[str, float]:
-        """See `Gauge.score`."""
-        return self._gauge.score(lambda count: self._drawing.draw("score", count))
+        """See `SampleMonitor.score`."""
+        return self._monitor.score(lambda count: self._drawing.draw("score", count))
 
     @torch.inference_mode()
     def _logits(self, images: np.ndarray, labels: Tensor | None) -> Tensor:

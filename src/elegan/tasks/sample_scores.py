@@ -91,11 +91,11 @@ def _compare(
         seed=seed,
     )
     facts = {
-        "task": model.facts["task"],
+        "task": model.config["task"],
         "data": reference.name,
         "data_hash": reference.hash,
-        "model_sha256": model.facts["sha256"],
-        "images_seen": model.facts["training"].get("images"),
+        "model_sha256": model.config["sha256"],
+        "images_seen": model.config["training"].get("images"),
         **scores,
     }
     return _Comparison(

@@ -18,7 +18,7 @@ _LOW = 0.05
 _Judged = tuple[Tensor, np.ndarray | None]  # logits and labels
 
 
-class Gauge:
+class SampleMonitor:
     """Compares samples with real images, some of which the run never trains on."""
 
     PROBE = 256  # images in each tick's measurements
@@ -48,7 +48,7 @@ class Gauge:
     def signals(
         self, logits: Callable[[np.ndarray, Tensor | None], Tensor], drawn: Drawn
     ) -> dict[str, float]:
-        """Returns what `engine.health` judges.
+        """Returns what `training.monitor` judges.
 
         - `fooling_rate`: share of pairs in which a generated image scores above an unseen real one;
           0.5 when the discriminator cannot tell them apart.
@@ -62,7 +62,7 @@ class Gauge:
           which needs few of them to tell; `held_out_low_chance` is the largest share that comes
           about once in 500 times where nothing is memorised. All four are left out where no image
           is held out.
-        - the signals of `measure.quick`.
+        - the signals of `metrics.quick`.
         - of a conditional run with at most 20 classes `fooling_rate_of_NAME`, of each class. A
           conditional discriminator is free to score one class above another, so that all scores
           are then taken from the middle of their class.

@@ -25,7 +25,7 @@ from elegan.training.players import adversarial_loss, begin_from, make_player
 from elegan.training.task import Losses
 
 MEASURED = 16  # fixed crops that every tick is measured on
-_SHOWN = 8  # of them, in pictures
+MAX_PICTURES = 8  # of them, in pictures
 _PREFIX = "fidelity."  # of the kept weights' names in a checkpoint
 _DISCRIMINATOR_WIDTH, _LEVELS = 32, 3
 _JUDGED_RATE = 0.3  # of the rates, once a network trained for fidelity is judged: texture, not more
@@ -36,7 +36,7 @@ class Translate:
 
     Up to `translate.adversarial_from` of the run the discriminator rests and the generator learns
     fidelity alone. The averaged weights of that moment are kept and delivered beside the final
-    ones. Implements `engine.task.Task`.
+    ones. Implements `training.task.Task`.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Translate:
             self.ema.network.load_state_dict(self.generator.network.state_dict())
 
     def capacity(self) -> dict[str, Any]:
-        """See `measure.capacity`; of one training crop."""
+        """See `metrics.capacity`; of one training crop."""
         one = self._measured
         assert one.inputs is not None
         network = self.translator(self.generator.network)
@@ -144,7 +144,7 @@ class Translate:
     def simultaneous_losses(
         self, batch: Batch, fakes: Tensor, progress: float
     ) -> tuple[Losses, Losses, Tensor]:
-        raise NotImplementedError("the players of a translation move in turn")
+        raise NotImplementedError("the players of a translation alternate")
 
     def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
         return self.loss.discriminator(real, fake, smoothing=self.settings.loss.smoothing)
@@ -247,15 +247,19 @@ class Translate:
     def first_batch(self, batch: Batch, path: Path) -> None:
         """Inputs in the first column, the images to arrive at in the second."""
         assert batch.inputs is not None
-        shown = slice(0, _SHOWN)
+        shown = slice(0, MAX_PICTURES)
         save_rows(path, self._enlarged(batch.inputs[shown]), batch.images[shown])
 
     def preview(self, path: Path) -> None:
         """A row an image: what goes in, what the averaged generator makes of it, the true one."""
         batch = self._measured
         assert batch.inputs is not None
-        inputs = batch.inputs[:_SHOWN]
-        columns = [self._enlarged(inputs), self._made(inputs), *self._truths(batch.images[:_SHOWN])]
+        inputs = batch.inputs[:MAX_PICTURES]
+        columns = [
+            self._enlarged(inputs),
+            self._made(inputs),
+            *self._truths(batch.images[:MAX_PICTURES]),
+        ]
         save_rows(path, *columns)
 
     def _truths(self, images: Tensor) -> list[Tensor]:

@@ -47,8 +47,8 @@ def facts_of(model: TranslationModel, data: Any) -> dict[str, Any]:
         "data_hash": data.hash,
         "split": data.split,
         "task": model.task,
-        "model_sha256": model.facts["sha256"],
-        "images_seen": model.facts["training"].get("images"),
+        "model_sha256": model.config["sha256"],
+        "images_seen": model.config["training"].get("images"),
         "notes": [],
     }
 
@@ -71,7 +71,7 @@ def middle(photo: np.ndarray, side: int | None) -> np.ndarray:
 
 def arms(model: TranslationModel) -> dict[str, TranslationModel]:
     """Returns the weights to compare, by what they are called."""
-    if "fidelity" in model.facts:
+    if "fidelity" in model.config:
         return {"fidelity": model.with_strength(0), "adversarial": model}
     return {"model": model}
 

@@ -43,7 +43,7 @@ class Guard:
         self.rate_scale *= 0.5
         return "rollback"
 
-    def facts(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float]:
         """The state that a checkpoint keeps."""
         return {"rate_scale": self.rate_scale, "skips": self.skips, "rollbacks": self.rollbacks}
 

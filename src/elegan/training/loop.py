@@ -32,7 +32,7 @@ _SLOW = 3.0  # times slower than the fastest tick, beyond which it is said
 
 
 @dataclass(kw_only=True)
-class Duel:
+class TrainingLoop:
     """One training run.
 
     Attributes:
@@ -401,7 +401,7 @@ class Duel:
         return not distributed.largest(int(faulty))
 
     def _facts(self) -> dict[str, Any]:
-        return {"images": self.images, "seconds": self.elapsed, "guard": self.guard.facts()}
+        return {"images": self.images, "seconds": self.elapsed, "guard": self.guard.to_dict()}
 
     def _training(self) -> dict[str, Any]:
         data = self.batches.data

@@ -98,7 +98,7 @@ def _sentence(signals: Figures) -> str:
         return f"the discriminator is ahead: {1 - fooling:.0%} of fakes caught"
     if fooling > GENERATOR_WINS:
         return f"the generator is ahead: {fooling:.0%} of fakes pass for real"
-    return f"a fair duel: {fooling:.0%} of fakes pass for real"
+    return f"a fair loop: {fooling:.0%} of fakes pass for real"
 
 
 def _mapping(event: Mapping[str, Any], name: str) -> Figures:
@@ -138,7 +138,7 @@ class Span:
     ticks: int
     stands: bool
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
         times = {"first": self.first, "last": self.last, "ticks": self.ticks, "stands": self.stands}
         return {**asdict(self.alarm), **times}

@@ -15,7 +15,7 @@ from elegan.common.precision import Precision
 from elegan.data.batches import Stream
 from elegan.settings import TrainSettings
 from elegan.training.console import Console
-from elegan.training.loop import Duel
+from elegan.training.loop import TrainingLoop
 from elegan.training.run_folder import RunFolder
 from elegan.training.task import Task
 
@@ -171,7 +171,7 @@ def measure_speed(
     rests = settings.translate.adversarial_from
     both = ((0, rests), (math.ceil(rests * _ENDLESS), 1 - rests))
     parts = {first: share for first, share in both if share}
-    duel = Duel(
+    loop = TrainingLoop(
         task=make_task(),
         batches=batches,
         folder=RunFolder(Path()),
@@ -181,18 +181,18 @@ def measure_speed(
         stop=_ENDLESS,
     )
     budget = min(15.0, minutes * 60 * 0.05) / len(parts)
-    each = {first: _seconds_an_image(duel, first, budget) for first in parts}
+    each = {first: _seconds_an_image(loop, first, budget) for first in parts}
     return 1 / sum(share * each[first] for first, share in parts.items())
 
 
-def _seconds_an_image(duel: Duel, position: int, budget: float) -> float:
+def _seconds_an_image(loop: TrainingLoop, position: int, budget: float) -> float:
     """Times steps from `position` on, for about `budget` seconds."""
-    settings, cycles = duel.settings, []
+    settings, cycles = loop.settings, []
     cycle, began = settings.loss.penalty_every, time.perf_counter()
     while distributed.largest(_goes_on(len(cycles), time.perf_counter() - began, budget)):
         start = time.perf_counter()
         for _ in range(cycle):
-            duel.step(duel.batches.at(position))
+            loop.step(loop.batches.at(position))
             position += settings.batch
         cycles.append(time.perf_counter() - start)
     return statistics.median(cycles[1:] or cycles) / (cycle * settings.batch)

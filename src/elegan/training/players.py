@@ -14,7 +14,7 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.common.precision import Precision
 from elegan.common.randomness import seed_default
 from elegan.losses import ADVERSARIAL, AdversarialLoss
-from elegan.models.saving import UNREADABLE, find_model, read_facts, read_tensors
+from elegan.models.saving import UNREADABLE, find_model, read_config, read_tensors
 from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
 from elegan.networks.layers import scaled_width
 from elegan.settings import OptimizerSettings, TrainSettings
@@ -22,7 +22,7 @@ from elegan.settings.checks import parse_freeze
 
 
 class Player:
-    """The generator's or the discriminator's side of the duel.
+    """The generator's or the discriminator's side of the loop.
 
     Attributes:
         network: the module, channels-last on its device.
@@ -246,7 +246,7 @@ def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:
     """
     folder = find_model(source)
     try:
-        facts = read_facts(folder)
+        facts = read_config(folder)
         parts = {"generator": facts, "discriminator": facts.get("discriminator")}
         return {
             name: read_tensors(folder, part) for name, part in parts.items() if part is not None

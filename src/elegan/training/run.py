@@ -1,4 +1,4 @@
-"""From settings to a finished run: data, folder, task, duel, scores, report."""
+"""From settings to a finished run: data, folder, task, loop, scores, report."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ from elegan.networks.layers import FastDropout, PixelNoise
 from elegan.settings import PRESETS, TrainSettings, from_json, validate
 from elegan.training import checkpoints
 from elegan.training.console import Console, duration
-from elegan.training.loop import Duel
+from elegan.training.loop import TrainingLoop
 from elegan.training.pace import from_epochs, measure_pace
 from elegan.training.run_folder import RunFolder, default_folder
 from elegan.training.task import Hooks, Task, TaskSpec
@@ -79,7 +79,7 @@ def plan(settings: TrainSettings, spec: TaskSpec) -> dict[str, Any]:
         "resumes_at": seen if resumes else None,
         "precision": precision.reason,
         "pace": pace.reason,
-        "data": {key: value for key, value in data.facts().items() if key != "verdicts"},
+        "data": {key: value for key, value in data.to_dict().items() if key != "verdicts"},
         "data_summary": data.summary,
         "images": seen + left,
         "seconds": pace.seconds(left, settings),
@@ -118,7 +118,7 @@ def _train_in(
     if world.leads:
         folder.sweep()
     with Console(folder, quiet=not world.leads) as console, _threads_put_back():
-        duel = Duel(
+        loop = TrainingLoop(
             task=make_task(),
             batches=batches,
             folder=folder,
@@ -129,15 +129,15 @@ def _train_in(
             began=began,
             on_tick=hooks.on_tick,
         )
-        restored = found and duel.restore()
-        if restored and duel.images >= duel.stop and not asked.minutes:
+        restored = found and loop.restore()
+        if restored and loop.images >= loop.stop and not asked.minutes:
             console.say(
-                f"The run in {folder.path} is complete: {duel.images:,} images."
+                f"The run in {folder.path} is complete: {loop.images:,} images."
                 " To go on, add --minutes 5, or a larger --images."
             )
-            if world.leads and not _is_finished(folder, duel.images):
-                duel.conclude()
-                _finish(duel, spec, hooks)
+            if world.leads and not _is_finished(folder, loop.images):
+                loop.conclude()
+                _finish(loop, spec, hooks)
             return
         if found and not restored and (folder.model / "model.json").exists():
             raise EleganError(
@@ -145,21 +145,21 @@ def _train_in(
                 " Begin anew with another --out; its model is still there."
             )
         kept = _threads_of(folder) if restored else None
-        _settle(duel, asked, make_task, kept=kept, final_scores=spec.final_scores)
-        players = duel.task.generator.network, duel.task.discriminator.network
+        _settle(loop, asked, make_task, kept=kept, final_scores=spec.final_scores)
+        players = loop.task.generator.network, loop.task.discriminator.network
         if warning := caution(settings.batch, *players):
             console.say(warning)
         for note in () if restored else data.notes:
             console.say(f"  {note}")
         if world.leads:
             if restored:
-                _go_on(duel)
+                _go_on(loop)
             else:
-                _begin(duel)
+                _begin(loop)
         distributed.barrier()
-        duel.run()
+        loop.run()
         if world.leads:
-            _finish(duel, spec, hooks)
+            _finish(loop, spec, hooks)
 
 
 def _goal(settings: TrainSettings, batches: Stream) -> int | None:
@@ -170,7 +170,7 @@ def _goal(settings: TrainSettings, batches: Stream) -> int | None:
 
 
 def _settle(
-    duel: Duel,
+    loop: TrainingLoop,
     asked: TrainSettings,
     make_task: Callable[[], Task],
     *,
@@ -184,30 +184,30 @@ def _settle(
             in between they were turned into images when it began.
         kept: the number of threads that a run began with which is now resumed.
     """
-    settings, console = duel.settings, duel.console
-    goal = duel.stop if duel.stop > duel.images else None
+    settings, console = loop.settings, loop.console
+    goal = loop.stop if loop.stop > loop.images else None
     console.doing("measuring the speed")
     pace = measure_pace(
         asked,
-        duel.batches,
+        loop.batches,
         make_task,
-        duel.precision,
-        duel.task,
+        loop.precision,
+        loop.task,
         goal=goal,
         kept=kept,
         final_scores=final_scores,
     )
     if goal is None:
-        passed = time.perf_counter() - duel.began
+        passed = time.perf_counter() - loop.began
         more = pace.images(60 * (asked.minutes or 0) - passed, settings)
-        duel.stop = duel.images + more
-    duel.settings = dataclasses.replace(settings, images=duel.stop, epochs=None, minutes=None)
-    duel.rest = pace.rest
-    expected = duration(pace.seconds(duel.stop - duel.images, settings))
-    verb = f"resuming at {duel.images:,} of" if duel.images else "a new run of"
-    data = duel.batches.data
-    console.say(f"{verb} {duel.stop:,} images, about {expected} -> {duel.folder.path}")
-    console.say(f"{data.name}: {data.summary}; {duel.precision.reason}")
+        loop.stop = loop.images + more
+    loop.settings = dataclasses.replace(settings, images=loop.stop, epochs=None, minutes=None)
+    loop.rest = pace.rest
+    expected = duration(pace.seconds(loop.stop - loop.images, settings))
+    verb = f"resuming at {loop.images:,} of" if loop.images else "a new run of"
+    data = loop.batches.data
+    console.say(f"{verb} {loop.stop:,} images, about {expected} -> {loop.folder.path}")
+    console.say(f"{data.name}: {data.summary}; {loop.precision.reason}")
     console.say(pace.reason)
 
 
@@ -291,36 +291,36 @@ def _is_finished(folder: RunFolder, images: int) -> bool:
         return False
 
 
-def _go_on(duel: Duel) -> None:
+def _go_on(loop: TrainingLoop) -> None:
     """Says what was restored, and keeps where the run now ends."""
-    folder = duel.folder
-    folder.forget_after(duel.images)
-    folder.write_json("environment.json", environment(duel.precision))
-    folder.write_json("settings.json", dataclasses.asdict(duel.settings))
+    folder = loop.folder
+    folder.forget_after(loop.images)
+    folder.write_json("environment.json", environment(loop.precision))
+    folder.write_json("settings.json", dataclasses.asdict(loop.settings))
     threads = torch.get_num_threads()
     folder.append_event(
-        {"event": "resume", "images": duel.images, "seconds": duel.elapsed, "threads": threads}
+        {"event": "resume", "images": loop.images, "seconds": loop.elapsed, "threads": threads}
     )
-    duel.console.say(
+    loop.console.say(
         "restored: both networks, the average, both optimizers,"
-        f" guard (rates x{duel.guard.rate_scale:g}); {duration(duel.seconds)} of training so far"
+        f" guard (rates x{loop.guard.rate_scale:g}); {duration(loop.seconds)} of training so far"
     )
 
 
-def _begin(duel: Duel) -> None:
+def _begin(loop: TrainingLoop) -> None:
     """Writes what a run folder holds before the first step; settings last, for they mark a run."""
-    folder, task, data = duel.folder, duel.task, duel.batches.data
-    task.begin(duel.console.say)
+    folder, task, data = loop.folder, loop.task, loop.batches.data
+    task.begin(loop.console.say)
     with folder.explained("samples"):
         folder.events.unlink(missing_ok=True)  # of a beginning that was killed
         folder.samples.mkdir(parents=True, exist_ok=True)
-    folder.write_json("environment.json", environment(duel.precision))
-    folder.write_json("data.json", data.facts())
+    folder.write_json("environment.json", environment(loop.precision))
+    folder.write_json("data.json", data.to_dict())
     task.real_sheet(folder.path / "real.png")
-    task.first_batch(duel.batches.at(0), folder.path / "first-batch.png")
+    task.first_batch(loop.batches.at(0), folder.path / "first-batch.png")
     start = {"event": "start", "images": 0, "seconds": 0.0, "capacity": task.capacity()}
     folder.append_event(start)
-    folder.write_json("settings.json", dataclasses.asdict(duel.settings))
+    folder.write_json("settings.json", dataclasses.asdict(loop.settings))
 
 
 def environment(precision: Precision) -> dict[str, Any]:
@@ -338,16 +338,16 @@ def environment(precision: Precision) -> dict[str, Any]:
     }
 
 
-def _finish(duel: Duel, spec: TaskSpec, hooks: Hooks) -> None:
+def _finish(loop: TrainingLoop, spec: TaskSpec, hooks: Hooks) -> None:
     """Scores the model, writes the report and says in a few lines what came out."""
-    console, folder = duel.console, duel.folder
+    console, folder = loop.console, loop.folder
     console.doing("scoring against real images")
-    console.log(spec.score_run(folder, duel.settings))
+    console.log(spec.score_run(folder, loop.settings))
     console.doing("writing the report")
     report = hooks.write_report(folder.path)
     found = headline(json.loads((folder.path / "scores.json").read_text(encoding="utf-8")))
     console.say(
-        f"done: {duel.images:,} images in {duration(duel.elapsed)}{'; ' if found else ''}{found}\n"
+        f"done: {loop.images:,} images in {duration(loop.elapsed)}{'; ' if found else ''}{found}\n"
         f"  samples: {folder.samples}\n"
         f"  report:  {report}, with every score\n"
         f"Next: {spec.usage.format(run=folder.path, whole=folder.path.parent)}",

@@ -69,7 +69,7 @@ def test_what_a_person_asks_of_a_set_is_checked(drawn: CharacterSet) -> None:
     chosen = drawn.chosen([4, 2])
     assert chosen.names == (drawn.names[4], drawn.names[2])
     np.testing.assert_array_equal(chosen.images[1], drawn.images[2])
-    json.dumps(chosen.facts())
+    json.dumps(chosen.to_dict())
 
 
 def test_a_missing_mask_is_named(folder: Path, drawn: CharacterSet) -> None:

@@ -33,12 +33,12 @@ def settings(task: str, **overrides: object) -> TrainSettings:
     return preset_settings(task, "rendered", {**own, **values, **overrides})
 
 
-def duel_of(chosen: TrainSettings, folder: Path = Path()):
+def loop_of(chosen: TrainSettings, folder: Path = Path()):
     use = TASKS[chosen.task]
     data = use.open_data(chosen)
     precision = tiny.cpu()
     batches = use.stream(chosen, data, precision.device, distributed.world())
-    return tiny.duel_of(use.build(chosen, data, batches, precision), folder, stop=16)
+    return tiny.loop_of(use.build(chosen, data, batches, precision), folder, stop=16)
 
 
 @pytest.fixture(scope="module")
@@ -155,32 +155,32 @@ def test_each_stage_steps_finitely_and_restores_bit_for_bit(stage: str, tmp_path
     chosen = dataclasses.replace(
         chosen, characters=dataclasses.replace(chosen.characters, generated=0.0)
     )
-    duel = duel_of(chosen, tmp_path)
-    duel.task.begin(lambda words: None)
-    before = [one.detach().clone() for one in duel.task.generator.network.parameters()]
-    still = [one.detach().clone() for one in duel.task.discriminator.network.parameters()]
+    loop = loop_of(chosen, tmp_path)
+    loop.task.begin(lambda words: None)
+    before = [one.detach().clone() for one in loop.task.generator.network.parameters()]
+    still = [one.detach().clone() for one in loop.task.discriminator.network.parameters()]
     for step in range(3):
-        assert duel.step(duel.batches.at(4 * step))
-    after = list(duel.task.generator.network.parameters())
+        assert loop.step(loop.batches.at(4 * step))
+    after = list(loop.task.generator.network.parameters())
     assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     rested = all(
         torch.equal(a, b)
-        for a, b in zip(still, duel.task.discriminator.network.parameters(), strict=True)
+        for a, b in zip(still, loop.task.discriminator.network.parameters(), strict=True)
     )
     assert rested == (stage != "maps")  # the renderer's joins later
-    assert all(np.isfinite(one) for one in duel.task.signals().values())
+    assert all(np.isfinite(one) for one in loop.task.signals().values())
     # Stopped after two steps and gone on, it is where it would have been.
-    stopped = duel_of(chosen, tmp_path / "again")
+    stopped = loop_of(chosen, tmp_path / "again")
     stopped.task.begin(lambda words: None)
     (tmp_path / "again").mkdir()
     for step in range(2):
         stopped.step(stopped.batches.at(4 * step))
     stopped.images = 8
     stopped._save()
-    again = duel_of(chosen, tmp_path / "again")
+    again = loop_of(chosen, tmp_path / "again")
     assert again.restore()
     again.step(again.batches.at(8))
-    mine = duel.task.ema.network.state_dict()
+    mine = loop.task.ema.network.state_dict()
     assert tiny.differences(mine, again.task.ema.network.state_dict()) == []
 
 
@@ -190,11 +190,11 @@ def test_points_learn_a_fixed_batch(tmp_path: Path) -> None:
         characters={**CHARACTERS, "generated": 0.0},
         optimizer={"schedule": "constant", "warmup": 0.0},
     )
-    duel = duel_of(chosen)
-    batch = duel.batches.at(0)
+    loop = loop_of(chosen)
+    batch = loop.batches.at(0)
     losses = []
     for _ in range(60):
-        task = duel.task
+        task = loop.task
         found = task.generator_loss(batch, task.generate(batch), 0.5)
         losses.append(found["loss"].item())
         task.generator.backward(found)
@@ -228,7 +228,7 @@ def test_the_stated_share_of_maps_is_drawn_and_the_rest_is_real() -> None:
 def test_a_stage_without_its_generator_says_what_to_type(tmp_path: Path) -> None:
     chosen = settings("characters-points", out=str(tmp_path / "points"))
     with pytest.raises(UsageError, match=r"--characters\.source RUN"):
-        duel_of(chosen)
+        loop_of(chosen)
     odd = settings("characters-maps", characters={"count": COUNT, "maps": 12})
     with pytest.raises(EleganError, match="multiple of 8"):
         open_character_data(odd)

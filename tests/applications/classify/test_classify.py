@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import cpu, duel_of, image_data, settings
+from tiny import cpu, image_data, loop_of, settings
 from torch.nn import functional
 
 from elegan.applications.classify.task import CLASSIFY, Classify, _pseudo_label_loss
@@ -136,9 +136,9 @@ def test_it_learns_separable_classes_from_two_labels_each(tmp_path: Path) -> Non
     data.images[:] += np.random.default_rng(0).integers(0, 20, data.images.shape, dtype=np.uint8)
     rates = {"discriminator_rate": 3e-3, "generator_rate": 1e-3}
     task = _task(data, optimizer=rates, augment={"kinds": "brightness", "mode": "fixed"})
-    duel = duel_of(task, stop=480)
+    loop = loop_of(task, stop=480)
     for position in range(0, 480, 8):
-        assert duel.step(task.batches.at(position))
+        assert loop.step(task.batches.at(position))
     task.save_model(tmp_path, {"images": 480})
     model = Model.load(tmp_path, device="cpu", precision="float32")
     images = torch.from_numpy(data.images).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -146,16 +146,16 @@ def test_it_learns_separable_classes_from_two_labels_each(tmp_path: Path) -> Non
     with torch.no_grad():
         found = network.head.classify(network.features(images)).argmax(1).numpy()
     assert (found == data.labels).mean() > 0.95
-    assert model.facts["training"]["labelled"] == 4
+    assert model.config["training"]["labelled"] == 4
     assert not model.classes  # the generator is unconditional
-    assert model.facts["discriminator"]["classes"] == list(data.classes)
+    assert model.config["discriminator"]["classes"] == list(data.classes)
 
 
 def test_state_travels_with_the_average() -> None:
     task, other = _task(), _task(seed=5)
-    duel = duel_of(task)
+    loop = loop_of(task)
     for position in (0, 8, 16):
-        assert duel.step(task.batches.at(position))
+        assert loop.step(task.batches.at(position))
     other.load_state_dict(task.state_dict())
     for mine, theirs in zip(
         task.average.network.parameters(), other.average.network.parameters(), strict=True

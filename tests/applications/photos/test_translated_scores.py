@@ -22,7 +22,8 @@ FIGURES = {"psnr_y", "ssim_y", "psnr", "ssim", "pd"}
 def _model(preset: str, folder: Path, data: Any = None, **overrides: Any) -> Any:
     task = tiny_photos.task_of(tiny_photos.settings(preset, **overrides), data)
     if "-" not in preset:
-        task.fidelity = task._weights()
+        weights = task.ema.network.state_dict()
+        task.state |= {f"fidelity.{name}": one.clone() for name, one in weights.items()}
     task.save_model(folder / preset, {"images": 0})
     return load_model(folder / preset, device="cpu", precision="float32")
 

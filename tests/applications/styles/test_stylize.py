@@ -152,17 +152,17 @@ def test_what_is_delivered_is_the_way_there(preset: str, tmp_path) -> None:
 @pytest.mark.parametrize("preset", UNPAIRED)
 def test_measuring_changes_nothing(preset: str) -> None:
     task = _task(preset)
-    duel = tiny.duel_of(task)
-    assert duel.step(task.batches.at(0))
+    loop = tiny.loop_of(task)
+    assert loop.step(task.batches.at(0))
     before = {
         f"{part}.{name}": one.clone()
-        for part, tensors in duel._parts().items()
+        for part, tensors in loop._parts().items()
         for name, one in tensors.items()
     }
     found = {**task.signals(), **task.score()}
     after = {
         f"{part}.{name}": one
-        for part, tensors in duel._parts().items()
+        for part, tensors in loop._parts().items()
         for name, one in tensors.items()
     }
     assert tiny.differences(after, before) == []

@@ -78,7 +78,7 @@ def test_a_proven_gain_is_said_with_its_worth() -> None:
     assert verdict.worth == pytest.approx(80)  # a doubling adds as much
     assert verdict.sentence.startswith("Use them, at a share of 0.5: they add +10.0 points")
     assert "worth about 80 more real labels" in verdict.sentence
-    assert verdict.facts()["worth_labels"] == pytest.approx(80)
+    assert verdict.to_dict()["worth_labels"] == pytest.approx(80)
 
 
 def test_no_gain_and_harm_are_told_apart() -> None:

@@ -75,7 +75,7 @@ class MadeCharacters:
     def to_dict(self) -> dict[str, Any]:
         """For a script."""
         rows = [
-            {"name": name, **one.facts()}
+            {"name": name, **one.to_dict()}
             for name, one in zip(self.names, self.characters, strict=True)
         ]
         return {

@@ -19,7 +19,7 @@ from elegan.models.saving import (
     VERSION,
     find_model,
     load_part,
-    read_facts,
+    read_config,
     read_tensors,
     save_parts,
 )
@@ -57,7 +57,7 @@ def read_stage(folder: Path, stage: str) -> dict[str, Any]:
         EleganError: there is no such model, or it cannot be read.
     """
     try:
-        facts = read_facts(folder)
+        facts = read_config(folder)
         return facts[stage]
     except UNREADABLE as error:
         raise EleganError(

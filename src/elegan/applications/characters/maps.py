@@ -58,7 +58,7 @@ class CharacterMaps(NoiseTask):
         self.data = batches.data
         self.classes = self.data.classes
         self.conditions = data.conditions
-        self.facts, self.palettes = data.facts(), data.palettes
+        self.config, self.palettes = data.to_dict(), data.palettes
         self.shape = ImageShape(resolution=data.side, channels=PLANES, classes=len(self.classes))
         width = settings.network.width or scaled_width(WIDTH, settings.size)
         sizes = {
@@ -112,7 +112,7 @@ class CharacterMaps(NoiseTask):
             facts={
                 "attributes": {name: list(values) for name, values in self.conditions.items()},
                 "codes": [] if labels is None else sorted(set(labels.tolist())),
-                "data": {name: self.facts[name] for name in ("name", "licence")},
+                "data": {name: self.config[name] for name in ("name", "licence")},
             },
             training=training,
         )
@@ -133,7 +133,7 @@ class CharacterMaps(NoiseTask):
 
         - `fooling_rate`: share of pairs in which drawn maps score above held-out ones.
         - `valid_maps`: share of drawn maps that have one face with two eyes and a mouth in it.
-        - the signals of `measure.quick`, on the flat colours.
+        - the signals of `metrics.quick`, on the flat colours.
         """
         images, codes = self._drawn("probe", _PROBE)
         fake = self._logits(images, codes).numpy()

@@ -26,7 +26,7 @@ from elegan.applications.characters.planes import (
 from elegan.applications.characters.points import REQUIRED, CharacterPoints
 from elegan.applications.characters.tracing import POINTS
 from elegan.common.errors import EleganError, UsageError
-from elegan.models.saving import UNREADABLE, find_model, load_part, read_facts
+from elegan.models.saving import UNREADABLE, find_model, load_part, read_config
 from elegan.models.shipping import shipped_of
 from elegan.networks import TranslationShape, Translator, build_translator
 
@@ -62,7 +62,7 @@ class Character:
     traced: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns what `--json` says of it."""
         palette = {slot: f"#{bytes(one).hex()}" for slot, one in self.points.palette.items()}
         return {
@@ -86,7 +86,7 @@ class CharacterModel:
         render: the third, in evaluation mode.
     """
 
-    facts: Mapping[str, Any]
+    config: Mapping[str, Any]
     maps: MapModel
     points: PointNetwork
     render: Translator = field(repr=False)
@@ -101,7 +101,7 @@ class CharacterModel:
         """
         folder = _shipped() if path is None else find_model(Path(path))
         try:
-            facts = read_facts(folder)
+            facts = read_config(folder)
         except UNREADABLE as error:
             raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
         if facts.get("task") != TASK:
@@ -120,12 +120,12 @@ class CharacterModel:
             load_part(folder, entry, render)
         except UNREADABLE as error:
             raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
-        return cls(facts=facts, maps=maps, points=points.eval(), render=render.eval())
+        return cls(config=facts, maps=maps, points=points.eval(), render=render.eval())
 
     @property
     def resolution(self) -> int:
         """Of the pictures, in pixels a side."""
-        return self.facts["resolution"]
+        return self.config["resolution"]
 
     @property
     def attributes(self) -> dict[str, tuple[str, ...]]:

@@ -102,7 +102,7 @@ class MapGenerator(ResidualGenerator):
     value of an attribute and the first principal components, each times one number of the noise
     (Turk and Pentland 1991, "Eigenfaces"), of maps and palette together. It is fitted once by
     `set_linear` and never trained. So the first sample is a blurred character, not noise, which
-    saves a CPU most of the time that the duel would take to find where eyes belong.
+    saves a CPU most of the time that the loop would take to find where eyes belong.
 
     Args:
         shape: of the planes.

@@ -115,7 +115,7 @@ class PointBatches:
 
     @property
     def countable(self) -> int:
-        """How many different maps there are to learn by heart."""
+        """How many different maps there are to memorise."""
         return len(self._trained) + (len(self.drawn.maps) if self.drawn else 0)
 
     def at(self, position: int) -> PointBatch:

@@ -164,7 +164,7 @@ def score(
         )
     real_valid = np.mean([fault_of_maps(one) is None for one in small])
     return {
-        "task": model.facts["task"],
+        "task": model.config["task"],
         "data": data,
         "characters": count,
         "drawn": n,

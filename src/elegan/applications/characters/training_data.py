@@ -60,9 +60,9 @@ class CharacterData:
         size = self.characters.resolution
         return f"{len(self):,} characters {size}x{size}, maps {self.side}x{self.side}"
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the content of data.json."""
-        return {**self.characters.facts(), "maps": self.side}
+        return {**self.characters.to_dict(), "maps": self.side}
 
     @property
     def codes(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from elegan.applications.photos.batch import translate_files
 from elegan.applications.photos.files import Writing, find_sources
 from elegan.applications.photos.repair import Repair
 from elegan.common.errors import UsageError
-from elegan.models.inference import Use, refuse_image
+from elegan.models.inference import InferenceOptions, refuse_image
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
@@ -38,7 +38,7 @@ def translate(images: Any, asked: Asked) -> Any:
         EleganError: the model cannot be read, or `out` cannot be written.
     """
     verb = type(asked).__name__.lower()
-    use, mask = _taken(asked, Use), getattr(asked, "mask", None)
+    use, mask = _taken(asked, InferenceOptions), getattr(asked, "mask", None)
     if isinstance(images, np.ndarray | torch.Tensor | Image.Image):
         model = _model(verb, asked, use)
         return _of_pixels(images, lambda array: _apply(model, array, use, _taken(asked, Repair)))
@@ -54,7 +54,7 @@ def translate(images: Any, asked: Asked) -> Any:
     )
 
 
-def _model(verb: str, asked: Asked, use: Use) -> TranslationModel:
+def _model(verb: str, asked: Asked, use: InferenceOptions) -> TranslationModel:
     model: Any = getattr(asked.model, "path", asked.model)
     if not isinstance(model, TranslationModel):
         masked = getattr(asked, "mask", None) is not None
@@ -91,7 +91,9 @@ def _of_pixels(image: Any, apply: Callable[[np.ndarray], np.ndarray]) -> Any:
     return made[None] if batched else made
 
 
-def _apply(model: TranslationModel, image: np.ndarray, use: Use, repair: Repair) -> np.ndarray:
+def _apply(
+    model: TranslationModel, image: np.ndarray, use: InferenceOptions, repair: Repair
+) -> np.ndarray:
     plain = image[..., None] if image.ndim == 2 else image
     refuse_image(plain, None, model.scale)
     if isinstance(repair.mask, str | Path) and plain.dtype.kind == "f":

@@ -22,7 +22,7 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import remove_temporaries
 from elegan.data.headers import Unusable
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
-from elegan.models.inference import Use, on_white, refuse_use
+from elegan.models.inference import InferenceOptions, on_white, refuse_options
 from elegan.models.translation import TranslationModel
 
 _PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
@@ -38,7 +38,7 @@ def translate_files(
     sources: Sequence[Source],
     out: Path,
     *,
-    use: Use | None = None,
+    use: InferenceOptions | None = None,
     repair: Repair | None = None,
     writing: Writing | None = None,
     watch: Watch | None = None,
@@ -58,9 +58,9 @@ def translate_files(
         UsageError: flags do not fit the model, or all sources are results.
         EleganError: `out` cannot be written, or its disk is full.
     """
-    use, repair = use or Use(), repair or Repair()
+    use, repair = use or InferenceOptions(), repair or Repair()
     writing, watch = writing or Writing(), watch or Watch()
-    refuse_use(use, model.task, model.scale)
+    refuse_options(use, model.task, model.scale)
     repair.refuse(model, use)
     work = _Work(model, out, use, repair, writing, watch)
     outcomes: list[Outcome] = []
@@ -96,7 +96,7 @@ def translate_files(
             "task": model.task,
             "scale": use.scale or model.scale,
             "strength": model.strength,
-            "sha256": model.facts["sha256"],
+            "sha256": model.config["sha256"],
         },
         outcomes=tuple(outcomes),
         total=len(todo),
@@ -110,7 +110,7 @@ class _Work:
 
     model: TranslationModel
     out: Path
-    use: Use
+    use: InferenceOptions
     repair: Repair
     writing: Writing
     watch: Watch
@@ -147,7 +147,7 @@ class _Work:
             "restore": self.use.task,
             "preserve_colour": self.use.preserve_colour,
             "scale": self.use.scale or self.model.scale,
-            "model": self.model.facts["sha256"],
+            "model": self.model.config["sha256"],
             "strength": self.model.strength,
             "format": self.writing.format,
             "quality": self.writing.quality,

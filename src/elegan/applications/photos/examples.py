@@ -30,7 +30,7 @@ _WHOLE = 0.1  # share without damage, told or not: what is whole must stay as it
 def recoloured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Returns an RGB image uint8 in other colours and light, as another photo of it might have.
 
-    Of few photos a network learns by heart how bright and how blue each is, and finds the same in
+    Of few photos a network memorises how bright and how blue each is, and finds the same in
     others. In half the draws channels change places, in half each has a gain of its own.
     """
     if random.random() < 0.5:

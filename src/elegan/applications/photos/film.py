@@ -13,7 +13,7 @@ from elegan.common.errors import EleganError
 from elegan.common.files import written_whole
 from elegan.data.degradations import resize_bicubic
 from elegan.data.headers import Unusable
-from elegan.models.inference import Use, on_white
+from elegan.models.inference import InferenceOptions, on_white
 from elegan.models.translation import TranslationModel
 
 MAX_PIXELS = 200_000_000
@@ -31,7 +31,7 @@ def is_animated(path: Path) -> bool:
 
 
 def translate_frames(
-    model: TranslationModel, path: Path, target: Path, use: Use, flatten: bool = False
+    model: TranslationModel, path: Path, target: Path, use: InferenceOptions, flatten: bool = False
 ) -> tuple[int, int]:
     """Writes an animated GIF of a model's frames in one step; returns its (width, height).
 
@@ -128,7 +128,11 @@ def frame_count(path: Path) -> int:
 
 
 def translate_video(
-    model: TranslationModel, path: Path, target: Path, use: Use, on_frame: Callable[[], None]
+    model: TranslationModel,
+    path: Path,
+    target: Path,
+    use: InferenceOptions,
+    on_frame: Callable[[], None],
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
     """Writes a video (H.264, MP4) of a model's frames in one step.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from elegan.common.errors import EleganError
 
-_SHOWN = 20  # failures and notes that the text shows before it counts
+MAX_LISTED = 20  # failures and notes that the text shows before it counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +85,12 @@ class Translated:
         """The end of a batch for a person: what failed and why, and how many are done."""
         failed = [outcome for outcome in self.outcomes if outcome.state == "failed"]
         noted = [outcome for outcome in self.outcomes if outcome.notes]
-        lines = [f"  {item.output}: {'; '.join(item.notes)}" for item in noted[:_SHOWN]]
-        if len(noted) > _SHOWN:
-            lines.append(f"  and {len(noted) - _SHOWN} more with notes")
-        lines += [f"  failed: {item.line()}" for item in failed[:_SHOWN]]
-        if len(failed) > _SHOWN:
-            lines.append(f"  and {len(failed) - _SHOWN} more failed; --json lists all")
+        lines = [f"  {item.output}: {'; '.join(item.notes)}" for item in noted[:MAX_LISTED]]
+        if len(noted) > MAX_LISTED:
+            lines.append(f"  and {len(noted) - MAX_LISTED} more with notes")
+        lines += [f"  failed: {item.line()}" for item in failed[:MAX_LISTED]]
+        if len(failed) > MAX_LISTED:
+            lines.append(f"  and {len(failed) - MAX_LISTED} more failed; --json lists all")
         counts = self.counts
         words = [f"{counts['done']} of {self.total} images -> {self.out}"]
         words += [f"{counts['kept']} were finished before"] * bool(counts["kept"])

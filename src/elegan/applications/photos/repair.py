@@ -10,7 +10,7 @@ import numpy as np
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.files import IMAGE_SUFFIXES
 from elegan.data.masks import check_size, dilate, feather, mask_for
-from elegan.models.inference import Use
+from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import family_of
 from elegan.models.translation import TranslationModel
 
@@ -33,7 +33,7 @@ class Repair:
     dilate: int | None = None
     feather: int | None = None
 
-    def refuse(self, model: TranslationModel, use: Use) -> None:
+    def refuse(self, model: TranslationModel, use: InferenceOptions) -> None:
         """Refuses what cannot be, before any photo is read.
 
         Raises:
@@ -83,7 +83,11 @@ class Repair:
         return np.rint(feather(wide, soft) * np.float32(255)).astype(np.uint8)
 
     def strips(
-        self, model: TranslationModel, image: np.ndarray, weights: np.ndarray | None, use: Use
+        self,
+        model: TranslationModel,
+        image: np.ndarray,
+        weights: np.ndarray | None,
+        use: InferenceOptions,
     ) -> Iterator[np.ndarray]:
         """Yields the changed photo from top to bottom."""
         if weights is not None:

@@ -165,7 +165,7 @@ class Cycle(_Unpaired):
         return Losses(found, state)
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
-        """The adversarial losses, the way there and back, and images of the target left alone."""
+        """The adversarial losses, cycle consistency, and images of the target left alone."""
         assert batch.inputs is not None
         network: Any = self.generator.network
         chosen = self.settings.translate

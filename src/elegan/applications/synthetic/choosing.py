@@ -50,7 +50,7 @@ class Interval:
         """Whether the whole interval is below 0."""
         return self.high is not None and self.high < 0
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
         return asdict(self)
 
@@ -203,7 +203,7 @@ class Verdict:
             return f", worth more than {MOST_WORTH:g} times as many real labels"
         return f", worth about {self.worth:,.0f} more real labels"
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
         worth = self.worth
         return {
@@ -211,7 +211,7 @@ class Verdict:
             "sentence": self.sentence,
             "share": self.share,
             "share_of_each_draw": list(self.shares),
-            "gain": self.gain.facts(),
+            "gain": self.gain.to_dict(),
             "worth_labels": worth if worth is None or np.isfinite(worth) else f">{MOST_WORTH:g}x",
         }
 

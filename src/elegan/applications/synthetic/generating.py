@@ -109,8 +109,8 @@ def generate_for(
             "given": len(given),
             "pool": 0 if pool is None else len(pool),
             "pool_used": 0 if named is None else len(named),
-            "images_seen": run.model.facts["training"]["images"],
-            "model_sha256": run.model.facts["sha256"],
+            "images_seen": run.model.config["training"]["images"],
+            "model_sha256": run.model.config["sha256"],
             "copy_rate": made.copy_rate,
             "classes": made.facts(given.classes),
         }

@@ -79,7 +79,7 @@ def report_facts(experiment: Experiment, notes: list[str]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "verdict": one.verdict.facts(),
+        "verdict": one.verdict.to_dict(),
         "metric": {"words": one.words, "on": one.on},
         "arms": _arms(one),
         "curve": _curve(one),
@@ -125,7 +125,7 @@ def _arms(one: Experiment) -> list[dict[str, Any]]:
                 "label": "the pool's discriminator itself",
                 "about": "learned from given labels and pool together; no further images",
                 "share": None,
-                "score": interval(values, overlap=one.overlap).facts(),
+                "score": interval(values, overlap=one.overlap).to_dict(),
                 "draws": values,
             }
         )
@@ -144,12 +144,12 @@ def _row(one: Experiment, arm: str, share: float) -> dict[str, Any]:
         "label": label,
         "about": about,
         "share": share if ARMS[arm].mixed else None,
-        "score": interval(values, overlap=one.overlap).facts(),
+        "score": interval(values, overlap=one.overlap).to_dict(),
         "draws": values,
     }
     if arm != CLASSICAL:
         gains = one.results.gains(arm, share, one.on)
-        row["gain"] = interval(gains, overlap=one.overlap).facts()
+        row["gain"] = interval(gains, overlap=one.overlap).to_dict()
     return row
 
 
@@ -204,7 +204,7 @@ def _minority(one: Experiment) -> dict[str, Any] | None:
     return {
         "classes": [one.given.classes[label] for label in small],
         **{arm: float(np.nanmean(found)) for arm, found in values.items()},
-        "gain": interval(gains, overlap=one.overlap).facts() if told else None,
+        "gain": interval(gains, overlap=one.overlap).to_dict() if told else None,
     }
 
 

@@ -123,7 +123,7 @@ class CharacterSet:
             hash=cache.content_key(self.hash, index.tolist()),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but arrays as JSON values (the content of `data.json`)."""
         return {
             "name": self.name,

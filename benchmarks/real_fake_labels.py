@@ -1,6 +1,6 @@
-"""Labels of the duel: smoothing, flipping and noise, one at a time.
+"""Labels of the loop: smoothing, flipping and noise, one at a time.
 
-    python benchmarks/labels_of_the_duel.py
+    python benchmarks/real_fake_labels.py
 
 The preset dcgan with the non-saturating loss, whose labels these are, on full MNIST at equal
 images. (The article's own recipe collapses whatever is done to its labels, see docs/log.md.)
@@ -38,13 +38,13 @@ def main() -> None:
     lines = [[row["label"], *(short(row["scores"].get(one)) for one in SCORES)] for row in rows]
     floor = rows[0]["scores"]["floor"]
     lines.append(["real test images", *(short(floor.get(one)) for one in SCORES)])
-    head = ["labels of the duel", *SCORES[:3], "fooling rate", "share of the greatest class"]
+    head = ["real/fake labels", *SCORES[:3], "fooling rate", "share of the greatest class"]
     text = (
         f"{table(head, lines)}\n\nPreset dcgan, non-saturating loss, full MNIST,"
         f" {trained[0].images:,} images each, seed 0; {options.samples:,} samples"
         f" against 60,000 images. {trained_with(trained)}"
     )
-    publish("labels-of-the-duel", text, {"rows": rows}, options.out)
+    publish("real-fake-labels", text, {"rows": rows}, options.out)
 
 
 if __name__ == "__main__":

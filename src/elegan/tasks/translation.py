@@ -31,7 +31,7 @@ _DISCRIMINATOR_WIDTH, _LEVELS = 32, 3
 _JUDGED_RATE = 0.3  # of the rates, once a network trained for fidelity is judged: texture, not more
 
 
-class Translate:
+class TranslationTask:
     """A translator against a discriminator of patches, held to the true image as well.
 
     Up to `translate.adversarial_from` of the run the discriminator rests and the generator learns

@@ -22,7 +22,7 @@ from elegan.data.batches import Batch
 from elegan.data.patches import Example
 from elegan.data.pictures import grid, save_png
 from elegan.networks import TranslationShape
-from elegan.tasks.translation import Translate
+from elegan.tasks.translation import TranslationTask
 
 _TRUE_SHARE = 0.25  # of examples whose masks are the true ones, finer than 32 points tell
 _SHOWN = 8
@@ -55,7 +55,7 @@ class RenderDraw:
         )
 
 
-class CharacterRender(Translate):
+class CharacterRender(TranslationTask):
     """The renderer against a discriminator of (what it is given, picture) patches.
 
     Pictures have four planes, colours premultiplied by the opacity. The network begins as the

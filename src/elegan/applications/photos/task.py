@@ -21,7 +21,7 @@ from elegan.networks.upscaler import BicubicUpsampling
 from elegan.settings import TrainSettings
 from elegan.tasks.checks import FIDELITY, check_translation
 from elegan.tasks.crops import fitting_patch, open_clean_photos, stream_of
-from elegan.tasks.translation import Translate
+from elegan.tasks.translation import TranslationTask
 from elegan.tasks.translation_scores import format_rows
 from elegan.training.task import TaskSpec
 
@@ -32,7 +32,7 @@ _DEGRADATIONS = {
 }
 
 
-class Upscale(Translate):
+class Upscale(TranslationTask):
     """Learns what antialiased bicubic upsampling of a photo lacks."""
 
     name = "upscale"
@@ -99,7 +99,7 @@ UPSCALE = TaskSpec(
 _MASK = 3  # the plane of lost pixels
 
 
-class Restore(Translate):
+class Restore(TranslationTask):
     """Undoes damage that is drawn anew for each crop of a clean photo."""
 
     name = "restore"

@@ -17,13 +17,13 @@ from elegan.networks.patch_discriminator import (
     CycleTranslator,
     TwoDiscriminators,
 )
-from elegan.tasks.translation import Translate, summed
+from elegan.tasks.translation import TranslationTask, summed
 from elegan.training.task import Losses
 
 _COMPARED = 64  # crops on each side of the quick kernel distance
 
 
-class Paired(Translate):
+class Paired(TranslationTask):
     """From pairs: a discriminator of (input, image), and fidelity (pix2pix, Isola et al. 2017)."""
 
     name = "stylize"

@@ -165,10 +165,12 @@ def health(asked: options.Health) -> RunHealth:
 
 @_verb(options.Report)
 def report(asked: options.Report) -> Answer:
+    from elegan.applications import TASKS
     from elegan.applications.runs import Run
     from elegan.reports import write_report
 
-    path = write_report(Run(asked.run).path)
+    run = Run(asked.run)
+    path = write_report(run.path, TASKS.get(run.settings.task))
     return Answer({"report": str(path)}, str(path))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import section
 
+from elegan.applications import TASKS
 from elegan.reports import write_report
 from elegan.reports.report_data import ReportData, collect
 from elegan.reports.scores import comparison_cells
@@ -22,7 +23,9 @@ SCORES = {"rows": ROWS, "protocol": "Means & more."}
 
 def _translator(run: Path, scores: Any, task: str = "upscale", **translate: Any) -> ReportData:
     settings = {"data": "photos", "task": task, "translate": translate}
-    return dataclasses.replace(collect(run), settings=settings, scores=scores, has_model=True)
+    return dataclasses.replace(
+        collect(run), settings=settings, scores=scores, has_model=True, spec=TASKS[task]
+    )
 
 
 def test_the_table_has_a_column_for_each_figure_that_is_there(run: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from elegan.applications import TASKS
 from elegan.common.errors import EleganError
 from elegan.models import save_model
 from elegan.networks import ImageShape, build_generator
@@ -67,7 +68,7 @@ def test_every_kind_of_model_is_found_and_used_by_its_verb(
     (run / "model" / "model.json").write_text(json.dumps(facts))
     settings = json.loads((run / "settings.json").read_text())
     (run / "settings.json").write_text(json.dumps({**settings, "task": task}))
-    found = collect(run)
+    found = collect(run, TASKS[task])
     assert found.has_model
     assert commands(found)[0].text.startswith(command)
     assert not any("elegan generate" in one.text for one in commands(found))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from elegan.applications import TASKS
 from elegan.common.errors import EleganError
 from elegan.reports import write_report
 from elegan.reports.report_data import Sample
@@ -53,7 +54,7 @@ class Page(HTMLParser):
 
 
 def page_of(run: Path) -> Page:
-    return Page(write_report(run).read_text(encoding="utf-8"))
+    return Page(write_report(run, TASKS["generate"]).read_text(encoding="utf-8"))
 
 
 def edit(path: Path, **changes: object) -> None:
@@ -61,7 +62,7 @@ def edit(path: Path, **changes: object) -> None:
 
 
 def test_the_page_answers_in_order(run: Path) -> None:
-    assert write_report(run) == run / "report.html"
+    assert write_report(run, TASKS["generate"]) == run / "report.html"
     text = page_of(run).text
     wanted = [
         "first digits",
@@ -91,7 +92,7 @@ def test_figures_that_cannot_judge_likeness_say_so_beside_the_big_numbers(run: P
 
 
 def test_nothing_is_loaded_from_anywhere(run: Path) -> None:
-    source = write_report(run).read_text(encoding="utf-8")
+    source = write_report(run, TASKS["generate"]).read_text(encoding="utf-8")
     page = Page(source)
     assert "http" not in source
     assert "@import" not in source
@@ -223,11 +224,11 @@ def test_skipped_files_come_with_their_reasons_and_a_limit(run: Path) -> None:
 
 
 def test_paths_are_quoted_for_the_shell(run: Path) -> None:
-    assert f"elegan generate '{run}' -n 64" in page_of(run).text
+    assert f"elegan generate '{run}' -n 100" in page_of(run).text
 
 
 def test_an_old_page_survives_a_failed_write(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_report(run)
+    path = write_report(run, TASKS["generate"])
     before = path.read_bytes()
 
     def full(*_: object) -> None:
@@ -235,7 +236,7 @@ def test_an_old_page_survives_a_failed_write(run: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("elegan.reports.run_report.write_durably", full)
     with pytest.raises(EleganError, match="No space left"):
-        write_report(run)
+        write_report(run, TASKS["generate"])
     assert path.read_bytes() == before
 
 

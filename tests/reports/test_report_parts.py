@@ -12,6 +12,7 @@ import pytest
 from conftest import section, write_events
 from PIL import Image
 
+from elegan.applications import TASKS
 from elegan.reports.charts import event_marks, is_distance, record
 from elegan.reports.html import embed
 from elegan.reports.report_data import collect
@@ -245,7 +246,7 @@ def test_the_state_of_a_run_follows_its_last_events(run: Path) -> None:
 
 
 def test_commands_name_the_run_and_its_data(run: Path) -> None:
-    report = collect(run)
+    report = collect(run, TASKS["generate"])
     texts = [command.text for command in commands(report)]
     assert data_name(report) == "mnist"
     assert any(text.endswith("mnist") and "evaluate" in text for text in texts)

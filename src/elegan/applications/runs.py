@@ -98,7 +98,7 @@ class Run:
 def train(settings: TrainSettings, on_tick: Callable[[dict[str, Any]], None] | None = None) -> Run:
     """Trains, or resumes what stands in the run folder; see `training.run.train`."""
     spec = lookup(TASKS, settings.task, "task")
-    hooks = Hooks(write_report=write_report, on_tick=on_tick)
+    hooks = Hooks(write_report=lambda run: write_report(run, TASKS[task_of(run)]), on_tick=on_tick)
     (spec.train or training.train)(settings, spec, hooks)
     return Run(training.run_folder(settings).path)
 
@@ -117,6 +117,11 @@ def resume(path: Path | str) -> Run:
             " Begin anew with `elegan train` and another --out."
         )
     return train(dataclasses.replace(run.settings, out=str(run.path)))
+
+
+def task_of(run: Path) -> str:
+    """Returns the name of the task of the run in a folder."""
+    return from_json(run / "settings.json").task
 
 
 def plan(settings: TrainSettings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elegan.common.errors import EleganError
+from elegan.training.task import TaskSpec
 
 DOCUMENTS = ("settings", "environment", "data", "scores")
 
@@ -36,6 +37,7 @@ class ReportData:
         has_model: whether `model/` holds weights to use.
         has_checkpoint: whether `elegan resume` has something to continue from.
         notes: sentences on what was missing or damaged.
+        spec: the task's, None where it is not known.
     """
 
     run: Path
@@ -48,6 +50,7 @@ class ReportData:
     has_model: bool
     has_checkpoint: bool
     notes: tuple[str, ...]
+    spec: TaskSpec | None = None
 
     def of(self, *kinds: str) -> tuple[Mapping[str, Any], ...]:
         """Returns every event of the given kinds, in the order written."""
@@ -82,7 +85,7 @@ class ReportData:
         return life[-1] if life and life[-1]["event"] == "stop" else None
 
 
-def collect(run: Path) -> ReportData:
+def collect(run: Path, spec: TaskSpec | None = None) -> ReportData:
     """Reads the run folder `run`.
 
     Raises:
@@ -110,6 +113,7 @@ def collect(run: Path) -> ReportData:
         notes.append("No sample sheet was written yet.")
     return ReportData(
         run=run,
+        spec=spec,
         **documents,
         events=events,
         samples=tuple(samples),

@@ -16,6 +16,7 @@ from elegan.reports.html import Picture, embed, fill
 from elegan.reports.report_data import ReportData, Sample, collect, find, finite, mapping
 from elegan.reports.scores import class_shares, copied_spaces
 from elegan.training.monitor import alarm_spans
+from elegan.training.task import TaskSpec
 
 MAX_STRIP = 8
 SHEET_WIDTH, STRIP_WIDTH = 1120, 520
@@ -29,19 +30,22 @@ CAPACITY = {
 LEAST_SHARE, GREATEST_SHARE = 0.7, 1.3
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, spec: TaskSpec | None = None) -> Path:
     """Writes `run/report.html`, whole or not at all, and returns its path.
 
     The page holds its pictures, curves and style; it loads nothing. A run that was killed or has
     lost files still gets a page, which says what was missing. Beside a model its card is written,
     `run/model/README.md`.
 
+    Args:
+        spec: of the run's task, which says how what it delivers is used.
+
     Raises:
         EleganError: `run` is no run folder, or a file cannot be written there.
     """
     run = Path(run)
     target = run / "model" / "README.md"
-    report = collect(run)
+    report = collect(run, spec)
     try:
         if report.has_model:
             write_durably(target, model_card(report))

@@ -13,8 +13,6 @@ from elegan.reports.report_data import ReportData, find, finite
 from elegan.training.alarms import Alarm
 from elegan.training.monitor import read_alarms
 
-TRANSLATING = ("upscale", "restore", "stylize")
-
 
 class Command(NamedTuple):
     """A command to type next, and what it does."""
@@ -92,7 +90,7 @@ def data_name(report: ReportData) -> str:
 
 def translates(report: ReportData) -> bool:
     """Whether the run's model takes images, so that its sheets show inputs too."""
-    return find(report.settings, "task") in TRANSLATING
+    return report.spec is not None and report.spec.from_images
 
 
 def machine(report: ReportData) -> dict[str, str]:
@@ -179,29 +177,17 @@ def verdict_counts(report: ReportData) -> dict[str, int]:
 
 def commands(report: ReportData) -> list[Command]:
     """Returns what to type next, with this run's path, quoted for a shell."""
-    run = shlex.quote(str(report.run))
-    data = shlex.quote(data_name(report) or "DATA")
-    task = find(report.settings, "task")
+    target = find(report.settings.get("translate") or {}, "target")
+    places = {
+        "run": shlex.quote(str(report.run)),
+        "whole": shlex.quote(str(report.run.parent)),
+        "data": shlex.quote(data_name(report) or "DATA")
+        + (f" --target {shlex.quote(str(target))}" if target else ""),
+    }
     found: list[Command] = []
-    if report.has_model and translates(report):
-        target = find(report.settings.get("translate") or {}, "target")
-        beside = f" --target {shlex.quote(str(target))}" if target else ""
-        found += [
-            Command(f"elegan {task} photo.jpg --model {run} --out made", "Use it"),
-            Command(f"elegan evaluate {run} {data}{beside}", "Scores on other photos"),
-        ]
-    elif report.has_model and str(task).startswith("characters"):
-        whole = shlex.quote(str(report.run.parent))  # a stage draws together with the others
-        drawing = f"elegan character --model {whole} --stages --out made"
-        found.append(Command(drawing, "Use it, once all stages are trained"))
-    elif report.has_model:
-        array, walk = "10,000 images as one array", "A walk through the latent space"
-        found += [
-            Command(f"elegan generate {run} -n 64 --out sheet.png", "64 new images"),
-            Command(f"elegan generate {run} -n 10000 --out samples.npz", array),
-            Command(f"elegan interpolate {run} --out walk.gif", walk),
-            Command(f"elegan evaluate {run} {data}", "Scores, with real against real beside each"),
-        ]
+    if report.has_model and report.spec is not None:
+        asked = [(report.spec.usage, "Use it"), *report.spec.commands]
+        found = [Command(command.format(**places), purpose) for command, purpose in asked]
     if report.has_checkpoint and not finished(report):
-        found.append(Command(f"elegan resume {run}", "Go on from the latest checkpoint"))
-    return [*found, Command(f"elegan report {run}", "Write this page again")]
+        found.append(Command(f"elegan resume {places['run']}", "Go on from the latest checkpoint"))
+    return [*found, Command(f"elegan report {places['run']}", "Write this page again")]

@@ -39,6 +39,14 @@ from elegan.training.task import Losses
 _LEAST_SLOPE = 1e-20
 
 
+FROM_NOISE = (
+    ("elegan generate {run} -n 10000 --out samples.npz", "10,000 images as one array"),
+    ("elegan interpolate {run} --out walk.gif", "A walk through the latent space"),
+    ("elegan evaluate {run} {data}", "Scores, with real against real beside each"),
+)
+"""What else to type for a model that draws from noise."""
+
+
 class NoiseTask:
     """A generator and a discriminator of one registered pair, unconditional or conditional.
 

@@ -31,6 +31,10 @@ _DISCRIMINATOR_WIDTH, _LEVELS = 32, 3
 _JUDGED_RATE = 0.3  # of the rates, once a network trained for fidelity is judged: texture, not more
 
 
+FROM_IMAGES = (("elegan evaluate {run} {data}", "Scores on other photos"),)
+"""What else to type for a model from images to images."""
+
+
 class TranslationTask:
     """A translator against a discriminator of patches, held to the true image as well.
 

@@ -1,6 +1,6 @@
 """What the loop needs of a task, and what `run` must know of it before it is built."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -146,7 +146,9 @@ class TaskSpec:
         format_scores: these -> text for a terminal.
         score_run: (run folder, settings) scores what a run delivers on its own data, writes
             scores.json, and returns it as text.
-        usage: what to type to use a run, which stands there as {run}.
+        usage: what to type to use a run: {run} stands for its folder, {whole} for the one above.
+        commands: further ones and what they do; {data} stands for the data.
+        from_images: whether what it delivers takes images, not noise.
         final_scores: how many times the first quick score of a run the scores at its end take, to
             tell how long a run will last (timed once for each task; a guess for other data).
         train, plan: in place of `run.train` and `run.plan`, of a task that is several runs one
@@ -163,6 +165,8 @@ class TaskSpec:
     format_scores: Callable[[Mapping[str, Any]], str]
     score_run: Callable[[RunFolder, TrainSettings], str]
     usage: str
+    commands: Sequence[tuple[str, str]] = ()
+    from_images: bool = False
     final_scores: float = 4.0
     train: "Callable[[TrainSettings, TaskSpec, Hooks], None] | None" = None
     plan: "Callable[[TrainSettings, TaskSpec], dict[str, Any]] | None" = None

@@ -23,7 +23,7 @@ from elegan.models import Model
 from elegan.models.classification import classify
 from elegan.networks import ImageShape
 from elegan.settings import LossSettings, MixingSettings, TrainSettings
-from elegan.tasks.noise import NoiseTask
+from elegan.tasks.noise import FROM_NOISE, NoiseTask
 from elegan.tasks.sample_scores import score, score_run
 from elegan.tasks.square_images import check, open_square_images, stream_square_images
 from elegan.training.ema import Ema
@@ -318,4 +318,5 @@ CLASSIFY = TaskSpec(
     format_scores=format_scores,
     score_run=_score_run,
     usage="elegan classify {run} photo.png",
+    commands=FROM_NOISE,
 )

@@ -4,7 +4,7 @@ from elegan.metrics.scores import format_scores
 from elegan.models import Model
 from elegan.settings import TrainSettings
 from elegan.tasks.checks import refuse_classifying
-from elegan.tasks.noise import NoiseTask
+from elegan.tasks.noise import FROM_NOISE, NoiseTask
 from elegan.tasks.sample_scores import score, score_run
 from elegan.tasks.square_images import check, open_square_images, stream_square_images
 from elegan.training.task import TaskSpec
@@ -33,4 +33,5 @@ GENERATE = TaskSpec(
     format_scores=format_scores,
     score_run=score_run,
     usage="elegan generate {run} -n 100 --out samples.png",
+    commands=FROM_NOISE,
 )

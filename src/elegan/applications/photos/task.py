@@ -21,7 +21,7 @@ from elegan.networks.upscaler import BicubicUpsampling
 from elegan.settings import TrainSettings
 from elegan.tasks.checks import FIDELITY, check_translation
 from elegan.tasks.crops import fitting_patch, open_clean_photos, stream_of
-from elegan.tasks.translation import TranslationTask
+from elegan.tasks.translation import FROM_IMAGES, TranslationTask
 from elegan.tasks.translation_scores import format_rows
 from elegan.training.task import TaskSpec
 
@@ -88,6 +88,8 @@ UPSCALE = TaskSpec(
     stream=_stream_upscale,
     build=Upscale,
     usage="elegan upscale photo.jpg --model {run} --out made",
+    commands=FROM_IMAGES,
+    from_images=True,
     score=score,
     format_scores=format_rows,
     score_run=score_run,
@@ -174,6 +176,8 @@ RESTORE = TaskSpec(
     stream=_stream_restore,
     build=Restore,
     usage="elegan restore photo.jpg --model {run} --out made",
+    commands=FROM_IMAGES,
+    from_images=True,
     score=score,
     format_scores=format_rows,
     score_run=score_run,

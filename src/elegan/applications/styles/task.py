@@ -18,6 +18,7 @@ from elegan.models import TranslationModel
 from elegan.settings import TrainSettings
 from elegan.tasks.checks import FIDELITY, check_translation
 from elegan.tasks.crops import Photos, fitting_patch, spanned, stream_of
+from elegan.tasks.translation import FROM_IMAGES
 from elegan.tasks.translation_scores import format_rows
 from elegan.training.task import TaskSpec
 
@@ -151,5 +152,7 @@ STYLIZE = TaskSpec(
     format_scores=format_rows,
     score_run=score_run,
     usage="elegan stylize photo.jpg --model {run} --out made",
+    commands=FROM_IMAGES,
+    from_images=True,
     final_scores=10.0,
 )

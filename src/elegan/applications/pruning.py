@@ -20,10 +20,10 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import write_durably
 from elegan.metrics.capacity import cost
 from elegan.models import Model, latent_noise, save_model
-from elegan.models.channel_groups import groups_of
 from elegan.models.channels import channel_scores, narrowed
 from elegan.models.distillation import distil
 from elegan.networks import build_generator
+from elegan.networks.channels import groups_of
 from elegan.settings import PRESETS, TrainSettings, preset_settings
 from elegan.tasks.sample_scores import SAMPLES
 from elegan.training.run_folder import RunFolder, is_run
@@ -168,7 +168,7 @@ def _narrower(width: int, sparsity: float) -> int:
 def _cut(model: Model, width: int, importance: str, seed: int) -> torch.nn.Module:
     """Returns the generator at a smaller width, filled with its own most important channels."""
     name, shape = model.config["network"], model.shape
-    groups = groups_of(name, model.network)
+    groups = groups_of(model.network)
     count = _MEASURED if shape.resolution <= 64 else _MEASURED // 8
     latents, labels = latent_noise(count, model.latent, seed), model.labels_for(count, None)
     scores = channel_scores(groups, lambda: model.from_latents(latents, labels), importance)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from elegan.common.errors import EleganError
-from elegan.models.channel_groups import Group
+from elegan.networks.channels import Group
 
 
 def narrowed(

@@ -10,11 +10,13 @@ what the article's training code gets wrong.
 
 import dataclasses
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import (
     ClassNormalisation,
     Head,
@@ -98,6 +100,16 @@ class ArticleGenerator(Generator):
 
     def entry_weights(self) -> Tensor:
         return self.dense.weight[:, : self.latent]
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        net: Any = self  # layers within layers have no types
+        chain = (
+            (net.dense, None, net.up1),
+            (net.up1, net.norm1, net.up2),
+            (net.up2, net.norm2, net.up3),
+        )
+        for writer, norm, reader in chain:
+            groups.add(reader.in_channels, writers=[writer], readers=[reader], followers=[norm])
 
 
 class ArticleDiscriminator(Discriminator):

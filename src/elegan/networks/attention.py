@@ -9,6 +9,7 @@ hinge loss.
 
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from elegan.common.errors import UsageError
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import Head, class_embedding, label_map
 from elegan.networks.layers import resolution_ladder, together, upsample_to
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
@@ -67,6 +69,10 @@ class ModulatedNorm(nn.Module):
         self.affine = nn.Linear(inputs, 2 * width)
         nn.init.normal_(self.affine.weight, std=0.02)
         nn.init.zeros_(self.affine.bias)
+
+    def channel_places(self) -> tuple[tuple[tuple[str, int], ...], nn.Module]:
+        """Where the channels lie in tensors of its own, and the layer within; for pruning."""
+        return (("affine.weight", 0), ("affine.bias", 0)), self.norm
 
     def forward(self, features: Tensor, vector: Tensor) -> Tensor:
         """Features [N, C, h, h], vector [N, inputs] -> [N, C, h, h]."""
@@ -207,6 +213,35 @@ class AttentionGenerator(Generator):
             rows.append(functional.pad(weight[:, :chunk], (start, rest)))
             start += chunk
         return torch.cat(rows)
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        net: Any = self  # layers within layers have no types
+        attention, blocks = net.attention, list(net.blocks)
+        writers: list[nn.Module] = [net.dense]
+        for index in range(len(blocks) + 1):
+            following = blocks[index] if index < len(blocks) else None
+            readers = (
+                [net.to_patches] if following is None else [following.first, following.shortcut]
+            )
+            if index == net.where + 1:
+                writers.append(attention.out)
+                readers += [attention.query, attention.key, attention.value]
+            groups.add(
+                readers[0].in_channels,  # pyright: ignore[reportArgumentType]
+                writers=writers,
+                readers=readers,
+                followers=[net.norm if following is None else following.norm1],
+            )
+            if following is not None:
+                groups.add(
+                    following.second.in_channels,
+                    writers=[following.first],
+                    readers=[following.second],
+                    followers=[following.norm2],
+                )
+                writers = [following.second, following.shortcut]
+        groups.add(attention.query.out_channels, writers=[attention.query, attention.key])
+        groups.add(attention.out.in_channels, writers=[attention.value], readers=[attention.out])
 
 
 class AttentionDiscriminator(Discriminator):

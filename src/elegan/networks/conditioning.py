@@ -93,6 +93,10 @@ class ClassNormalisation(nn.Module):
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
 
+    def channel_places(self) -> tuple[tuple[tuple[str, int], ...], nn.Module]:
+        """Where the channels lie in tensors of its own, and the layer within; for pruning."""
+        return (("gain.weight", 1), ("bias.weight", 1)), self.layer
+
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Features [N, C, h, w], labels int64 [N] -> [N, C, h, w]."""
         hidden = self.layer(features)

@@ -6,12 +6,14 @@ discriminator (Miyato et al. 2018), which keeps the pair stable at small batches
 """
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import (
     ClassNormalisation,
     Head,
@@ -88,6 +90,14 @@ class DcganGenerator(Generator):
 
     def entry_weights(self) -> Tensor:
         return self.dense.weight[:, : self.latent]
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        net: Any = self  # layers within layers have no types
+        convolutions = [level["convolution"] for level in net.levels]
+        norms = [net.norm, *(level["norm"] for level in net.levels)]
+        writers, readers = [net.dense, *convolutions], [*convolutions, net.to_image]
+        for writer, norm, reader in zip(writers, norms, readers, strict=True):
+            groups.add(reader.in_channels, writers=[writer], readers=[reader], followers=[norm])
 
 
 class DcganDiscriminator(Discriminator):

@@ -11,12 +11,14 @@ takes every scale out again. Its noise is fixed in evaluation.
 """
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import (
     ClassNormalisation,
     Head,
@@ -163,6 +165,34 @@ class FewShotGenerator(Generator):
 
     def entry_weights(self) -> Tensor:
         return self.dense.weight[:, : self.latent]
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        net: Any = self  # layers within layers have no types
+        levels, excitations = list(net.levels), list(net.excitations)
+        previous, norm = net.dense, net.norm
+        for index in range(len(levels) + 1):
+            writers: list[nn.Module] = [previous]
+            following = levels[index].layers[0].convolution if index < len(levels) else net.to_image
+            readers = [following]
+            if index < len(excitations):
+                readers.append(excitations[index].gather)
+            if index >= net.reach:
+                writers.append(excitations[index - net.reach].weigh)
+            groups.add(following.in_channels, writers=writers, readers=readers, followers=[norm])
+            layers = list(levels[index].layers) if index < len(levels) else []
+            for first, second in itertools.pairwise(layers):
+                convolution = second.convolution
+                groups.add(
+                    convolution.in_channels,
+                    writers=[first.convolution],
+                    readers=[convolution],
+                    followers=[first.norm],
+                )
+            if layers:
+                previous, norm = layers[-1].convolution, layers[-1].norm
+        for excitation in excitations:
+            weigh = excitation.weigh
+            groups.add(weigh.in_channels, writers=[excitation.gather], readers=[weigh])
 
 
 class DownLevel(nn.Module):

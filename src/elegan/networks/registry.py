@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from elegan.common.errors import lookup
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 
 
@@ -48,6 +49,10 @@ class Generator(nn.Module):
         matrix (Shen and Zhou 2021, closed-form factorisation). Networks of styles give the weights
         that meet the style vector, whose length is the latent's.
         """
+        raise NotImplementedError
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        """Names every group of channels, for pruning."""
         raise NotImplementedError
 
 

@@ -8,11 +8,13 @@ into 2x2 patches (a 28x28 image is a 14x14 map of 4 channels), and widths grow s
 
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import ClassNormalisation, Head, class_embedding, label_map
 from elegan.networks.layers import clip, resolution_ladder, together, upsample_to
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
@@ -110,6 +112,20 @@ class ResidualGenerator(Generator):
 
     def entry_weights(self) -> Tensor:
         return self.dense.weight[:, : self.latent]
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        net: Any = self  # layers within layers have no types
+        blocks, transitions = list(net.blocks), list(net.transitions)
+        before, after = [net.dense, *transitions], [*transitions, net.to_patches]
+        for block, writer, reader in zip(blocks, before, after, strict=True):
+            width = block.first.in_channels
+            groups.add(
+                width,
+                writers=[writer, block.second],
+                readers=[block.first, reader],
+                followers=[block.norm],
+            )
+            groups.add(width, writers=[block.first], readers=[block.second])
 
 
 class ResidualDiscriminator(Discriminator):

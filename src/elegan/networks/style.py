@@ -12,11 +12,13 @@ statistics, since none of ours may mix the images of a batch. Style mixing is le
 """
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elegan.networks.channels import ChannelGroups
 from elegan.networks.conditioning import Head, class_embedding, label_map
 from elegan.networks.layers import clip, together, widening_ladder
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
@@ -159,6 +161,24 @@ class StyleGenerator(Generator):
                 if isinstance(layer, StyleLayer)
             ]
         )
+
+    def channel_groups(self, groups: ChannelGroups) -> None:
+        net: Any = self  # layers within layers have no types
+        layers = [layer for level in net.levels for layer in level.layers]
+        last = {id(level.layers[-1]): level.to_image for level in net.levels}
+        for index in range(len(layers) + 1):
+            readers = [layers[index].convolution] if index < len(layers) else []
+            writers, tensors = [], [(net, "constant", 1)]
+            if index:
+                layer = layers[index - 1]
+                writers, tensors = [layer.convolution.convolution], [(layer.convolution, "bias", 0)]
+                readers += [last[id(layer)]] if id(layer) in last else []
+            tensors += [
+                (reader.affine, name, 0) for reader in readers for name in ("weight", "bias")
+            ]
+            width = readers[0].convolution.weight.shape[1]
+            convolutions = [reader.convolution for reader in readers]
+            groups.add(width, writers=writers, readers=convolutions, tensors=tensors)
 
 
 class DownLevel(nn.Module):

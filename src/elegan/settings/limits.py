@@ -3,9 +3,10 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from elegan.common.errors import UsageError
+from elegan.common.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,12 @@ def check_limits(values: Any, prefix: str = "") -> None:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             check_limits(value, f"{prefix}{name}.")
             continue
+        kinds = _literals(hints[name])
+        if kinds and value is not None and value not in kinds:
+            raise UsageError(
+                f"--{flag} must be {' or '.join(map(str, kinds))}, not '{value}'."
+                f"{did_you_mean(str(value), list(map(str, kinds)))}"
+            )
         for limit in _limits(hints[name]):
             if isinstance(value, int | float) and (fault := limit.fault(value)):
                 why = f": {limit.why}" if limit.why else ""
@@ -80,3 +87,12 @@ def _limits(kind: Any) -> list[Limit]:
     if get_origin(kind) is Annotated:
         return [part for part in get_args(kind) if isinstance(part, Limit)]
     return [limit for part in get_args(kind) for limit in _limits(part)]
+
+
+def _literals(kind: Any) -> list[Any]:
+    """The values that a type names one by one, within a union too."""
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    if get_origin(kind) in (Union, UnionType):
+        return [value for part in get_args(kind) for value in _literals(part)]
+    return []

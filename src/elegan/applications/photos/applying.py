@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from elegan import options
-from elegan.applications.photos.batch import translate_files
-from elegan.applications.photos.files import Writing, find_sources
+from elegan.applications.photos.batch import Asked, translate_files
+from elegan.applications.photos.files import find_sources, refuse_file
 from elegan.applications.photos.repair import Repair
 from elegan.common.errors import UsageError
 from elegan.models.inference import InferenceOptions, refuse_image
@@ -20,7 +19,6 @@ from elegan.models.translation import TranslationModel
 
 OUT = {"upscale": "upscaled", "restore": "restored", "stylize": "stylized"}
 """The folder of the results where none is named."""
-Asked = options.Upscale | options.Restore | options.Stylize
 
 
 def translate(images: Any, asked: Asked) -> Any:
@@ -44,14 +42,12 @@ def translate(images: Any, asked: Asked) -> Any:
         return _of_pixels(images, lambda array: _apply(model, array, use, _taken(asked, Repair)))
     if isinstance(mask, np.ndarray):
         raise UsageError("A mask that is an array belongs to one image; for files name a file.")
-    folder, writing = Path(asked.out or OUT[verb]), _taken(asked, Writing)
-    writing.refuse(folder)
+    folder = Path(asked.out or OUT[verb])
+    refuse_file(folder)
     paths = [images] if isinstance(images, str | Path) else images
     sources = find_sources([str(path) for path in paths], folder)
     model, repair = _model(verb, asked, use), _taken(asked, Repair)
-    return translate_files(
-        model, sources, folder, use=use, repair=repair, writing=writing, watch=asked.watch
-    )
+    return translate_files(model, sources, folder, asked, use, repair)
 
 
 def _model(verb: str, asked: Asked, use: InferenceOptions) -> TranslationModel:

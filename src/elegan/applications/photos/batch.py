@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from elegan.applications.photos.files import SUFFIX, Source, Writing, format_of, write_result
+from elegan.applications.photos.files import SUFFIX, Source, format_of, write_result
 from elegan.applications.photos.film import (
     WRITTEN,
     frame_count,
@@ -24,6 +24,9 @@ from elegan.data.headers import Unusable
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
 from elegan.models.inference import InferenceOptions, on_white, refuse_options
 from elegan.models.translation import TranslationModel
+from elegan.options import Restore, Stylize, Upscale
+
+Asked = Upscale | Restore | Stylize
 
 _PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # all further files would fail alike
@@ -37,11 +40,9 @@ def translate_files(
     model: TranslationModel,
     sources: Sequence[Source],
     out: Path,
-    *,
-    use: InferenceOptions | None = None,
-    repair: Repair | None = None,
-    writing: Writing | None = None,
-    watch: Watch | None = None,
+    asked: Asked,
+    use: InferenceOptions,
+    repair: Repair,
 ) -> Translated:
     """Applies a model to files and folders; what a former call finished in `out` is kept.
 
@@ -49,20 +50,17 @@ def translate_files(
 
     Args:
         model: loaded, at its strength.
-        sources: files and the names of their results, see `photo_inputs.find_sources`.
+        sources: files and the names of their results, see `files.find_sources`.
         out: the folder of the results.
-        repair: masks, of a restorer.
-        watch: is told of progress and asked whether to stop.
+        asked: the verb's options, of which those of writing and `watch` are read.
 
     Raises:
         UsageError: flags do not fit the model, or all sources are results.
         EleganError: `out` cannot be written, or its disk is full.
     """
-    use, repair = use or InferenceOptions(), repair or Repair()
-    writing, watch = writing or Writing(), watch or Watch()
+    watch = asked.watch or Watch()
     refuse_options(use, model.task, model.scale)
     repair.refuse(model, use)
-    work = _Work(model, out, use, repair, writing, watch)
     outcomes: list[Outcome] = []
     stopped = False
     with Journal(out) as journal:
@@ -75,10 +73,12 @@ def translate_files(
             raise UsageError(
                 f"All that is named are results that lie in '{out}' already. Name the photos."
             )
+        inputs = {source.path.resolve() for source in todo}
+        work = _Work(model, out, asked, use, repair, watch, journal, inputs)
         watch.begin(len(todo))
         try:
             for source in todo:
-                outcomes.append(work.one(source, journal, {item.path.resolve() for item in todo}))
+                outcomes.append(work.one(source))
                 watch.finished(outcomes[-1])
         except _Stopped:
             stopped = True
@@ -89,19 +89,19 @@ def translate_files(
                 " files are whole and stay. Make room, then type the same command again: it goes on"
                 " from there."
             ) from error
+    about = {"task": model.task, "scale": use.scale or model.scale, "strength": model.strength}
     return Translated(
         out=out,
         model=model.name,
-        about={
-            "task": model.task,
-            "scale": use.scale or model.scale,
-            "strength": model.strength,
-            "sha256": model.config["sha256"],
-        },
+        about={**about, "sha256": model.config["sha256"]},
         outcomes=tuple(outcomes),
         total=len(todo),
         stopped=stopped,
     )
+
+
+_Done = tuple[str, tuple[int, int], tuple[str, ...]]
+"""The output's path within the folder, its (width, height), and notes."""
 
 
 @dataclass(frozen=True)
@@ -110,34 +110,37 @@ class _Work:
 
     model: TranslationModel
     out: Path
+    asked: Asked
     use: InferenceOptions
     repair: Repair
-    writing: Writing
     watch: Watch
+    journal: Journal
+    inputs: set[Path]
 
-    def one(self, source: Source, journal: Journal, sources: set[Path]) -> Outcome:
+    @property
+    def flattens(self) -> bool:
+        return getattr(self.asked, "flatten", False)
+
+    def one(self, source: Source) -> Outcome:
         """Works on one file; all but a full disk and a wish to stop becomes an outcome."""
-        began = time.perf_counter()
+        began, name = time.perf_counter(), str(source.path)
         try:
             options = self._options(source)
-            kept = journal.finished(source.path, options)
+            kept = self.journal.finished(source.path, options)
             if kept is not None:
-                return Outcome(source=str(source.path), state="kept", output=kept)
+                return Outcome(source=name, state="kept", output=kept)
             self._ask_to_stop()
-            output, size, notes = self._translate(source, journal, options, sources)
+            output, size, notes = self._translate(source, options)
+            self.journal.finish(source.path, output, options)
         except (EleganError, Unusable, OSError, MemoryError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             if isinstance(cause, OSError) and cause.errno in _FATAL:
                 raise cause from error
             why = str(error) or "there is too little memory for it"
-            return Outcome(source=str(source.path), state="failed", reason=why)
+            return Outcome(source=name, state="failed", reason=why)
+        seconds = time.perf_counter() - began
         return Outcome(
-            source=str(source.path),
-            state="done",
-            output=output,
-            size=size,
-            notes=notes,
-            seconds=time.perf_counter() - began,
+            source=name, state="done", output=output, size=size, notes=notes, seconds=seconds
         )
 
     def _options(self, source: Source) -> dict[str, Any]:
@@ -149,37 +152,29 @@ class _Work:
             "scale": self.use.scale or self.model.scale,
             "model": self.model.config["sha256"],
             "strength": self.model.strength,
-            "format": self.writing.format,
-            "quality": self.writing.quality,
-            "flatten": self.writing.flatten,
+            "format": self.asked.format,
+            "quality": self.asked.quality,
+            "flatten": self.flattens,
             **self.repair.facts(source.path),
         }
 
-    def _translate(
-        self, source: Source, journal: Journal, options: dict[str, Any], sources: set[Path]
-    ) -> tuple[str, tuple[int, int], tuple[str, ...]]:
-        """Returns the output's path within the folder, its (width, height), and notes."""
+    def _translate(self, source: Source, options: dict[str, Any]) -> _Done:
         moving = is_video(source.path) or is_animated(source.path)
         if moving and self.repair.mask:
             raise EleganError("it moves, and a mask is for a still photo")
         if moving:
-            return self._translate_moving(source, journal, options, sources)
+            return self._translate_moving(source, options)
         use = replace(self.use, on_window=self._on_window)
         photo = self._laid(read_photo(source.path))
         mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
         tall, wide, channels = photo.pixels.shape
-        height, width = self.model.output_size(tall, wide, use.scale)
-        chosen, notes = format_of(
-            photo,
-            self.writing.format,
-            (height, width),
-            self.model.output_channels(channels),
-            mask is not None,
-        )
+        channels = self.model.output_channels(channels)
+        size = self.model.output_size(tall, wide, use.scale)
+        chosen, notes = format_of(photo, self.asked.format, size, channels, mask is not None)
         notes = (*photo.notes, *notes)
         if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
             notes += (f"the first of {pages} pages or frames",)
-        output = self._claimed(source, SUFFIX[chosen], journal, options, sources)
+        output = self._claimed(source, SUFFIX[chosen], options)
         strips = self.repair.strips(self.model, photo.pixels, mask, use)
         self.watch.begin_file(self.model.windows(tall, wide, use))
         if self.repair.mask == "alpha":  # what was transparent is filled
@@ -188,71 +183,52 @@ class _Work:
             photo,
             strips,
             self.out / output,
-            size=(height, width),
-            channels=self.model.output_channels(channels),
+            size=size,
+            channels=channels,
             chosen=chosen,
-            quality=self.writing.quality,
+            quality=self.asked.quality,
         )
-        journal.finish(source.path, output, options)
         if mask is not None and not mask.any():
             notes += ("nothing was found to restore: unchanged",)
-        notes += self.model.notes(tall, wide, use)
-        return output, (width, height), notes
+        return output, (size[1], size[0]), notes + self.model.notes(tall, wide, use)
 
-    def _translate_moving(
-        self,
-        source: Source,
-        journal: Journal,
-        options: dict[str, Any],
-        sources: set[Path],
-    ) -> tuple[str, tuple[int, int], tuple[str, ...]]:
-        """Works on the frames of a GIF or a video; returns as `_translate` does."""
+    def _translate_moving(self, source: Source, options: dict[str, Any]) -> _Done:
+        """Works on the frames of a GIF or a video."""
         path = source.path
-        notes: tuple[str, ...] = ()
         if is_video(path):
             self.watch.begin_file(frame_count(path))
-            output = self._claimed(source, WRITTEN, journal, options, sources)
+            output = self._claimed(source, WRITTEN, options)
             use = replace(self.use, on_window=self._ask_to_stop)
-            size, notes = translate_video(
-                self.model, path, self.out / output, use, self.watch.window
-            )
-        else:
-            use = replace(self.use, on_window=self._on_window)
-            output = self._claimed(source, ".gif", journal, options, sources)
-            size = translate_frames(self.model, path, self.out / output, use, self.writing.flatten)
-        journal.finish(path, output, options)
-        return output, size, notes
+            target = self.out / output
+            return output, *translate_video(self.model, path, target, use, self.watch.window)
+        use = replace(self.use, on_window=self._on_window)
+        output = self._claimed(source, ".gif", options)
+        size = translate_frames(self.model, path, self.out / output, use, self.flattens)
+        return output, size, ()
 
     def _laid(self, photo: PhotoFile) -> PhotoFile:
         """Lays a photo with transparency on white for a stylizer, as its training did."""
         if photo.alpha is None or not self.model.stylizes:
             return photo
         pixels = on_white(photo.pixels, photo.alpha)
-        if self.writing.flatten:
+        if self.flattens:
             return replace(photo, pixels=pixels, alpha=None)
         note = "transparent parts stay so and hide what is painted there; --flatten shows it"
         return replace(photo, pixels=pixels, notes=(*photo.notes, note))
 
-    def _claimed(
-        self,
-        source: Source,
-        suffix: str,
-        journal: Journal,
-        options: dict[str, Any],
-        sources: set[Path],
-    ) -> str:
+    def _claimed(self, source: Source, suffix: str, options: dict[str, Any]) -> str:
         """Returns the path of the result within the folder, once it may be written there."""
         output = source.output_as(suffix)
         target = self.out / output
-        why = journal.refusal(source.path, output.as_posix())
-        if target.resolve() in sources:
+        why = self.journal.refusal(source.path, output.as_posix())
+        if target.resolve() in self.inputs:
             raise EleganError(f"{target} is itself an input; name another folder with --out.")
-        if why is not None and not self.writing.overwrite:
+        if why is not None and not self.asked.overwrite:
             raise EleganError(
                 f"{target} {why}. Name another folder with --out, or type --overwrite."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        journal.begin(source.path, output.as_posix(), options)
+        self.journal.begin(source.path, output.as_posix(), options)
         return output.as_posix()
 
     def _on_window(self) -> None:

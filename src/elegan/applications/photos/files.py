@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from elegan.applications.photos.film import SUFFIXES as VIDEO_SUFFIXES
-from elegan.common.errors import EleganError, UsageError, did_you_mean, lookup
+from elegan.common.errors import EleganError, UsageError, did_you_mean
 from elegan.data.files import IMAGE_SUFFIXES, walk_folder
 from elegan.data.metadata import resized
 from elegan.data.photo_files import FORMATS, PhotoFile, cannot_hold, write_photo
@@ -25,36 +25,17 @@ _SAME = {"MPO": "JPEG"}  # cameras put a preview behind the photo
 _BLOCK = 256  # rows of an alpha channel that are resized at once
 
 
-@dataclass(frozen=True, kw_only=True)
-class Writing:
-    """How results are written.
+def refuse_file(out: Path) -> None:
+    """Refuses an output folder that looks like an image file.
 
-    Attributes:
-        format: auto (that of the photo where it can hold the result), png, jpeg, webp or tiff.
-        quality: of JPEG and WebP, 1 to 100.
-        overwrite: also replaces files in the output folder that elegan did not write.
-        flatten: of a stylizer: the result is opaque, what was transparent lies on white.
+    Raises:
+        UsageError: it does.
     """
-
-    format: str = "auto"
-    quality: int = 95
-    overwrite: bool = False
-    flatten: bool = False
-
-    def refuse(self, out: Path) -> None:
-        """Refuses what cannot be, before anything is read.
-
-        Raises:
-            UsageError: `out` looks like a file, a format is unknown, the quality is out of range.
-        """
-        if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
-            raise UsageError(
-                f"--out names a folder, in which every image keeps its name; '{out}' looks like a"
-                f" file. Type --out {out.with_suffix('')}."
-            )
-        lookup(dict.fromkeys(("auto", "png", "jpeg", "webp", "tiff")), self.format, "format")
-        if not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality goes from 1 to 100, not {self.quality}.")
+    if out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+        raise UsageError(
+            f"--out names a folder, in which every image keeps its name; '{out}' looks like a"
+            f" file. Type --out {out.with_suffix('')}."
+        )
 
 
 def format_of(

@@ -36,7 +36,7 @@ def translate_frames(
     """Writes an animated GIF of a model's frames in one step; returns its (width, height).
 
     Args:
-        flatten: whether the result is opaque, see `Writing`.
+        flatten: whether the result is opaque.
 
     Raises:
         Unusable: the file is damaged, or the result would not fit in memory.

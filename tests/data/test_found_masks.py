@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from elegan.data.degradations import damage, from_bytes, resize_bicubic, to_bytes
-from elegan.data.found_masks import find_scratches, sky_region
+from elegan.data.found_masks import find_scratches
 from elegan.data.masks import dilate
 
 
@@ -57,27 +57,6 @@ def test_pieces_make_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = find_scratches(np.asarray(photo))
     monkeypatch.setattr("elegan.data.found_masks.TILE", 96)
     np.testing.assert_array_equal(find_scratches(np.asarray(photo)), whole)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_the_sky_over_hills_is_found(dtype: type) -> None:
-    rows, columns = np.indices((180, 260))
-    horizon = 90 + 20 * np.sin(columns / 30)
-    sky = rows < horizon
-    photo = smooth(3, (180, 260)) // 2
-    photo[sky] = np.stack([120 + rows / 4, 160 + rows / 4, 230 + rows * 0], axis=2)[sky]
-    unit = 257 if dtype is np.uint16 else 1
-    found = sky_region(photo.astype(dtype) * dtype(unit))
-    assert (found == sky).mean() > 0.97
-
-
-def test_no_sky_is_proposed_where_there_is_none() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-    assert not sky_region(noise).any()
-    assert not sky_region(np.full((1, 1, 3), 200, np.uint8)).any()
-    dark_above = np.full((80, 80, 3), 220, np.uint8)
-    dark_above[:30] = 20
-    assert not sky_region(dark_above).any()
 
 
 @pytest.mark.data

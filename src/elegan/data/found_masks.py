@@ -1,4 +1,4 @@
-"""Masks found by looking at the photo: scratches, and the region of the sky.
+"""Scratches found by looking at the photo, and how masks grow and soften.
 
 And what is done to masks: widening, narrowing, and running extremes, by shifted copies.
 """
@@ -7,12 +7,9 @@ import math
 
 import numpy as np
 
-from elegan.data.degradations.resizing import resize_bicubic
-
 THICKEST = 3  # half the width of the widest scratch, in pixels
 LENGTH = 41  # pixels of straight line that a scratch must show
 TILE, MARGIN = 768, 64  # looked at in pieces, so that a very large photo needs little memory
-SKY_SIDE = 240  # the sky is looked for in a small copy
 
 
 def find_scratches(image: np.ndarray, *, contrast: float = 0.06, filled: float = 0.8) -> np.ndarray:
@@ -95,68 +92,6 @@ def _supported(thin: np.ndarray, angle: float, filled: float) -> np.ndarray:
         column = half - round(step * math.sin(angle))
         across += padded[row : row + height, column : column + width]
     return thin & (count >= filled * LENGTH) & (across <= 2 * THICKEST + 1)
-
-
-def sky_region(image: np.ndarray) -> np.ndarray:
-    """Proposes the region of the sky: what reaches from the top down to the first strong edge.
-
-    Of 64 thresholds for "strong", the one is taken that leaves sky and ground each most even in
-    colour: Shen and Wang 2013, "Sky region detection in a single image for autonomous ground robot
-    navigation", equations 3 to 7, on a small copy.
-
-    Args:
-        image: uint8 or uint16 [H, W, 3].
-
-    Returns:
-        bool [H, W]; all False where no sky is to be seen.
-    """
-    shrink = min(1.0, SKY_SIDE / max(image.shape[:2]))
-    size = tuple(max(1, round(side * shrink)) for side in image.shape[:2])
-    small = resize_bicubic(image, (size[0], size[1])).astype(np.float32)
-    small /= np.float32(np.iinfo(image.dtype).max)
-    small = small if small.shape[2] == 3 else np.repeat(small, 3, axis=2)
-    gray = small.mean(axis=2)
-    down, right = np.gradient(gray) if min(size) > 1 else (np.zeros_like(gray),) * 2
-    edges = np.hypot(down, right)
-    best, energy = np.zeros(gray.shape, bool), -1.0
-    for threshold in np.geomspace(0.015, 0.25, 64):
-        strong = edges > threshold
-        first = np.where(strong.any(axis=0), strong.argmax(axis=0), len(gray))
-        region = np.arange(len(gray))[:, None] < first
-        value = _evenness(small, region)
-        if value > energy:
-            best, energy = region, value
-    # A column that a star or a bird ended early, or that slipped past the horizon, is mended.
-    for reach, least in ((3, False), (6, True), (3, False)):
-        best = running(best, reach, axis=1, least=least)
-    if not _is_sky(small, best):
-        return np.zeros(image.shape[:2], bool)
-    return resize_bicubic(best.astype(np.float32), (image.shape[0], image.shape[1])) > 0.5
-
-
-def _evenness(small: np.ndarray, region: np.ndarray) -> float:
-    """Equation 5: the less both sides vary in colour, the larger; the sky counts twice."""
-    sky, ground = small[region], small[~region]
-    if len(sky) < 0.02 * region.size or len(ground) < 0.02 * region.size:
-        return 0.0
-    total = 0.0
-    for weight, pixels in ((2.0, sky), (1.0, ground)):
-        spread = np.cov(pixels.T.astype(np.float64))
-        largest = float(np.linalg.eigvalsh(spread)[-1])
-        total += weight * (abs(float(np.linalg.det(spread))) + largest)
-    return 1 / max(total, 1e-9)
-
-
-def _is_sky(small: np.ndarray, region: np.ndarray) -> bool:
-    """Whether it is large, spans the top, is not dark, and is lighter or bluer than the rest."""
-    if not 0.04 <= region.mean() < 0.98 or region[0].mean() < 0.3:
-        return False
-    sky = small[region].mean(axis=0)
-    if sky.mean() < 0.15:
-        return False
-    ground = small[~region].mean(axis=0)
-    bluer = sky[2] - sky[0] > ground[2] - ground[0] + 0.03
-    return bool(sky.mean() > ground.mean() + 0.05 or bluer)
 
 
 def dilate(mask: np.ndarray, radius: int) -> np.ndarray:

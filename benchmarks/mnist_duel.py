@@ -62,7 +62,7 @@ def train_elegan(preset: str, options: argparse.Namespace, folder: Path) -> dict
 def score(rows: list[dict[str, Any]]) -> None:
     """Adds the scores to each row, in place of its samples."""
     training, test = open_data("mnist"), open_data("mnist", split="test")
-    extractor = extractor_for("mnist", 28, 1)
+    extractor = extractor_for("mnist")
     for row in rows:
         row["scores"] = evaluate(
             row.pop("samples"),

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from elegan.metrics import features as sides
-from elegan.metrics.classes import Group, class_scores, describe_hard, fooling_rate, hard_classes
+from elegan.metrics.classes import (
+    LabelledFeatures,
+    class_scores,
+    describe_hard,
+    fooling_rate,
+    hard_classes,
+)
 from elegan.metrics.distances import coverage_score, manifold_scores
 from elegan.metrics.features import Extractor
 from elegan.metrics.score_table import format_scores
@@ -24,7 +30,7 @@ def group(count, seed, *, wrong=0.0, narrow=(), shift=0.0, classes=4):
     spread = np.where(np.isin(labels, narrow), 0.02, 1.0)[:, None]
     features = 20 * np.eye(4)[shown] + spread * random.normal(0, 1, (count, 4))
     logits = random.normal(0, 1, count) + shift * (labels == 3)
-    return Group(
+    return LabelledFeatures(
         features=features.astype(np.float32),
         labels=labels,
         called=(features.argmax(1)),
@@ -73,7 +79,7 @@ def test_a_class_that_fools_nobody_is_named():
 def test_an_unconditional_generator_that_leaves_a_class_out():
     whole = group(800, 3)
     kept = whole.labels != 2
-    some = Group(
+    some = LabelledFeatures(
         features=whole.features[kept], labels=whole.called[kept], called=whole.called[kept]
     )
     found = scores(some, asked=False)
@@ -100,7 +106,7 @@ def test_a_few_images_prove_nothing():
 def test_of_a_collapsed_or_untrained_run_no_class_passes_for_easy(asked: bool):
     noise = np.random.default_rng(0).normal(0, 0.01, (800, 4)).astype(np.float32)
     labels = np.arange(800) % 4
-    found = scores(Group(features=noise, labels=labels, called=labels), asked=asked)
+    found = scores(LabelledFeatures(features=noise, labels=labels, called=labels), asked=asked)
     assert hard_classes(found) == {}
     heading, _ = describe_hard(found, {})
     assert heading.startswith("All classes are hard: the coverage is 0%")
@@ -110,7 +116,7 @@ def test_of_a_collapsed_or_untrained_run_no_class_passes_for_easy(asked: bool):
     assert named == ["ant: 5% of its samples fool the discriminator."]
     # Near the data, but none of what was asked for.
     samples = group(800, 3)
-    others = Group(**{**vars(samples), "called": (samples.called + 1) % 4})
+    others = LabelledFeatures(**{**vars(samples), "called": (samples.called + 1) % 4})
     heading, _ = describe_hard(scores(others), {})
     assert heading.startswith("All classes are hard: the share of samples as asked is 0%")
 
@@ -119,7 +125,7 @@ def test_a_judge_that_is_mostly_wrong_names_no_class():
     real = group(800, 1)
     random = np.random.default_rng(5)
     called = np.where(random.random(800) < 0.4, real.labels, (real.labels + 1) % 4)
-    unseen = Group(**{**vars(real), "called": called})
+    unseen = LabelledFeatures(**{**vars(real), "called": called})
     samples = group(800, 3, narrow=(0,), wrong=0.9)
     found = class_scores(samples, unseen, group(2000, 2), NAMES, asked=True)
     assert hard_classes(found) == {}

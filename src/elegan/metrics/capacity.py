@@ -5,7 +5,6 @@ Capacity is what a discriminator overfits with and what a generator costs to run
 """
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -40,13 +39,12 @@ def capacity(generator: nn.Module, discriminator: nn.Module, shape: ImageShape) 
     size = (probes, shape.channels, shape.resolution, shape.resolution)
     images = torch.randn(size, generator=random).to(device)
     labels = torch.zeros(probes, dtype=torch.int64, device=device) if shape.classes else None
-    one = None if labels is None else labels[:1]
-    generator, discriminator = _still(generator), _still(discriminator)
+    first = None if labels is None else labels[:1]
     return {
-        "generator": _cost(generator, lambda: generator(latents, one)),
+        "generator": cost_of(generator, latents, first),
         "discriminator": {
-            **_cost(discriminator, lambda: discriminator(images[:1], one)),
-            **_receptive_field(discriminator, images, labels),
+            **cost_of(discriminator, images[:1], first),
+            **_receptive_field(_still(discriminator), images, labels),
         },
     }
 
@@ -60,12 +58,11 @@ def translation_capacity(
         inputs: [N, I, h, w], of which the first is taken.
         images: [N, C, H, W]; planes that the discriminator sees beside them count as zeros.
     """
-    generator, discriminator = _still(generator), _still(discriminator)
     planes: Any = discriminator.channels
     judged = images.new_zeros(1, planes, *images.shape[2:])
     return {
-        "generator": _cost(generator, lambda: generator(inputs[:1])),
-        "discriminator": _cost(discriminator, lambda: discriminator(judged)),
+        "generator": cost_of(generator, inputs[:1]),
+        "discriminator": cost_of(discriminator, judged),
     }
 
 
@@ -74,13 +71,12 @@ def describe_capacity(facts: dict[str, Any]) -> str:
     lines = []
     for name in ("generator", "discriminator"):
         part = facts[name]
-        line = (
+        field = part.get("receptive_field")
+        lines.append(
             f"{name:<13} {part['parameters']:,} parameters, {_short(part['macs'])} multiplications"
             f" and {_short(part['activations'])} activations an image"
+            + (f", sees {field} pixels across" if field else "")
         )
-        if part.get("receptive_field"):
-            line += f", sees {part['receptive_field']} pixels across"
-        lines.append(line)
     return "\n".join(lines)
 
 
@@ -89,14 +85,7 @@ def cost(network: nn.Module, shape: ImageShape) -> dict[str, int]:
     device = next(network.parameters()).device
     latent: Any = network.latent
     labels = torch.zeros(1, dtype=torch.int64, device=device) if shape.classes else None
-    still = _still(network)
-    return _cost(still, lambda: still(torch.zeros(1, latent, device=device), labels))
-
-
-def cost_of(network: nn.Module, inputs: Tensor) -> dict[str, int]:
-    """Returns parameters, macs and activations of a network on the first of some inputs."""
-    still = _still(network)
-    return _cost(still, lambda: still(inputs[:1]))
+    return cost_of(network, torch.zeros(1, latent, device=device), labels)
 
 
 def _still(network: nn.Module) -> nn.Module:
@@ -104,7 +93,9 @@ def _still(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 
-def _cost(network: nn.Module, run: Callable[[], object]) -> dict[str, int]:
+def cost_of(network: nn.Module, *arguments: Tensor | None) -> dict[str, int]:
+    """Returns parameters, macs and activations of a network on arguments for one image."""
+    network = _still(network)
     elements = 0
 
     def count(layer: nn.Module, given: object, out: object) -> None:
@@ -119,12 +110,12 @@ def _cost(network: nn.Module, run: Callable[[], object]) -> dict[str, int]:
     ]
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            run()
+            network(*arguments)
     finally:
         for hook in hooks:
             hook.remove()
     return {
-        "parameters": sum(one.numel() for one in network.parameters()),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "macs": counter.get_total_flops() // 2,
         "activations": elements,
     }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from elegan.metrics.distances import coverage_score
 from elegan.metrics.features import draw
 
-MOST_COMPARED = 500
+MAX_COMPARED = 500
 """Coverage of a class is taken on at most so many images of each side."""
 
 FEWEST = 10
@@ -34,7 +34,7 @@ STANDARD_ERRORS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class LabelledFeatures:
     """Images with what is known of their classes.
 
     Attributes:
@@ -54,9 +54,9 @@ class Group:
 
 
 def class_scores(
-    samples: Group,
-    unseen: Group,
-    training: Group,
+    samples: LabelledFeatures,
+    unseen: LabelledFeatures,
+    training: LabelledFeatures,
     names: Sequence[str],
     *,
     asked: bool,
@@ -94,7 +94,11 @@ def class_scores(
 
 
 def _accuracy(
-    samples: Group, unseen: Group, label: int, names: Sequence[str], asked: bool
+    samples: LabelledFeatures,
+    unseen: LabelledFeatures,
+    label: int,
+    names: Sequence[str],
+    asked: bool,
 ) -> dict[str, Any]:
     of_it, real = samples.called[samples.labels == label], unseen.called[unseen.labels == label]
     wrong = of_it[of_it != label]
@@ -107,9 +111,9 @@ def _accuracy(
 
 
 def _coverage(
-    samples: Group,
-    unseen: Group,
-    training: Group,
+    samples: LabelledFeatures,
+    unseen: LabelledFeatures,
+    training: LabelledFeatures,
     label: int,
     asked: bool,
     random: np.random.Generator,
@@ -119,10 +123,10 @@ def _coverage(
     )
     # What was asked for can be had in any number; else as many as the class's share of the data.
     due = len(made) if asked else round(len(samples) * len(held) / max(1, len(unseen)))
-    count = min(MOST_COMPARED, due, len(held))
+    count = min(MAX_COMPARED, due, len(held))
     if count < 2 or len(seen) < 2:
         return {"coverage": None, "coverage_real": None}
-    balls = training.features[seen[draw(len(seen), MOST_COMPARED, random)]]
+    balls = training.features[seen[draw(len(seen), MAX_COMPARED, random)]]
     made, held = (rows[draw(len(rows), count, random)] for rows in (made, held))
     return {
         "coverage": coverage_score(samples.features[made], balls) if len(made) else 0.0,
@@ -130,7 +134,7 @@ def _coverage(
     }
 
 
-def _fooling_rate(samples: Group, unseen: Group, label: int) -> float | None:
+def _fooling_rate(samples: LabelledFeatures, unseen: LabelledFeatures, label: int) -> float | None:
     if samples.logits is None or unseen.logits is None:
         return None
     fake, real = samples.logits[samples.labels == label], unseen.logits[unseen.labels == label]
@@ -191,12 +195,12 @@ def _on_fooling(one: Mapping[str, Any], usual: float) -> str:
 
 
 def _both(one: Mapping[str, Any]) -> int:
-    return min(one["samples"], one["real"], MOST_COMPARED)
+    return min(one["samples"], one["real"], MAX_COMPARED)
 
 
 def _due(one: Mapping[str, Any]) -> int:
     """Where nothing was asked for, that there are no samples of a class is the figure itself."""
-    return _both(one) if one["accuracy"] is not None else min(one["real"], MOST_COMPARED)
+    return _both(one) if one["accuracy"] is not None else min(one["real"], MAX_COMPARED)
 
 
 _ASPECTS = (

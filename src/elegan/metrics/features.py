@@ -100,12 +100,12 @@ def resize(images: Tensor, size: int) -> Tensor:
     )
 
 
-_REMEMBERED = 4
+MAX_REMEMBERED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
-    """A set of images as the extractor sees it.
+class FeatureSet:
+    """The features of a set of images.
 
     Attributes:
         features: float32 [N, D].
@@ -118,25 +118,27 @@ class Side:
     def __len__(self) -> int:
         return len(self.features)
 
-    def take(self, rows: NDArray[np.int64]) -> Side:
+    def take(self, rows: NDArray[np.int64]) -> FeatureSet:
         """Returns the chosen images."""
         chosen = None if self.probabilities is None else self.probabilities[rows]
-        return Side(features=self.features[rows], probabilities=chosen)
+        return FeatureSet(features=self.features[rows], probabilities=chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floor:
+class RealBaseline:
     """Real images in the place of the generated ones, and what they are compared with."""
 
-    unseen: Side
-    against: Side
+    unseen: FeatureSet
+    against: FeatureSet
     source: str
 
 
-_memory: dict[tuple[str, bytes], Side] = {}
+_memory: dict[tuple[str, bytes], FeatureSet] = {}
 
 
-def see(images: NDArray[np.uint8], extractor: Extractor, *, remember: bool = True) -> Side:
+def extract(
+    images: NDArray[np.uint8], extractor: Extractor, *, remember: bool = True
+) -> FeatureSet:
     """Returns the images with their features.
 
     Args:
@@ -147,14 +149,14 @@ def see(images: NDArray[np.uint8], extractor: Extractor, *, remember: bool = Tru
     """
     if not remember:
         features, probabilities = extractor.measure(images)
-        return Side(features=features, probabilities=probabilities)
+        return FeatureSet(features=features, probabilities=probabilities)
     pixels = hashlib.blake2b(np.ascontiguousarray(images).data, digest_size=16).digest()
     key = (extractor.sha256, pixels)
     if key not in _memory:
-        side = see(images, extractor, remember=False)
-        while len(_memory) >= _REMEMBERED:
+        found = extract(images, extractor, remember=False)
+        while len(_memory) >= MAX_REMEMBERED:
             _memory.pop(next(iter(_memory)))
-        _memory[key] = side
+        _memory[key] = found
     return _memory[key]
 
 
@@ -165,13 +167,13 @@ def draw(count: int, limit: int, random: np.random.Generator) -> NDArray[np.int6
     return np.sort(random.choice(count, limit, replace=False))
 
 
-def floor_of(
-    real: Side,
+def real_baseline(
+    real: FeatureSet,
     held_out: NDArray[np.uint8] | None,
     extractor: Extractor,
     generated: int,
     random: np.random.Generator,
-) -> Floor:
+) -> RealBaseline:
     """Returns real images in the place of as many generated ones.
 
     They are held-out images against the whole reference, or without any one random half of the
@@ -179,12 +181,12 @@ def floor_of(
     """
     if held_out is not None:
         # As many as were generated: the Fréchet distance falls as images are added.
-        held = see(held_out, extractor)
+        held = extract(held_out, extractor)
         unseen = held.take(draw(len(held), generated, random))
-        return Floor(unseen=unseen, against=real, source=f"{len(unseen):,} held-out images")
+        return RealBaseline(unseen=unseen, against=real, source=f"{len(unseen):,} held-out images")
     order = random.permutation(len(real))
     half = len(real) // 2
     unseen = real.take(np.sort(order[:half][:generated]))
     against = real.take(np.sort(order[half:]))
     source = f"{len(unseen):,} reference images against {len(against):,} others"
-    return Floor(unseen=unseen, against=against, source=source)
+    return RealBaseline(unseen=unseen, against=against, source=source)

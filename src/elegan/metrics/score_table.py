@@ -30,7 +30,7 @@ METRICS: dict[str, str] = {
 }
 """What each score means, by the part of its name before a hyphen."""
 
-MOST_CLASSES = 40
+MAX_CLASSES = 40
 """With more classes than this their shares are left to scores.json."""
 
 
@@ -56,7 +56,7 @@ def format_scores(scores: Mapping[str, Any]) -> str:
             continue
         real = _number(floor[name]) if name in floor else ""
         lines.append(f"{name:<22}{_number(value):>12}{real:>12}  {meaning}")
-    if 0 < len(scores.get("class_frequencies", ())) <= MOST_CLASSES:
+    if 0 < len(scores.get("class_frequencies", ())) <= MAX_CLASSES:
         lines += ["", f"{'class':<22}{'generated':>12}{'floor':>12}"]
         for name, share in scores["class_frequencies"].items():
             real = floor["class_frequencies"][name]
@@ -73,7 +73,7 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
     """Returns the lines on each class, real images beside it, and on the hard ones; or none."""
     detail, hard = scores.get("per_class", {}), scores.get("hard_classes", {})
     lines: list[str] = []
-    if 0 < len(detail) <= MOST_CLASSES:
+    if 0 < len(detail) <= MAX_CLASSES:
         heads = [head for name, head in CLASS_COLUMNS.items() if _known(detail, name)]
         lines += ["", f"{'class':<22}" + "".join(f"{head:>12}" for head in heads)]
         for name, one in detail.items():

@@ -80,7 +80,7 @@ def _compare(
     scores = evaluate(
         samples.images,
         np.asarray(reference.images),
-        extractor=extractor_for(reference.known, shape.resolution, shape.channels, extractor),
+        extractor=extractor_for(reference.known, extractor),
         held_out=None if held_out is None else np.asarray(held_out.images),
         reference_labels=reference.labels,
         generated_labels=asked,

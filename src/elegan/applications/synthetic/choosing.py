@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF
-from elegan.applications.synthetic.results import Results
+from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF, Results
 from elegan.options import Augment
 
 CONFIDENCE = 0.95
-_TINY = 1e-300
-_MOST_ITERATIONS = 500
-
 SHARES = (0.1, 0.25, 0.5, 1.0)
+MAX_WORTH = 10.0
+"""A gain worth more than so many times the given labels is not extrapolated to."""
 
 
 def shares_of(asked: Augment) -> tuple[float, ...]:
@@ -50,7 +48,7 @@ class Interval:
         """Whether the whole interval is below 0."""
         return self.high is not None and self.high < 0
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
         return asdict(self)
 
@@ -79,11 +77,18 @@ def interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
 
 
 def t_tail(t: float, freedom: int) -> float:
-    """Returns the probability that Student's t exceeds `t` >= 0.
+    """Returns the probability that Student's t exceeds `t` >= 0, at a whole number of freedom.
 
-    Source: Abramowitz and Stegun 1964, 26.7.1 with 26.5.27.
+    Source: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4.
     """
-    return 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+    angle, odd = math.atan(t / math.sqrt(freedom)), freedom % 2
+    sine, cosine = math.sin(angle), math.cos(angle)
+    term, total = cosine if odd else 1.0, 0.0
+    for step in range(odd, freedom - 1, 2):
+        total += term
+        term *= cosine**2 * (step + 1) / (step + 2)
+    within = (angle + sine * total) * 2 / math.pi if odd else sine * total
+    return max(0.0, (1 - within) / 2)
 
 
 def t_quantile(probability: float, freedom: int) -> float:
@@ -93,48 +98,11 @@ def t_quantile(probability: float, freedom: int) -> float:
         high *= 2
     for _ in range(100):
         middle = (low + high) / 2
-        if t_tail(middle, freedom) > 1 - probability:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if t_tail(middle, freedom) > 1 - probability else (low, middle)
     return (low + high) / 2
 
 
-def _incomplete_beta(x: float, a: float, b: float) -> float:
-    """Returns the regularised incomplete beta function I_x(a, b), 0 <= x <= 1.
-
-    Source: Abramowitz and Stegun 1964, 26.5.8, a continued fraction, evaluated from the front by
-    the method of Lentz (1976).
-    """
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - _incomplete_beta(1 - x, b, a)
-    logarithm = a * math.log(x) + b * math.log1p(-x)
-    logarithm += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    fraction, upper, lower = 1.0, 1.0, 0.0
-    for step in range(_MOST_ITERATIONS):
-        half = step // 2
-        if step == 0:
-            term = 1.0
-        elif step % 2 == 0:
-            term = half * (b - half) * x / ((a + step - 1) * (a + step))
-        else:
-            term = -(a + half) * (a + b + half) * x / ((a + step - 1) * (a + step))
-        lower = 1 / ((1 + term * lower) or _TINY)
-        upper = (1 + term / upper) or _TINY
-        change = upper * lower
-        fraction *= change
-        if step and abs(change - 1) < 1e-14:
-            break
-    return math.exp(logarithm) * (fraction - 1) / a
-
-
-MOST_WORTH = 10.0
-"""A gain worth more than so many times the given labels is not extrapolated to."""
-
-
-def best_share(gains: Mapping[float, Sequence[float]]) -> float:
+def best_share(gains: Mapping[float, Sequence[float] | np.ndarray]) -> float:
     """Returns the share with the highest mean gain over draws; of equals the smallest."""
     return min(gains, key=lambda share: (-round(float(np.mean(gains[share])), 12), share))
 
@@ -146,18 +114,13 @@ def shares_by_others(gains: Mapping[float, Sequence[float]]) -> list[float]:
     """
     count = len(next(iter(gains.values())))
     return [
-        best_share(
-            {
-                share: [one for place, one in enumerate(values) if place != draw]
-                for share, values in gains.items()
-            }
-        )
+        best_share({share: np.delete(values, draw) for share, values in gains.items()})
         for draw in range(count)
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class GainVerdict:
     """Whether generated images help.
 
     Attributes:
@@ -188,22 +151,20 @@ class Verdict:
             between += f", {gain.draws} draws, p {gain.p:.2g}"
         points = f"{100 * gain.mean:+.1f} points of {self.words}"
         if self.use:
+            labels = ""
+            if self.worth is not None:
+                labels = f", worth about {self.worth:,.0f} more real labels"
+                if not np.isfinite(self.worth):
+                    labels = f", worth more than {MAX_WORTH:g} times as many real labels"
             return (
                 f"Use them, at a share of {self.share:g}: they add {points} to real images with"
-                f" classical augmentation ({between}){self._in_labels()}."
+                f" classical augmentation ({between}){labels}."
             )
         if gain.below_zero:
             return f"Do not use them: they do harm, {points} ({between})."
         return f"Do not use them: no gain is proven, {points} ({between})."
 
-    def _in_labels(self) -> str:
-        if self.worth is None:
-            return ""
-        if not np.isfinite(self.worth):
-            return f", worth more than {MOST_WORTH:g} times as many real labels"
-        return f", worth about {self.worth:,.0f} more real labels"
-
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
         worth = self.worth
         return {
@@ -211,8 +172,8 @@ class Verdict:
             "sentence": self.sentence,
             "share": self.share,
             "share_of_each_draw": list(self.shares),
-            "gain": self.gain.facts(),
-            "worth_labels": worth if worth is None or np.isfinite(worth) else f">{MOST_WORTH:g}x",
+            "gain": self.gain.to_dict(),
+            "worth_labels": worth if worth is None or np.isfinite(worth) else f">{MAX_WORTH:g}x",
         }
 
 
@@ -226,7 +187,7 @@ def decide(
     overlap: float,
     labels: float,
     words: str,
-) -> Verdict:
+) -> GainVerdict:
     """Chooses the share and says whether it helps.
 
     Where the folds that choose are also those that judge, each is judged at the share that the
@@ -236,22 +197,19 @@ def decide(
         shares: to choose from.
         fixed: a share that was asked for.
         chosen_on, judged_on: names of the judged sets.
-        overlap: see `statistics.interval`.
+        overlap: see `interval`.
         labels: given labels that a classifier was trained on.
         words: for the metric.
     """
-    if fixed is not None:
-        share, each = fixed, None
-    else:
-        chosen = {one: results.gains(BOTH, one, chosen_on) for one in shares}
+    share, each = fixed, None
+    if share is None:
+        chosen = {share: results.gains(BOTH, share, chosen_on) for share in shares}
         share = best_share(chosen)
         each = shares_by_others(chosen) if chosen_on == judged_on else None
-    judged = {one: results.gains(BOTH, one, judged_on) for one in {share, *(each or ())}}
-    count = len(judged[share])
-    each = each or [share] * count
-    gains = [judged[each[draw]][draw] for draw in range(count)]
+    each = each or [share] * len(results.gains(BOTH, share, judged_on))
+    gains = [results.gains(BOTH, own, judged_on)[draw] for draw, own in enumerate(each)]
     gain = interval(gains, overlap=overlap)
-    return Verdict(
+    return GainVerdict(
         use=gain.above_zero,
         share=share,
         gain=gain,
@@ -278,4 +236,4 @@ def worth(gain: float, results: Results, on: str, labels: float) -> float | None
     if doubling <= 0:
         return None
     times = 2 ** min(gain / doubling, 60.0) - 1
-    return labels * times if times <= MOST_WORTH else float("inf")
+    return labels * times if times <= MAX_WORTH else float("inf")

@@ -53,9 +53,8 @@ class OutputFolder:
             yield self
 
     def _compare(self, settings: Path, asked: dict[str, Any]) -> None:
-        try:
-            before = json.loads(settings.read_text(encoding="utf-8"))
-            before = dict(before)  # another program's augment.json may hold anything
+        try:  # another program's augment.json may hold anything
+            before = dict(json.loads(settings.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise EleganError(
                 f"{settings} cannot be read: {error}. Name another folder with --out."
@@ -81,8 +80,6 @@ class OutputFolder:
             return None
         return found if (self.path / PAGE).exists() and (self.path / IMAGES).is_dir() else None
 
-    # --- results that are kept --------------------------------------------------------------
-
     def find(self, name: str) -> Any:
         """Returns what was measured under a name, or None."""
         return self._kept.get(name)
@@ -106,8 +103,6 @@ class OutputFolder:
         if text and not text.endswith("\n"):  # a kill tore the last line
             with path.open("a", encoding="utf-8") as file:
                 file.write("\n")
-
-    # --- files ------------------------------------------------------------------------------
 
     def write(self, name: str, text: str) -> None:
         """Replaces a file in one step.

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from elegan.applications.synthetic.classifier import (
-    MixedSampler,
-    Recipe,
-    probabilities,
-    train_classifier,
-)
-from elegan.applications.synthetic.filtering import REASONS, Made, draw_filtered
-from elegan.applications.synthetic.labelled_set import Given, write_arrays
+from elegan.applications.synthetic.classifier import Recipe, probabilities, train_classifier
+from elegan.applications.synthetic.filtering import FilteredImages, draw_filtered
+from elegan.applications.synthetic.labelled_set import LabelledSet, write_arrays
+from elegan.applications.synthetic.mixing import MixedSampler
+from elegan.applications.synthetic.protocol import Probabilities
 from elegan.common.files import write_durably, written_whole
 from elegan.common.randomness import key
 from elegan.models.classification import class_probabilities
@@ -47,18 +44,18 @@ class Generation:
         made: generated images that passed the filter.
         pool: images of the pool with the classes that they were taken for; None without a pool.
         semi_supervised: class probabilities by the discriminator that learned from given labels and
-            the pool, as a function of images; None without a pool.
+            the pool; None without a pool.
         facts: JSON values for the report.
     """
 
-    made: Made
-    pool: Given | None
-    semi_supervised: Callable[[np.ndarray], np.ndarray] | None
+    made: FilteredImages
+    pool: LabelledSet | None
+    semi_supervised: Probabilities | None
     facts: dict[str, Any]
 
 
 def generate_for(
-    given: Given,
+    given: LabelledSet,
     pool: np.ndarray | None,
     counts: Sequence[int],
     folder: Path,
@@ -87,24 +84,27 @@ def generate_for(
         say("  classes of the pool ...")
         learned = _trained(train, _classify_settings(given, pool, folder, options)).model
         semi_supervised = partial(class_probabilities, learned)
-        named = _named_pool(given, pool, semi_supervised)
+        found = semi_supervised(pool)
+        rows = np.flatnonzero(found.max(axis=1) >= CONFIDENT)
+        own = found.argmax(axis=1)[rows].astype(np.int64)
+        named = LabelledSet(name="pool", images=pool[rows], labels=own, classes=given.classes)
         images.append(named.images)
         labels.append(named.labels)
     data = write_arrays(folder / "generator.npz", images, labels)
     run = _trained(train, _generator_settings(data, len(given), folder, options))
     facts_path, arrays_path = folder / "made.json", folder / "made.npz"
     if not facts_path.exists():
-        judge = semi_supervised or _ensemble(given, options)
         made = draw_filtered(
             run.model,
             given,
-            judge,
+            semi_supervised or _ensemble(given, options),
             counts,
             band=options.band,
             reject=options.reject,
             seed=options.seed,
         )
-        _keep(made, arrays_path)
+        with written_whole(arrays_path) as temporary, temporary.open("xb") as file:
+            np.savez(file, **vars(made))
         facts = {
             "given": len(given),
             "pool": 0 if pool is None else len(pool),
@@ -112,11 +112,12 @@ def generate_for(
             "images_seen": run.model.facts["training"]["images"],
             "model_sha256": run.model.facts["sha256"],
             "copy_rate": made.copy_rate,
-            "classes": made.facts(given.classes),
+            "classes": made.to_dict(given.classes),
         }
         write_durably(facts_path, json.dumps(facts, indent=1) + "\n")
     facts = json.loads(facts_path.read_text(encoding="utf-8"))
-    made = _kept(arrays_path)
+    with np.load(arrays_path) as stored:
+        made = FilteredImages(**stored)
     kept, drawn = len(made.labels), int(made.drawn.sum())
     say(f"  {kept:,} of {sum(counts):,} wanted images passed the filter, {drawn:,} were drawn")
     return Generation(made=made, pool=named, semi_supervised=semi_supervised, facts=facts)
@@ -148,7 +149,7 @@ def _generator_settings(data: str, given: int, folder: Path, options: Augment) -
 
 
 def _classify_settings(
-    given: Given, pool: np.ndarray, folder: Path, options: Augment
+    given: LabelledSet, pool: np.ndarray, folder: Path, options: Augment
 ) -> TrainSettings:
     """Settings of the semi-supervised run: the last class holds the images of unknown class."""
     unknown = len(given.classes)
@@ -166,47 +167,16 @@ def _classify_settings(
     return override(preset_settings("classify", data, values), shared)
 
 
-def _named_pool(given: Given, pool: np.ndarray, judge: Callable[[np.ndarray], np.ndarray]) -> Given:
-    """Returns the images of the pool whose class the judge is sure of, with that class."""
-    found = judge(pool)
-    rows = np.flatnonzero(found.max(axis=1) >= CONFIDENT)
-    labels = found.argmax(axis=1)[rows].astype(np.int64)
-    return Given(name="pool", images=pool[rows], labels=labels, classes=given.classes)
-
-
-def _ensemble(given: Given, options: Augment) -> Callable[[np.ndarray], np.ndarray]:
+def _ensemble(given: LabelledSet, options: Augment) -> Probabilities:
     """Returns the mean probabilities of classifiers that were trained on the given labels."""
-    recipe = Recipe(steps=options.steps, flip=options.flip)
-    networks = []
+    images, labels, classes = given.images, given.labels, len(given.classes)
+    recipe, networks = Recipe(steps=options.steps, flip=options.flip), []
     for index in range(FILTERING):
-        seed = key(options.seed, "filter", index)
-        sampler = MixedSampler(given.labels, share=0.0, seed=seed, balance=True)
+        own = key(options.seed, "filter", index)
+        sampler = MixedSampler(labels, share=0.0, seed=own, balance=True)
         networks.append(
             train_classifier(
-                given.images,
-                given.labels,
-                sampler,
-                len(given.classes),
-                recipe=recipe,
-                classical=True,
-                seed=seed,
+                images, labels, sampler, classes, recipe=recipe, classical=True, seed=own
             )
         )
-    return lambda images: np.mean([probabilities(one, images) for one in networks], axis=0)
-
-
-def _keep(made: Made, path: Path) -> None:
-    dropped = np.stack([made.dropped[reason] for reason in REASONS])
-    with written_whole(path) as temporary, temporary.open("xb") as file:
-        np.savez(file, images=made.images, labels=made.labels, drawn=made.drawn, dropped=dropped)
-
-
-def _kept(path: Path) -> Made:
-    with np.load(path) as stored:
-        dropped: dict[str, np.ndarray] = dict(zip(REASONS, stored["dropped"], strict=True))
-        return Made(
-            images=stored["images"],
-            labels=stored["labels"],
-            drawn=stored["drawn"],
-            dropped=dropped,
-        )
+    return lambda images: np.mean([probabilities(network, images) for network in networks], axis=0)

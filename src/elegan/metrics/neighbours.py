@@ -24,10 +24,12 @@ VALUES = 1024
 EXPECTED_SHARE = 0.01
 """The share of unseen real images that the threshold of a near-copy lets through, by its making."""
 
+PAIRS = 16
+"""So many of the nearest pairs are kept in each space."""
+
+MAX_NAMED = 5
 _ROUNDING = 1e-4  # of the median distance
-
 _BLOCK = 5000
-
 _IMAGES_AT_ONCE = 200
 
 
@@ -76,12 +78,13 @@ def nearness(
     distances, rows = nearest(generated, training)
     usual, usual_rows = nearest(unseen, training, own)
     new, threshold = distinct(usual), copy_threshold(usual)
+    below = distances < threshold
     return Nearness(
         median=float(np.median(distances)),
         usual=float(np.median(usual)),
         threshold=threshold,
-        copies=int((distances < threshold).sum()),
-        share=float((distances < threshold).mean()),
+        copies=int(below.sum()),
+        share=float(below.mean()),
         expected=float((new < threshold).mean()) if len(new) else 0.0,
         distances=distances,
         rows=rows,
@@ -158,12 +161,6 @@ def small_pixels(images: NDArray[np.uint8], side: int | None = None) -> NDArray[
     return rows
 
 
-PAIRS = 16
-"""So many of the nearest pairs are kept in each space."""
-
-_NAMED = 5
-
-
 def nearest_pairs(found: Nearness, looked_at: NDArray[np.int64]) -> list[dict[str, Any]]:
     """Returns the pairs of a sample and its nearest training image, the closest first.
 
@@ -175,25 +172,19 @@ def nearest_pairs(found: Nearness, looked_at: NDArray[np.int64]) -> list[dict[st
         found: of these samples.
         looked_at: int64 [n], which samples they are.
     """
-    pairs = []
-    seen: set[int] = set()
-    for place in np.argsort(found.distances, kind="stable"):
-        training, distance = int(found.rows[place]), float(found.distances[place])
-        if training in seen:
-            continue
-        seen.add(training)
-        pairs.append(
-            {
-                "sample": int(looked_at[place]),
-                "training": training,
-                "distance": distance,
-                "relative": distance / found.threshold if found.threshold > 0 else None,
-                "copy": distance < found.threshold,
-            }
-        )
-        if len(pairs) == PAIRS:
-            break
-    return pairs
+    order = np.argsort(found.distances, kind="stable")
+    closest = np.sort(np.unique(found.rows[order], return_index=True)[1])[:PAIRS]
+    return [
+        {
+            "sample": int(looked_at[place]),
+            "training": int(found.rows[place]),
+            "distance": distance,
+            "relative": distance / found.threshold if found.threshold > 0 else None,
+            "copy": distance < found.threshold,
+        }
+        for place in order[closest]
+        for distance in [float(found.distances[place])]
+    ]
 
 
 def copy_facts(
@@ -208,21 +199,21 @@ def copy_facts(
         looked_at: which samples were compared.
         names: of the training images; by default their indices.
     """
+
+    def name(row: int) -> str:
+        return f"image {row}" if names is None else names[row]
+
     facts: dict[str, Any] = {}
     for space, found in near.items():
-        below = found.rows[found.distances < found.threshold]
-        pairs = nearest_pairs(found, looked_at)
-        for pair in pairs:
-            pair["file"] = _name(pair["training"], names)
+        copied = Counter(found.rows[found.distances < found.threshold].tolist())
         facts[space] = {
             "count": found.copies,
             "of": len(found.rows),
             "expected": EXPECTED_SHARE * len(found.rows),
-            "copied": {
-                _name(training, names): times
-                for training, times in Counter(below.tolist()).most_common(PAIRS)
-            },
-            "pairs": pairs,
+            "copied": {name(row): times for row, times in copied.most_common(PAIRS)},
+            "pairs": [
+                {**pair, "file": name(pair["training"])} for pair in nearest_pairs(found, looked_at)
+            ],
         }
     return facts
 
@@ -256,23 +247,16 @@ def describe_copies(copies: Mapping[str, Mapping[str, Any]]) -> list[str]:
             continue
         copied = facts["copied"]
         names = [f"{name} ({times} times)" if times > 1 else name for name, times in copied.items()]
-        more = ", ..." if sum(copied.values()) < count or len(names) > _NAMED else ""
+        more = ", ..." if sum(copied.values()) < count or len(names) > MAX_NAMED else ""
         said.append(
             f"{count:,} of {of:,} samples are near-copies of training images in {space} (of as many"
-            f" unseen real images {expected:.0f}): {', '.join(names[:_NAMED])}{more}."
+            f" unseen real images {expected:.0f}): {', '.join(names[:MAX_NAMED])}{more}."
         )
     if clear:
-        where = (
-            "Elsewhere no sign of it"
-            if any(map(is_copying, copies.values()))
-            else "No sign of copying"
-        )
+        elsewhere = any(map(is_copying, copies.values()))
+        where = "Elsewhere no sign of it" if elsewhere else "No sign of copying"
         said.append(
             f"{where}: {' and '.join(clear)} are nearer to a training image than 99 % of unseen"
             " real images are, no more than chance explains."
         )
     return said
-
-
-def _name(row: int, names: Sequence[str] | None) -> str:
-    return f"image {row}" if names is None else names[row]

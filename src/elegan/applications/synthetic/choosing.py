@@ -11,6 +11,8 @@ from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF, Result
 from elegan.options import Augment
 
 CONFIDENCE = 0.95
+MAX_ITERATIONS = 500
+_TINY = 1e-300
 SHARES = (0.1, 0.25, 0.5, 1.0)
 MAX_WORTH = 10.0
 """A gain worth more than so many times the given labels is not extrapolated to."""
@@ -77,18 +79,37 @@ def interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
 
 
 def t_tail(t: float, freedom: int) -> float:
-    """Returns the probability that Student's t exceeds `t` >= 0, at a whole number of freedom.
+    """Returns the probability that Student's t exceeds `t` >= 0.
 
-    Source: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4.
+    Source: Abramowitz and Stegun 1964, 26.7.1 with 26.5.27.
     """
-    angle, odd = math.atan(t / math.sqrt(freedom)), freedom % 2
-    sine, cosine = math.sin(angle), math.cos(angle)
-    term, total = cosine if odd else 1.0, 0.0
-    for step in range(odd, freedom - 1, 2):
-        total += term
-        term *= cosine**2 * (step + 1) / (step + 2)
-    within = (angle + sine * total) * 2 / math.pi if odd else sine * total
-    return max(0.0, (1 - within) / 2)
+    return 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def _incomplete_beta(x: float, a: float, b: float) -> float:
+    """Returns the regularised incomplete beta function I_x(a, b), 0 <= x <= 1.
+
+    Source: Abramowitz and Stegun 1964, 26.5.8, a continued fraction, evaluated from the front by
+    the method of Lentz (1976).
+    """
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _incomplete_beta(1 - x, b, a)
+    logarithm = a * math.log(x) + b * math.log1p(-x)
+    logarithm += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    fraction, upper, lower, term = 1.0, 1.0, 0.0, 1.0
+    for step in range(1, MAX_ITERATIONS + 1):
+        lower = 1 / ((1 + term * lower) or _TINY)
+        upper = (1 + term / upper) or _TINY
+        change = upper * lower
+        fraction *= change
+        if step > 1 and abs(change - 1) < 1e-14:
+            break
+        half = step // 2
+        factor = half * (b - half) if step % 2 == 0 else -(a + half) * (a + b + half)
+        term = factor * x / ((a + step - 1) * (a + step))
+    return math.exp(logarithm) * (fraction - 1) / a
 
 
 def t_quantile(probability: float, freedom: int) -> float:

@@ -29,7 +29,7 @@ from figures import commit, publish
 from runs import parser
 
 from elegan.applications.runs import train
-from elegan.applications.synthetic.augmented import SEMI, wanted
+from elegan.applications.synthetic.augmented import wanted
 from elegan.applications.synthetic.choosing import SHARES, interval
 from elegan.applications.synthetic.classifier import Recipe
 from elegan.applications.synthetic.folder import OutputFolder
@@ -42,6 +42,7 @@ from elegan.applications.synthetic.protocol import (
     MORE,
     POOL,
     REAL,
+    SEMI,
     ClassCounts,
     Results,
     Split,
@@ -152,9 +153,7 @@ def measure(setting: Setting, options: Namespace) -> Iterator[dict[str, Any]]:
                 name="all",
                 given=given,
                 judged={ON: test},
-                made=LabelledSet(
-                    name="made", images=made.images, labels=made.labels, classes=given.classes
-                ),
+                made=made.labelled(given.classes),
                 pool=generation.pool,
                 more=more,
                 seed=draw,

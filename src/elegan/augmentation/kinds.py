@@ -16,7 +16,7 @@ COLOUR: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "hue": (lambda draw: (2 * draw - 1) * math.pi, 0.0),
     "contrast": (lambda draw: draw + 0.5, 1.0),
 }
-"""In the order of application: draws [N], uniform in (0, 1), to amounts; the amount of no change."""
+"""In the order of application: uniform draws [N] in (0, 1) to amounts; the amount of no change."""
 
 
 def recolour(
@@ -39,15 +39,11 @@ def recolour(
     offset = (1 - contrast) * images.mean(dim=(1, 2, 3)) + brightness
     if images.shape[1] != 3:
         return contrast.view(-1, 1, 1, 1) * images + offset.view(-1, 1, 1, 1)
-    matrix = contrast.view(-1, 1, 1) * (_turn(hue) @ _from_gray(saturation))
+    amount = saturation.view(-1, 1, 1)  # of the difference from gray
+    from_gray = amount * torch.eye(3, device=images.device) + (1 - amount) / 3
+    matrix = contrast.view(-1, 1, 1) * (_turn(hue) @ from_gray)
     pixels = images.reshape(len(images), 3, -1)
     return torch.baddbmm(offset.view(-1, 1, 1), matrix, pixels).view(images.shape)
-
-
-def _from_gray(saturation: Tensor) -> Tensor:
-    """[N] -> [N, 3, 3]: gray plus `saturation` times the difference from gray."""
-    amount = saturation.view(-1, 1, 1)
-    return amount * torch.eye(3, device=saturation.device) + (1 - amount) / 3
 
 
 def _turn(angle: Tensor) -> Tensor:

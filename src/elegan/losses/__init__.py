@@ -1,13 +1,11 @@
 """Pure functions from logits, features and images to scalars; the noise on the duel's labels.
 
 `adversarial` holds what the two players minimise; here stands all else. Every function returns its
-scalar in float32, before its weight.
-
-`score` below is the discriminator as a function of images alone (labels bound by the caller):
-images float [N, C, H, W] -> logits [N]. Gradients are taken of the sum of logits, so that row i of
-the result is the gradient for image i as long as no layer mixes the images of a batch. The weights
-of penalties are those of the papers, each in its paper's convention: R1 and R2 carry a factor 1/2
-inside, so that their weight is gamma (or lambda) there; the others carry none.
+scalar in float32, before its weight. `score` is the discriminator as a function of images alone
+(labels bound by the caller): images float [N, C, H, W] -> logits [N]. Gradients are taken of the
+sum of logits, so that row i of the result is the gradient for image i as long as no layer mixes the
+images of a batch. The weights of penalties are those of the papers, each in its paper's convention:
+R1 and R2 carry a factor 1/2 inside, so that theirs is gamma (or lambda); the others carry none.
 """
 
 import math
@@ -146,11 +144,8 @@ def flip_labels(
     """Exchanges the real and the generated logit [N] of a row, each row with the same rate.
 
     To the loss, that real image was then generated and that generated image real. It is meant for
-    the discriminator's loss only; the generator goes on being told the truth.
-
-    Args:
-        rate: in [0, 1], in use below 0.5; at 0 nothing is drawn.
-        generator: instead of the default generator of the logits' device.
+    the discriminator's loss only; the generator goes on being told the truth. The rate is in
+    [0, 1], in use below 0.5; at 0 nothing is drawn.
     """
     if rate <= 0:
         return real, fake
@@ -173,7 +168,7 @@ def instance_noise_deviation(start: float, progress: float, share: float) -> flo
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     """Mean squared difference between the mean features [N, F] of real and of generated images.
 
-    It takes the place of the generator's adversarial loss, or stands beside it; real features are
+    It replaces the generator's adversarial loss, or stands beside it; real features are
     constants. The paper's squared norm is divided by the number of features, so that its weight
     does not depend on the network. Source: Salimans et al. 2016, section 3.1.
     """
@@ -243,7 +238,7 @@ def class_entropy(class_logits: Tensor) -> Tensor:
 
 
 def marginal_class_entropy(class_logits: Tensor) -> Tensor:
-    """Entropy, in nats, of the classes predicted for [N, K] taken together: log K if all are used."""
+    """Entropy, in nats, of the classes predicted for all of [N, K] together: at most log K."""
     count = torch.tensor(float(len(class_logits)), device=class_logits.device)
     marginal = log_softmax(class_logits.float(), dim=1).logsumexp(dim=0) - count.log()
     return -(marginal.exp() * marginal).sum()

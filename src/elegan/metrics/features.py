@@ -18,6 +18,7 @@ from elegan.common.errors import UsageError
 
 _BATCH = 500
 _VALUES_AT_ONCE = 2**24
+MAX_REMEMBERED = 4
 
 
 class Extractor(ABC):
@@ -95,12 +96,7 @@ def resize(images: Tensor, size: int) -> Tensor:
     """Returns [N, C, size, size] by a bilinear filter, antialiased where it shrinks."""
     if images.shape[-2:] == (size, size):
         return images
-    return F.interpolate(
-        images, size=(size, size), mode="bilinear", align_corners=False, antialias=True
-    )
-
-
-MAX_REMEMBERED = 4
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +139,6 @@ def extract(
 
     Args:
         images: uint8 [N, H, W, C].
-        extractor: what the features are taken from.
         remember: keep the result in memory, with the last four, for the next call with the same
             pixels and the same extractor.
     """
@@ -184,8 +179,7 @@ def real_baseline(
         held = extract(held_out, extractor)
         unseen = held.take(draw(len(held), generated, random))
         return RealBaseline(unseen=unseen, against=real, source=f"{len(unseen):,} held-out images")
-    order = random.permutation(len(real))
-    half = len(real) // 2
+    half, order = len(real) // 2, random.permutation(len(real))
     unseen = real.take(np.sort(order[:half][:generated]))
     against = real.take(np.sort(order[half:]))
     source = f"{len(unseen):,} reference images against {len(against):,} others"

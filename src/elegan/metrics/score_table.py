@@ -34,6 +34,16 @@ MAX_CLASSES = 40
 """With more classes than this their shares are left to scores.json."""
 
 
+CLASS_COLUMNS = {
+    "accuracy": "as asked",
+    "accuracy_real": "real",
+    "coverage": "coverage",
+    "coverage_real": "real",
+    "fooling_rate": "fooling",
+}
+"""What is shown of each class, and under which heading."""
+
+
 def format_scores(scores: Mapping[str, Any]) -> str:
     """Returns the scores of `evaluate` as a table, the floor beside each, the notes below.
 
@@ -76,8 +86,8 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
     if 0 < len(detail) <= MAX_CLASSES:
         heads = [head for name, head in CLASS_COLUMNS.items() if _known(detail, name)]
         lines += ["", f"{'class':<22}" + "".join(f"{head:>12}" for head in heads)]
-        for name, one in detail.items():
-            cells = [_share(one[key]) for key in CLASS_COLUMNS if _known(detail, key)]
+        for name, found in detail.items():
+            cells = [_share(found[key]) for key in CLASS_COLUMNS if _known(detail, key)]
             lines.append(f"{name:<22}" + "".join(f"{cell:>12}" for cell in cells))
         lines.append(f"(classes judged by: {scores['class_judge']})")
     if detail:
@@ -86,20 +96,10 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-CLASS_COLUMNS = {
-    "accuracy": "as asked",
-    "accuracy_real": "real",
-    "coverage": "coverage",
-    "coverage_real": "real",
-    "fooling_rate": "fooling",
-}
-"""What is shown of each class, and under which heading."""
-
-
 def _known(detail: Mapping[str, Mapping[str, Any]], key: str) -> bool:
     """Whether a figure is known of any class; the real ones only beside that of samples."""
     own = key.removesuffix("_real")
-    return any(one.get(key) is not None and one.get(own) is not None for one in detail.values())
+    return any(None not in (found.get(key), found.get(own)) for found in detail.values())
 
 
 def _share(value: float | None) -> str:

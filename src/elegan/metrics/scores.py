@@ -27,18 +27,12 @@ from elegan.metrics.features import (
 )
 from elegan.metrics.labelled import Labelling, Logits, MatchedSet, labelled_scores
 from elegan.metrics.neighbours import copy_facts, nearness, small_pixels
-from elegan.metrics.score_table import METRICS, format_scores
+from elegan.metrics.score_table import METRICS as METRICS
+from elegan.metrics.score_table import format_scores as format_scores
 
-__all__ = ["METRICS", "evaluate", "format_scores"]
-
-MANIFOLD_COUNT = 10_000
-"""Precision, recall, density and coverage are taken on at most so many images of each side."""
-
-NEIGHBOUR_COUNT = 2_000
-"""Nearest training neighbours are looked up for at most so many images."""
-
-ENOUGH = 2_000
-"""With fewer images the Fréchet distance is mostly its bias, and a note says so."""
+MANIFOLD_COUNT = 10_000  # images of each side that precision to coverage are taken on
+NEIGHBOUR_COUNT = 2_000  # images whose nearest training image is looked up
+ENOUGH = 2_000  # with fewer the Fréchet distance is mostly its bias, and a note says so
 
 
 def evaluate(
@@ -118,6 +112,7 @@ def evaluate(
     )
     own = _distances(samples, real, extractor.name, count, seed)
     real_own = _distances(baseline.unseen, baseline.against, extractor.name, count, seed)
+    precisions = own["precision"], real_own["precision"]
     return {
         "extractor": {
             "name": extractor.name,
@@ -151,10 +146,7 @@ def evaluate(
             **{f"nearest_{space}": found.usual for space, found in near.items()},
             **{f"near_copies_{space}": found.expected for space, found in judged.items()},
         },
-        "notes": [
-            *_notes(samples, real, baseline, held_out is None),
-            *_too_precise(own["precision"], real_own["precision"], count),
-        ],
+        "notes": _notes(samples, real, baseline, held_out is None, precisions, count),
     }
 
 
@@ -202,7 +194,7 @@ def _classes(
         scores["confidence"] = float(found.probabilities.max(1).mean())
     elif reference_labels is not None:
         known = np.unique(reference_labels)
-        names = tuple(str(label) for label in known)
+        names = tuple(map(str, known))
         chosen = np.searchsorted(known, reference_labels[rows])
     else:
         return {}
@@ -215,7 +207,12 @@ def _classes(
 
 
 def _notes(
-    samples: FeatureSet, real: FeatureSet, baseline: RealBaseline, halves: bool
+    samples: FeatureSet,
+    real: FeatureSet,
+    baseline: RealBaseline,
+    halves: bool,
+    precisions: tuple[float, float],
+    count: int,
 ) -> list[str]:
     notes = []
     if halves:
@@ -234,30 +231,24 @@ def _notes(
             f"The floor has {len(baseline.unseen):,} images and {len(samples):,} were generated, "
             "so its Fréchet distance is a little too high."
         )
+    # A precision above that of real images, where chance does not explain it.
+    precision, usual = precisions
+    share = min(max(usual, 0.05), 0.95)
+    if precision > usual + 3 * math.sqrt(2 * share * (1 - share) / count):
+        notes.append(
+            f"The precision, {precision:.2f}, is above the {usual:.2f} of real images: samples are"
+            " blurred or of few kinds, and crowd where real images are densest. It is no merit."
+        )
     return notes
-
-
-def _too_precise(precision: float, floor: float, count: int) -> list[str]:
-    """Says what a precision above that of real images is, where chance does not explain it."""
-    share = min(max(floor, 0.05), 0.95)
-    if precision <= floor + 3 * math.sqrt(2 * share * (1 - share) / count):
-        return []
-    return [
-        f"The precision, {precision:.2f}, is above the {floor:.2f} of real images: samples are"
-        " blurred or of few kinds, and crowd where real images are densest. It is no merit."
-    ]
 
 
 def _check(
     generated: NDArray[np.uint8], reference: NDArray[np.uint8], held_out: NDArray[np.uint8] | None
 ) -> None:
-    for name, images, least in (
-        ("generated", generated, 2),
-        ("reference", reference, 2 if held_out is not None else 4),
-        ("held-out", held_out, 2),
-    ):
-        if images is None:
-            continue
+    needed = [("generated", generated, 2), ("reference", reference, 4 if held_out is None else 2)]
+    if held_out is not None:
+        needed.append(("held-out", held_out, 2))
+    for name, images, least in needed:
         if images.ndim != 4 or len(images) < least or images.shape[1:] != reference.shape[1:]:
             raise UsageError(
                 f"The {name} images have shape {list(images.shape)}; scores need at least {least} "

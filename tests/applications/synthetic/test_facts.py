@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from elegan.applications.synthetic.protocol import BOTH, POOL, ClassCounts, Results
+from elegan.applications.synthetic.protocol import BOTH, POOL, SEMI, ClassCounts, Results
 from elegan.applications.synthetic.report import _simpler
 
 
@@ -14,9 +14,8 @@ def _with_pool(pool: int, discriminator: int) -> SimpleNamespace:
     results.counts[0, BOTH, 0.25, 0] = outcome(90)
     results.counts[0, POOL, 0.25, 0] = outcome(pool)
     verdict = SimpleNamespace(share=0.25)
-    return SimpleNamespace(
-        results=results, verdict=verdict, on="fold", semi=(outcome(discriminator),)
-    )
+    results.counts[0, SEMI, 0.0, 0] = outcome(discriminator)
+    return SimpleNamespace(results=results, verdict=verdict, on="fold")
 
 
 def test_what_does_as_well_without_generated_images_is_named() -> None:

@@ -29,6 +29,7 @@ from elegan.applications.synthetic.protocol import (
     HALF,
     POOL,
     REAL,
+    SEMI,
     ClassCounts,
     Results,
     Split,
@@ -41,7 +42,6 @@ from elegan.models.samples import Samples
 from elegan.options import Augment
 
 FOLD, TEST, WHOLE = "fold", "test split", "all"
-SEMI = "semi-supervised discriminator"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,29 +186,23 @@ def _augment(
     whole = generate(given, WHOLE)
     # Opened after all that trains, draws and filters; the share is chosen on the folds.
     test = open_test(options, given, pool)
-    splits, semi = [], []
-    for draw, (rows_of_fold, own, found) in enumerate(zip(rows, rest, generations, strict=True), 1):
+    results = Results(ClassCounts.recall if options.balance else attrgetter("accuracy"))
+    splits = []
+    for draw, (rows_of_fold, own, found) in enumerate(zip(rows, rest, generations, strict=True)):
         split = Split(
-            name=f"draw-{draw}",
+            name=f"draw-{draw + 1}",
             given=own,
             judged={FOLD: given.take(rows_of_fold), **({TEST: test} if test is not None else {})},
-            made=LabelledSet(
-                name="made",
-                images=found.made.images,
-                labels=found.made.labels,
-                classes=given.classes,
-            ),
+            made=found.made.labelled(given.classes),
             pool=found.pool,
             seed=options.seed,
         )
         splits.append(split)
         if found.semi_supervised is not None:
             # What could be had without more images: the discriminator that named the pool.
-            classify = found.semi_supervised
-            semi.append(
-                evaluate_once(split, f"{split.name}/{SEMI}", lambda own=classify: own, folder)
-            )
-    results = Results(ClassCounts.recall if options.balance else attrgetter("accuracy"))
+            trained = partial(lambda classify: classify, found.semi_supervised)
+            counted = evaluate_once(split, f"{split.name}/{SEMI}", trained, folder)
+            results.counts[draw, SEMI, 0.0, 0] = counted
     words = "mean recall of classes" if options.balance else "accuracy"
     measure = partial(
         results.measure,
@@ -243,7 +237,6 @@ def _augment(
         given=given,
         counts=tuple(counts),
         results=results,
-        semi=tuple(semi),
         verdict=verdict,
         on=on,
         judged=sum(len(split.judged[FOLD]) for split in splits) if test is None else len(test),

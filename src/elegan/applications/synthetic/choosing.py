@@ -164,10 +164,8 @@ class GainVerdict:
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
-        gain = self.gain
-        if gain.low is None or gain.high is None:
-            between = "one draw, so no interval"
-        else:
+        gain, between = self.gain, "one draw, so no interval"
+        if gain.low is not None and gain.high is not None:
             between = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
             between += f", {gain.draws} draws, p {gain.p:.2g}"
         points = f"{100 * gain.mean:+.1f} points of {self.words}"
@@ -215,8 +213,7 @@ def decide(
     others chose; the share that is advised is that of all together.
 
     Args:
-        shares: to choose from.
-        fixed: a share that was asked for.
+        fixed: a share that was asked for, in place of a choice from `shares`.
         chosen_on, judged_on: names of the judged sets.
         overlap: see `interval`.
         labels: given labels that a classifier was trained on.

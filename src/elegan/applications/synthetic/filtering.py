@@ -38,6 +38,10 @@ class FilteredImages:
     drawn: np.ndarray
     dropped: np.ndarray
 
+    def labelled(self, classes: tuple[str, ...]) -> LabelledSet:
+        """Returns them as images to train on."""
+        return LabelledSet(name="made", images=self.images, labels=self.labels, classes=classes)
+
     def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
         """Returns JSON values: of each class `kept`, `drawn` and what was dropped."""
         kept = np.bincount(self.labels, minlength=len(classes))

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +82,12 @@ def generate_for(
     named, semi_supervised = None, None
     if pool is not None:
         say("  classes of the pool ...")
-        learned = _trained(train, _classify_settings(given, pool, folder, options)).model
+        unknown = len(given.classes)  # the last class holds the images of unknown class
+        known = [given.labels, np.full(len(pool), unknown)]
+        data = write_arrays(folder / "pool.npz", [given.images, pool], known)
+        shared = {name: value for name, value in options.gan.items() if name in _SHARED}
+        values = {"out": str(folder / "classifier"), "unlabelled": str(unknown)}
+        learned = _trained(train, "classify", data, options, values, shared).model
         semi_supervised = partial(class_probabilities, learned)
         found = semi_supervised(pool)
         rows = np.flatnonzero(found.max(axis=1) >= CONFIDENT)
@@ -91,7 +96,15 @@ def generate_for(
         images.append(named.images)
         labels.append(named.labels)
     data = write_arrays(folder / "generator.npz", images, labels)
-    run = _trained(train, _generator_settings(data, len(given), folder, options))
+    signal = "held-out" if len(given) >= _SIGNAL_FROM else "scores"
+    values = {
+        "out": str(folder / "generator"),
+        "conditional": True,
+        "size": SIZE,
+        "balance": options.balance,
+        "augment": {"kinds": options.kinds, "mode": "adaptive", "signal": signal},
+    }
+    run = _trained(train, "robust", data, options, values, options.gan)
     facts_path, arrays_path = folder / "made.json", folder / "made.npz"
     if not facts_path.exists():
         made = draw_filtered(
@@ -123,48 +136,21 @@ def generate_for(
     return Generation(made=made, pool=named, semi_supervised=semi_supervised, facts=facts)
 
 
-def _trained(train: Train, settings: TrainSettings) -> Any:
+def _trained(
+    train: Train,
+    preset: str,
+    data: str,
+    options: Augment,
+    values: dict[str, Any],
+    gan: Mapping[str, Any],
+) -> Any:
     """Trains with nothing on the screen; all of it stands in the run's log.txt.
 
     There are several runs, and their remedies name flags that the verb does not have.
     """
+    values = {**values, "images": options.images, "seed": options.seed, "ticks": 10, "snapshots": 2}
     with contextlib.redirect_stderr(io.StringIO()):
-        return train(settings)
-
-
-def _generator_settings(data: str, given: int, folder: Path, options: Augment) -> TrainSettings:
-    signal = "held-out" if given >= _SIGNAL_FROM else "scores"
-    values = {
-        "out": str(folder / "generator"),
-        "conditional": True,
-        "size": SIZE,
-        "images": options.images,
-        "seed": options.seed,
-        "balance": options.balance,
-        "ticks": 10,
-        "snapshots": 2,
-        "augment": {"kinds": options.kinds, "mode": "adaptive", "signal": signal},
-    }
-    return override(preset_settings("robust", data, values), options.gan)
-
-
-def _classify_settings(
-    given: LabelledSet, pool: np.ndarray, folder: Path, options: Augment
-) -> TrainSettings:
-    """Settings of the semi-supervised run: the last class holds the images of unknown class."""
-    unknown = len(given.classes)
-    labels = [given.labels, np.full(len(pool), unknown)]
-    data = write_arrays(folder / "pool.npz", [given.images, pool], labels)
-    values = {
-        "out": str(folder / "classifier"),
-        "images": options.images,
-        "seed": options.seed,
-        "unlabelled": str(unknown),
-        "ticks": 10,
-        "snapshots": 2,
-    }
-    shared = {name: value for name, value in options.gan.items() if name in _SHARED}
-    return override(preset_settings("classify", data, values), shared)
+        return train(override(preset_settings(preset, data, values), gan))
 
 
 def _ensemble(given: LabelledSet, options: Augment) -> Probabilities:

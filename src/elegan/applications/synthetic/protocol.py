@@ -42,6 +42,7 @@ class Arm:
 REAL, CLASSICAL = "real", "real + classical"
 GAN, BOTH = "real + GAN", "real + classical + GAN"
 HALF, POOL, MORE = "half the labels", "real + classical + pool", "more labels"
+SEMI = "semi-supervised discriminator"  # not trained here: the one that named the pool
 
 ARMS: dict[str, Arm] = {
     REAL: Arm(about="the given images as they are", classical=False),
@@ -202,7 +203,13 @@ class Results:
 
     def has(self, arm: str, share: float = 0.0) -> bool:
         """Whether an arm was measured."""
-        return any(name == arm and at == share for _, name, at, _ in self.counts)
+        return any((name, at) == (arm, share) for _, name, at, _ in self.counts)
+
+    def recall_of(self, label: int, arm: str, share: float, on: str) -> float | None:
+        """Returns the mean recall of a class over classifiers, by images; None without any."""
+        of_arm = [counts[on] for at, counts in self.counts.items() if at[1:3] == (arm, share)]
+        total = sum(counts.total[label] for counts in of_arm)
+        return sum(counts.right[label] for counts in of_arm) / total if total else None
 
     def measure(
         self,

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from elegan.applications.synthetic.protocol import (
     HALF,
     POOL,
     REAL,
+    SEMI,
     ClassCounts,
     Results,
 )
@@ -45,7 +47,6 @@ class Experiment:
         given: the given labels.
         counts: images wanted of each class.
         results: counts of the classifiers.
-        semi: of each draw, counts of the semi-supervised discriminator; empty without a pool.
         verdict: share, gain, sentence.
         on: the judged set that the verdict rests on.
         judged: images judged in all, each once a classifier.
@@ -59,7 +60,6 @@ class Experiment:
     given: LabelledSet
     counts: tuple[int, ...]
     results: Results
-    semi: tuple[Mapping[str, ClassCounts], ...]
     verdict: GainVerdict
     on: str
     judged: int
@@ -77,17 +77,18 @@ class Experiment:
 def report_facts(experiment: Experiment, notes: list[str]) -> dict[str, Any]:
     """Returns JSON values: verdict, arms, share curve, recall of each class, images, protocol."""
     given, verdict = experiment.given, experiment.verdict
+    results, on = experiment.results, experiment.on
     return {
         "format": FORMAT,
         "version": VERSION,
         "verdict": verdict.to_dict(),
-        "metric": {"words": experiment.words, "on": experiment.on},
+        "metric": {"words": experiment.words, "on": on},
         "arms": _arms(experiment),
         "curve": _curve(experiment),
         "recall": {
             name: {
-                arm: _mean(experiment, arm, share, label)
-                for arm, share in ((CLASSICAL, 0.0), (BOTH, verdict.share))
+                CLASSICAL: results.recall_of(label, CLASSICAL, 0.0, on),
+                BOTH: results.recall_of(label, BOTH, verdict.share, on),
             }
             for label, name in enumerate(given.classes)
         },
@@ -120,40 +121,30 @@ def report_facts(experiment: Experiment, notes: list[str]) -> dict[str, Any]:
 def _arms(experiment: Experiment) -> list[dict[str, Any]]:
     share = experiment.verdict.share
     wanted = [(HALF, 0.0), (REAL, 0.0), (CLASSICAL, 0.0), (GAN, share), (BOTH, share)]
-    wanted += [(POOL, share), *([(BOTH, 1.0)] if share != 1 else [])]
-    rows = [_row(experiment, arm, at) for arm, at in wanted if experiment.results.has(arm, at)]
-    if experiment.semi:
-        values = _semi_values(experiment)
-        rows.append(
-            {
-                "arm": "semi-supervised discriminator",
-                "label": "the pool's discriminator itself",
-                "about": "learned from given labels and pool together; no further images",
-                "share": None,
-                "score": experiment.interval(values),
-                "draws": values,
-            }
-        )
-    return rows
+    wanted += [(POOL, share), *([(BOTH, 1.0)] if share != 1 else []), (SEMI, 0.0)]
+    return [_row(experiment, arm, at) for arm, at in wanted if experiment.results.has(arm, at)]
 
 
 def _row(experiment: Experiment, arm: str, share: float) -> dict[str, Any]:
     results, on = experiment.results, experiment.on
     values = results.values(arm, share, on)
-    label, about = arm, ARMS[arm].about
-    if arm == BOTH and share == 1:
+    mixed = arm != SEMI and bool(ARMS[arm].mixed)
+    if arm == SEMI:
+        label = "the pool's discriminator itself"
+        about = "learned from given labels and pool together; no further images"
+    elif arm == BOTH and share == 1:
         label, about = "generated only, classical", "no real image, all augmented"
-    elif ARMS[arm].mixed:
-        label = f"{arm}, share {share:g}"
+    else:
+        label, about = f"{arm}, share {share:g}" if mixed else arm, ARMS[arm].about
     row = {
         "arm": arm,
         "label": label,
         "about": about,
-        "share": share if ARMS[arm].mixed else None,
+        "share": share if mixed else None,
         "score": experiment.interval(values),
         "draws": values,
     }
-    if arm != CLASSICAL:
+    if arm not in (CLASSICAL, SEMI):
         row["gain"] = experiment.interval(results.gains(arm, share, on))
     return row
 
@@ -168,35 +159,18 @@ def _curve(experiment: Experiment) -> list[dict[str, Any]]:
     return rows
 
 
-def _mean(experiment: Experiment, arm: str, share: float, label: int) -> float | None:
-    """Returns the mean recall over classifiers, in each of which every judged image counts."""
-    found = [
-        counts[experiment.on]
-        for (_, name, at, _), counts in experiment.results.counts.items()
-        if (name, at) == (arm, share)
-    ]
-    total = sum(counts.total[label] for counts in found)
-    return sum(counts.right[label] for counts in found) / total if total else None
-
-
 def _minority(experiment: Experiment) -> dict[str, Any] | None:
     """The recall of small classes with its gain; None where no class is small."""
     counts, results, on = experiment.given.counts, experiment.results, experiment.on
     small = np.flatnonzero(counts < MINORITY * counts.max()).tolist()
     if not small:
         return None
-
-    def recall(found: ClassCounts) -> float:
-        return found.recall(small)
-
-    share = experiment.verdict.share
+    recall, share = partial(ClassCounts.recall, classes=small), experiment.verdict.share
     gains = results.gains(BOTH, share, on, metric=recall)
     return {
         "classes": [experiment.given.classes[label] for label in small],
-        **{
-            arm: float(np.nanmean(results.values(arm, at, on, recall)))
-            for arm, at in ((CLASSICAL, 0.0), (BOTH, share))
-        },
+        CLASSICAL: float(np.nanmean(results.values(CLASSICAL, 0.0, on, recall))),
+        BOTH: float(np.nanmean(results.values(BOTH, share, on, recall))),
         "gain": None if np.isnan(gains).any() else experiment.interval(gains),
     }
 
@@ -205,25 +179,24 @@ def protocol(experiment: Experiment) -> str:
     """Returns how the figures were taken, for a person."""
     options, judged = experiment.options, f"{experiment.judged:,} images"
     if experiment.on == "fold":
-        where = (
-            f"judged on its own fold, {judged} in all folds; its share is the one that"
-            " did best on the other folds"
-        )
+        where = f"judged on its own fold, {judged} in all folds"
+        chosen = "its share is the one that did best on the other folds"
     else:
         where = (
             f"judged on the {judged} of the test split, which were opened after the"
-            " generators were trained and filtered; the share was chosen on the folds"
+            " generators were trained and filtered"
         )
+        chosen = "the share was chosen on the folds"
     if options.share is not None:
-        where = where.split(";")[0] + f"; the share {options.share:g} was asked for"
+        chosen = f"the share {options.share:g} was asked for"
     pool = experiment.pool
     return (
         f"{experiment.verdict.gain.draws} folds of {len(experiment.given):,} given labels"
         f"{'' if pool is None else f' and {pool:,} images without labels'}; for each a generator"
         f" of its own ({options.images:,} images seen), trained and filtered on the other folds,"
         f" and {options.seeds} classifiers of every arm, {options.steps} steps of equal size each,"
-        f" {where}. Differences are paired: same images, same initial weights, same order of"
-        " classes. Intervals are of Student's t over the draws, widened for what the folds share"
+        f" {where}; {chosen}. Differences are paired: same images, same initial weights, same order"
+        " of classes. Intervals are of Student's t over the draws, widened for what the folds share"
         " (Nadeau and Bengio 2003)."
         + (" Every arm draws all classes equally often." if options.balance else "")
     )
@@ -231,12 +204,11 @@ def protocol(experiment: Experiment) -> str:
 
 def _notes(experiment: Experiment) -> list[str]:
     notes, generated, pool = [], experiment.generated, experiment.pool
+    found = zip(generated["classes"].items(), experiment.counts, strict=True)
     missing = [
-        f"{name} ({found['kept']:,} of {count:,})"
-        for (name, found), count in zip(
-            generated["classes"].items(), experiment.counts, strict=True
-        )
-        if found["kept"] < count
+        f"{name} ({counts['kept']:,} of {wanted:,})"
+        for (name, counts), wanted in found
+        if counts["kept"] < wanted
     ]
     if missing:
         notes.append(
@@ -264,32 +236,25 @@ def _simpler(experiment: Experiment) -> list[str]:
     """Says which of the rows that need no generated image do at least as well with the pool."""
     results, share, on = experiment.results, experiment.verdict.share, experiment.on
     ours = np.mean(results.values(BOTH, share, on))
-    others = {}
-    if results.has(POOL, share):
-        others["real + classical + the pool itself"] = results.values(POOL, share, on)
-    if experiment.semi:
-        values = _semi_values(experiment)
-        others["the pool's discriminator (elegan train --preset classify)"] = values
+    others = {
+        "real + classical + the pool itself": (POOL, share),
+        "the pool's discriminator (elegan train --preset classify)": (SEMI, 0.0),
+    }
+    scores = {
+        name: np.mean(results.values(arm, at, on))
+        for name, (arm, at) in others.items()
+        if results.has(arm, at)
+    }
     return [
-        f"Simpler and no worse: {name} has {100 * np.mean(values):.1f} %, with generated images it"
-        f" is {100 * ours:.1f} %."
-        for name, values in others.items()
-        if np.mean(values) >= ours
+        f"Simpler and no worse: {name} has {100 * score:.1f} %, with generated images it is"
+        f" {100 * ours:.1f} %."
+        for name, score in scores.items()
+        if score >= ours
     ]
 
 
-def _semi_values(experiment: Experiment) -> list[float]:
-    return [experiment.results.metric(found[experiment.on]) for found in experiment.semi]
-
-
 def render(report: Mapping[str, Any], given: LabelledSet, made: FilteredImages) -> str:
-    """Returns the whole page report.html; it loads nothing.
-
-    Args:
-        report: the content of report.json.
-        given: the given images, some of which are shown.
-        made: the delivered images.
-    """
+    """Returns the page of report.json, with some given and delivered images; it loads nothing."""
     counts, metric = report["data"]["classes"], f"{report['metric']['words']}, %"
     sides = (("given", given.images, given.labels), ("generated", made.images, made.labels))
     arms, curve = report["arms"], report["curve"]

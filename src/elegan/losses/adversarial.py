@@ -31,25 +31,17 @@ class DiscriminatorLoss(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialLoss:
-    """A named pair of objectives.
+    """A named pair of objectives."""
 
-    Attributes:
-        discriminator: (real logits [N], fake logits [N], smoothing = 0) -> scalar the discriminator
-            minimises.
-        generator: (real logits [N], fake logits [N]) -> scalar the generator minimises.
-        relativistic: whether the generator's side reads the real logits.
-        one_pass: whether the discriminator's loss has a slope at every fake logit, so that one
-            backward pass can serve both players (`simultaneous`). With smoothing the slope of
-            `relativistic-pair` also crosses 0, at the one difference log(smoothing / (1 -
-            smoothing)) of fake and real.
-        source: where the equations stand.
-    """
-
+    # (real logits [N], fake logits [N], smoothing = 0) -> scalar the discriminator minimises
     discriminator: DiscriminatorLoss
-    generator: LogitLoss
-    relativistic: bool = False
+    generator: LogitLoss  # (real logits [N], fake logits [N]) -> scalar the generator minimises
+    relativistic: bool = False  # whether the generator's side reads the real logits
+    # Whether the discriminator's loss has a slope at every fake logit, so that one backward pass
+    # can serve both players (`simultaneous`). With smoothing the slope of `relativistic-pair` also
+    # crosses 0, at the one difference log(smoothing / (1 - smoothing)) of fake and real.
     one_pass: bool = False
-    source: str
+    source: str  # where the equations stand
 
 
 def _either(likely: Tensor, unlikely: Tensor, smoothing: float) -> Tensor:

@@ -27,18 +27,13 @@ STANDARD_ERRORS = 3.0  # by which a class must differ from the others to be call
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledFeatures:
-    """Images with what is known of their classes.
+    """Images with what is known of their classes."""
 
-    Attributes:
-        features: float32 [N, D].
-        labels: int64 [N]; of samples the class asked for, of real images the true one.
-        called: int64 [N]; the class that the judge takes each for.
-        logits: float32 [N], the discriminator's, NaN where it was not asked; or None.
-    """
-
-    features: NDArray[np.float32]
+    features: NDArray[np.float32]  # float32 [N, D]
+    # int64 [N]; of samples the class asked for, of real images the true one
     labels: NDArray[np.int64]
-    called: NDArray[np.int64]
+    called: NDArray[np.int64]  # int64 [N]; the class that the judge takes each for
+    # float32 [N], the discriminator's, NaN where it was not asked; or None
     logits: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:

@@ -19,17 +19,11 @@ _BLOCK = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian:
-    """A Gaussian fitted to features: all that the Fréchet distance knows of a set of images.
+    """A Gaussian fitted to features: all that the Fréchet distance knows of a set of images."""
 
-    Attributes:
-        mean: float64 [D].
-        covariance: float64 [D, D], with the n - 1 denominator.
-        count: how many images it was fitted to.
-    """
-
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    count: int
+    mean: NDArray[np.float64]  # float64 [D]
+    covariance: NDArray[np.float64]  # float64 [D, D], with the n - 1 denominator
+    count: int  # how many images it was fitted to
 
 
 def fit_gaussian(features: NDArray[np.floating]) -> Gaussian:

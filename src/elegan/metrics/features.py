@@ -101,14 +101,10 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet:
-    """The features of a set of images.
+    """The features of a set of images."""
 
-    Attributes:
-        features: float32 [N, D].
-        probabilities: float32 [N, K], or None where the extractor knows no classes.
-    """
-
-    features: NDArray[np.float32]
+    features: NDArray[np.float32]  # float32 [N, D]
+    # float32 [N, K], or None where the extractor knows no classes
     probabilities: NDArray[np.float32] | None
 
     def __len__(self) -> int:

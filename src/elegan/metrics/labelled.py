@@ -22,21 +22,16 @@ Logits = Callable[[NDArray[np.uint8], "NDArray[np.int64] | None"], NDArray[np.fl
 
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
-    """What is known of classes.
+    """What is known of classes."""
 
-    Attributes:
-        names: of the classes, in the order of the labels; () takes the extractor's.
-        generated: int64 [N], the class that each sample was asked for; None when unconditional.
-        reference: int64 [M], the true classes of the training images, or None.
-        held_out: the same of the held-out images, or None.
-        logits: the discriminator's judgement, or None.
-    """
-
+    # Of the classes, in the order of the labels; () takes the extractor's
     names: tuple[str, ...] = ()
+    # int64 [N], the class that each sample was asked for; None when unconditional
     generated: NDArray[np.int64] | None = None
+    # int64 [M], the true classes of the training images, or None
     reference: NDArray[np.int64] | None = None
-    held_out: NDArray[np.int64] | None = None
-    logits: Logits | None = None
+    held_out: NDArray[np.int64] | None = None  # the same of the held-out images, or None
+    logits: Logits | None = None  # the discriminator's judgement, or None
 
     def judged_by(self, extractor: Extractor) -> bool:
         """Whether the extractor's classifier knows these very classes."""
@@ -49,18 +44,12 @@ class Labelling:
 
 @dataclass(frozen=True, kw_only=True)
 class MatchedSet:
-    """A set of images, and those of them whose nearest training image was looked up.
+    """A set of images, and those of them whose nearest training image was looked up."""
 
-    Attributes:
-        images: uint8 [N, H, W, C].
-        found: their features.
-        rows: int64 [n], the images that were looked at.
-        nearest: int64 [n], the nearest training image of each of those, in features.
-    """
-
-    images: NDArray[np.uint8]
-    found: FeatureSet
-    rows: NDArray[np.int64]
+    images: NDArray[np.uint8]  # uint8 [N, H, W, C]
+    found: FeatureSet  # their features
+    rows: NDArray[np.int64]  # int64 [n], the images that were looked at
+    # int64 [n], the nearest training image of each of those, in features
     nearest: NDArray[np.int64]
 
 

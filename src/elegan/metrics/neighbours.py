@@ -35,30 +35,19 @@ _IMAGES_AT_ONCE = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Nearness:
-    """How near generated images, and unseen real ones, come to their nearest training image.
+    """How near generated images, and unseen real ones, come to their nearest training image."""
 
-    Attributes:
-        median: the median distance of the generated images.
-        usual: the median distance of the unseen real images.
-        threshold: the distance that 1 % of the unseen real images stay below, those that repeat a
-            training image left out; 0 where all do, so that nothing can be judged.
-        copies: generated images below it.
-        share: of the generated images below it; about 0.01 when nothing is copied.
-        expected: the same share of these unseen real images.
-        distances: of each generated image to its nearest training image.
-        rows: that training image.
-        usual_rows: the nearest training image of each unseen real image.
-    """
-
-    median: float
-    usual: float
+    median: float  # the median distance of the generated images
+    usual: float  # the median distance of the unseen real images
+    # The distance that 1 % of the unseen real images stay below, those that repeat a training image
+    # left out; 0 where all do, so that nothing can be judged
     threshold: float
-    copies: int
-    share: float
-    expected: float
-    distances: NDArray[np.float64]
-    rows: NDArray[np.int64]
-    usual_rows: NDArray[np.int64]
+    copies: int  # generated images below it
+    share: float  # of the generated images below it; about 0.01 when nothing is copied
+    expected: float  # the same share of these unseen real images
+    distances: NDArray[np.float64]  # of each generated image to its nearest training image
+    rows: NDArray[np.int64]  # that training image
+    usual_rows: NDArray[np.int64]  # the nearest training image of each unseen real image
 
 
 def nearness(

@@ -29,27 +29,19 @@ LABELS_LIMIT = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class QuickReference:
-    """What the signals need to know of the real images, prepared once a run.
+    """What the signals need to know of the real images, prepared once a run."""
 
-    Attributes:
-        rows: training images [M, D] at 12x12, at most 20,000 of them.
-        identical: the distance below which two images count as near-identical: 0.1 % of the pairs
-            of real images are that close, or fewer, for it is at most 0.3 of their median distance.
-        distance: the median distance of unseen real images to their nearest training image, those
-            that repeat one left out; 0 where all do.
-        labels: int64 [M], the classes of the rows, or None.
-        agreement: share of training images whose nearest other one is of their class.
-        chance: the same of labels that have nothing to do with the images.
-        compared: training images that `agreement` was taken on.
-    """
-
-    rows: NDArray[np.float32]
+    rows: NDArray[np.float32]  # training images [M, D] at 12x12, at most 20,000 of them
+    # The distance below which two images count as near-identical: 0.1 % of the pairs of real images
+    # are that close, or fewer, for it is at most 0.3 of their median distance
     identical: float
+    # The median distance of unseen real images to their nearest training image, those that repeat
+    # one left out; 0 where all do
     distance: float
-    labels: NDArray[np.int64] | None = None
-    agreement: float = 0.0
-    chance: float = 0.0
-    compared: int = 0
+    labels: NDArray[np.int64] | None = None  # int64 [M], the classes of the rows, or None
+    agreement: float = 0.0  # share of training images whose nearest other one is of their class
+    chance: float = 0.0  # the same of labels that have nothing to do with the images
+    compared: int = 0  # training images that `agreement` was taken on
 
 
 def prepare_reference(

@@ -46,15 +46,10 @@ FOLD, TEST, WHOLE = "fold", "test split", "all"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Augmented:
-    """What an augmentation came to.
+    """What an augmentation came to."""
 
-    Attributes:
-        path: the output folder; it is an image folder itself, through `images/`.
-        report: the content of report.json.
-    """
-
-    path: Path
-    report: dict[str, Any]
+    path: Path  # the output folder; it is an image folder itself, through `images/`
+    report: dict[str, Any]  # the content of report.json
 
     @property
     def verdict(self) -> dict[str, Any]:

@@ -25,20 +25,14 @@ def shares_of(asked: Augment) -> tuple[float, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean over draws and where it lies.
+    """A mean over draws and where it lies."""
 
-    Attributes:
-        mean: over the draws.
-        low, high: the bounds of the 95 % interval; None for a single draw.
-        p: probability of a mean so far from 0, either way, were it 0; None for a single draw.
-        draws: how many.
-    """
-
-    mean: float
-    low: float | None
+    mean: float  # over the draws
+    low: float | None  # the bounds of the 95 % interval; None for a single draw
     high: float | None
+    # Probability of a mean so far from 0, either way, were it 0; None for a single draw
     p: float | None
-    draws: int
+    draws: int  # how many
 
     @property
     def above_zero(self) -> bool:
@@ -142,24 +136,16 @@ def shares_by_others(gains: Mapping[float, Sequence[float]]) -> list[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class GainVerdict:
-    """Whether generated images help.
+    """Whether generated images help."""
 
-    Attributes:
-        use: whether the interval of the gain is above zero.
-        share: of generated images that is advised, or was tried in vain.
-        gain: in the metric, of real + classical + GAN over real + classical.
-        worth: about how many more given labels would have added as much; None where it cannot be
-            told, infinity above ten times as many as there are.
-        words: for the metric.
-        shares: the share that each draw was judged at.
-    """
-
-    use: bool
-    share: float
-    gain: Interval
+    use: bool  # whether the interval of the gain is above zero
+    share: float  # of generated images that is advised, or was tried in vain
+    gain: Interval  # in the metric, of real + classical + GAN over real + classical
+    # About how many more given labels would have added as much; None where it cannot be told,
+    # infinity above ten times as many as there are
     worth: float | None
-    words: str
-    shares: tuple[float, ...] = ()
+    words: str  # for the metric
+    shares: tuple[float, ...] = ()  # the share that each draw was judged at
 
     @property
     def sentence(self) -> str:

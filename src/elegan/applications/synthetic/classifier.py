@@ -96,21 +96,13 @@ _BATCH = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a classifier is trained, the same for every arm.
+    """How a classifier is trained, the same for every arm."""
 
-    Attributes:
-        steps: of the optimizer.
-        batch: images a step.
-        rate: the highest learning rate.
-        decay: of the weights (Loshchilov and Hutter 2019).
-        flip: whether classical augmentation exchanges left and right.
-    """
-
-    steps: int = 200
-    batch: int = 64
-    rate: float = 1e-2
-    decay: float = 0.02
-    flip: bool = False
+    steps: int = 200  # of the optimizer
+    batch: int = 64  # images a step
+    rate: float = 1e-2  # the highest learning rate
+    decay: float = 0.02  # of the weights (Loshchilov and Hutter 2019)
+    flip: bool = False  # whether classical augmentation exchanges left and right
 
 
 class Classifier(nn.Module):

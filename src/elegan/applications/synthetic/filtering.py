@@ -24,18 +24,12 @@ _BATCH = 250
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FilteredImages:
-    """Generated images that passed.
+    """Generated images that passed."""
 
-    Attributes:
-        images: uint8 [M, R, R, C].
-        labels: int64 [M].
-        drawn: images that were looked at, of each class.
-        dropped: of these how many were dropped, by reason (`REASONS`) and class, int64 [4, K].
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    drawn: np.ndarray
+    images: np.ndarray  # uint8 [M, R, R, C]
+    labels: np.ndarray  # int64 [M]
+    drawn: np.ndarray  # images that were looked at, of each class
+    # Of these how many were dropped, by reason (`REASONS`) and class, int64 [4, K]
     dropped: np.ndarray
 
     def labelled(self, classes: tuple[str, ...]) -> LabelledSet:

@@ -38,20 +38,15 @@ Train = Callable[[TrainSettings], Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Generation:
-    """What was made of some given labels.
+    """What was made of some given labels."""
 
-    Attributes:
-        made: generated images that passed the filter.
-        pool: images of the pool with the classes that they were taken for; None without a pool.
-        semi_supervised: class probabilities by the discriminator that learned from given labels and
-            the pool; None without a pool.
-        facts: JSON values for the report.
-    """
-
-    made: FilteredImages
+    made: FilteredImages  # generated images that passed the filter
+    # Images of the pool with the classes that they were taken for; None without a pool
     pool: LabelledSet | None
+    # Class probabilities by the discriminator that learned from given labels and the pool; None
+    # without a pool
     semi_supervised: Probabilities | None
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # JSON values for the report
 
 
 def generate_for(

@@ -20,19 +20,12 @@ LEAST = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledSet:
-    """Images with their classes.
+    """Images with their classes."""
 
-    Attributes:
-        name: of the data.
-        images: uint8 [N, R, R, C].
-        labels: int64 [N], each an index into `classes`.
-        classes: their names.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
+    name: str  # of the data
+    images: np.ndarray  # uint8 [N, R, R, C]
+    labels: np.ndarray  # int64 [N], each an index into `classes`
+    classes: tuple[str, ...]  # their names
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -24,19 +24,12 @@ Probabilities = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One way to train a classifier.
+    """One way to train a classifier."""
 
-    Attributes:
-        about: for the report.
-        classical: whether images are cropped, turned, erased and mixed.
-        mixed: what replaces a share of the real images: "made", "pool" or nothing.
-        labels: part of the given labels that is used, or "more" for further ones.
-    """
-
-    about: str
-    classical: bool
-    mixed: str = ""
-    labels: float | str = 1.0
+    about: str  # for the report
+    classical: bool  # whether images are cropped, turned, erased and mixed
+    mixed: str = ""  # what replaces a share of the real images: "made", "pool" or nothing
+    labels: float | str = 1.0  # part of the given labels that is used, or "more" for further ones
 
 
 REAL, CLASSICAL = "real", "real + classical"
@@ -62,36 +55,23 @@ ARMS: dict[str, Arm] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """The images of one draw.
+    """The images of one draw."""
 
-    Attributes:
-        name: under which its results are kept.
-        given: images that classifiers are trained on.
-        judged: images that they are judged on, by what these are.
-        made: generated images for `given`.
-        pool: images of the pool with the classes they were taken for, or None.
-        more: other images with labels, further ones among them; or None.
-        seed: of its classifiers.
-    """
-
-    name: str
-    given: LabelledSet
-    judged: Mapping[str, LabelledSet]
-    made: LabelledSet
+    name: str  # under which its results are kept
+    given: LabelledSet  # images that classifiers are trained on
+    judged: Mapping[str, LabelledSet]  # images that they are judged on, by what these are
+    made: LabelledSet  # generated images for `given`
+    # Images of the pool with the classes they were taken for, or None
     pool: LabelledSet | None = None
-    more: LabelledSet | None = None
-    seed: int = 0
+    more: LabelledSet | None = None  # other images with labels, further ones among them; or None
+    seed: int = 0  # of its classifiers
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCounts:
-    """How one classifier did on one set of images.
+    """How one classifier did on one set of images."""
 
-    Attributes:
-        right, total: images named rightly, and all, of each class.
-    """
-
-    right: tuple[int, ...]
+    right: tuple[int, ...]  # images named rightly, and all, of each class
     total: tuple[int, ...]
 
     @property
@@ -167,14 +147,10 @@ Metric = Callable[[ClassCounts], float]
 
 @dataclass(frozen=True)
 class Results:
-    """Counts of all classifiers, and what is read off them.
+    """Counts of all classifiers, and what is read off them."""
 
-    Attributes:
-        metric: what is compared, between 0 and 1, higher being better.
-        counts: by (draw, arm, share, seed), of each set that was judged by its name.
-    """
-
-    metric: Metric
+    metric: Metric  # what is compared, between 0 and 1, higher being better
+    # By (draw, arm, share, seed), of each set that was judged by its name
     counts: dict[tuple[int, str, float, int], Mapping[str, ClassCounts]] = field(
         default_factory=dict
     )

@@ -40,32 +40,19 @@ MAX_CLASSES = 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Experiment:
-    """All that a report is made of.
+    """All that a report is made of."""
 
-    Attributes:
-        options: what was asked.
-        given: the given labels.
-        counts: images wanted of each class.
-        results: counts of the classifiers.
-        verdict: share, gain, sentence.
-        on: the judged set that the verdict rests on.
-        judged: images judged in all, each once a classifier.
-        words: for the metric.
-        generated: facts of the generation that is delivered.
-        pool: images of the pool, None without one.
-        lacking: of each draw, the classes of which images were wanted and none passed the filter.
-    """
-
-    options: Augment
-    given: LabelledSet
-    counts: tuple[int, ...]
-    results: Results
-    verdict: GainVerdict
-    on: str
-    judged: int
-    words: str
-    generated: Mapping[str, Any]
-    pool: int | None
+    options: Augment  # what was asked
+    given: LabelledSet  # the given labels
+    counts: tuple[int, ...]  # images wanted of each class
+    results: Results  # counts of the classifiers
+    verdict: GainVerdict  # share, gain, sentence
+    on: str  # the judged set that the verdict rests on
+    judged: int  # images judged in all, each once a classifier
+    words: str  # for the metric
+    generated: Mapping[str, Any]  # facts of the generation that is delivered
+    pool: int | None  # images of the pool, None without one
+    # Of each draw, the classes of which images were wanted and none passed the filter
     lacking: tuple[tuple[str, ...], ...]
 
     def interval(self, values: list[float]) -> dict[str, Any]:

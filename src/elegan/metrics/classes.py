@@ -59,13 +59,10 @@ def class_scores(
     - `fooling_rate`: share of pairs in which a sample scores above an unseen real image of it.
 
     Args:
-        samples: generated images.
         unseen: real images that stand for what could be had.
         training: real images to be covered.
-        names: of the classes.
         asked: whether `samples.labels` were asked for. If not they are the judge's own, and
             `coverage` falls for a class that is made too rarely.
-        seed: of the subsamples.
     """
     random = np.random.default_rng(seed)
     scores: dict[str, dict[str, Any]] = {}
@@ -172,9 +169,6 @@ def hard_classes(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     chance explains at its number of images (three standard errors), and by enough to matter: 3
     points of accuracy against real images, 15 of relative coverage or of the fooling rate. None is
     where the judge is wrong on most real images.
-
-    Args:
-        scores: what `class_scores` returned.
     """
     if _right(scores) < RIGHT_AT_LEAST:
         return {}

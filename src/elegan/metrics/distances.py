@@ -79,10 +79,8 @@ def kernel_distance(
 
     Args:
         first, second: features [N, D] and [M, D].
-        subsets: how many pairs of subsets are drawn.
         subset_size: images in a subset; by default 1,000, or half of the smaller side where that
             is fewer, for a subset that is a whole side has no deviation.
-        seed: of the draw.
     """
     smaller = min(len(first), len(second))
     size = min(subset_size or min(SUBSET_SIZE, max(2, smaller // 2)), smaller)

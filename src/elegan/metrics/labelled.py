@@ -33,7 +33,7 @@ class Labelling:
     held_out: NDArray[np.int64] | None = None  # the same of the held-out images, or None
     logits: Logits | None = None  # the discriminator's judgement, or None
 
-    def judged_by(self, extractor: Extractor) -> bool:
+    def is_known_to(self, extractor: Extractor) -> bool:
         """Whether the extractor's classifier knows these very classes."""
         if not extractor.classes or self.reference is None:
             return False
@@ -70,13 +70,8 @@ def labelled_scores(
     same and coverage for each class (`classes.class_scores`), `hard_classes` why some are hard.
 
     Args:
-        samples: the generated images.
         unseen: held-out images, or without any training images.
-        reference: the training images.
-        labelling: what is known.
-        extractor: which made the features.
         held_out: whether `unseen` were kept from training.
-        seed: of the subsamples.
     """
     truth, asked = labelling.reference, labelling.generated is not None
     unseen_labels = labelling.held_out if held_out else truth
@@ -90,21 +85,21 @@ def labelled_scores(
         baseline["fooling_rate"] = 0.5
     if truth is None or unseen_labels is None:
         return scores, baseline
-    judged, left = labelling.judged_by(extractor), np.arange(len(reference))
-    made = _classified(samples, labelling.generated, truth, judged, fake)
+    by_extractor, left = labelling.is_known_to(extractor), np.arange(len(reference))
+    made = _classified(samples, labelling.generated, truth, by_extractor, fake)
     if held_out:
-        seen = _classified(unseen, unseen_labels, truth, judged, real)
+        seen = _classified(unseen, unseen_labels, truth, by_extractor, real)
     else:
         # A part of the training images stands for unseen ones, at most half, the rest is covered.
         order = np.random.default_rng(seed).permutation(len(unseen.rows))
         half = np.sort(order[: len(reference) // 2])
         part = replace(unseen, rows=unseen.rows[half], nearest=unseen.nearest[half])
-        seen = _classified(part, truth, truth, judged, real, whole=False)
+        seen = _classified(part, truth, truth, by_extractor, real, whole=False)
         left = np.setdiff1d(left, part.rows)
     training = LabelledFeatures(
         features=reference.features[left], labels=truth[left], called=truth[left]
     )
-    names = labelling.names or (extractor.classes if judged else ())
+    names = labelling.names or (extractor.classes if by_extractor else ())
     names = names or tuple(str(label) for label in range(int(truth.max()) + 1))
     detail = class_scores(made, seen, training, names, asked=asked, seed=seed)
     if asked:
@@ -119,7 +114,7 @@ def labelled_scores(
             scores["fooling_rate"] = sum(count * rate for count, rate in known) / total
         scores["as_asked"] = float((made.called == made.labels).mean())
         baseline["as_asked"] = float((seen.called == seen.labels).mean())
-    scores["class_judge"] = extractor.name if judged else "the nearest training image in features"
+    scores["class_judge"] = extractor.name if by_extractor else "the nearest training image in features"
     scores["per_class"], scores["hard_classes"] = detail, hard_classes(detail)
     return scores, baseline
 
@@ -128,7 +123,7 @@ def _classified(
     matched: MatchedSet,
     labels: NDArray[np.int64] | None,
     truth: NDArray[np.int64],
-    judged: bool,
+    by_extractor: bool,
     logits: NDArray[np.float32] | None,
     *,
     whole: bool = True,
@@ -137,8 +132,8 @@ def _classified(
 
     They are those that were looked up, or where the extractor knows the classes the `whole` set.
     """
-    rows = np.arange(len(matched.found)) if judged and whole else matched.rows
-    if judged:
+    rows = np.arange(len(matched.found)) if by_extractor and whole else matched.rows
+    if by_extractor:
         assert matched.found.probabilities is not None
         called = matched.found.probabilities[rows].argmax(1)
     else:

@@ -24,8 +24,7 @@ VALUES = 1024
 EXPECTED_SHARE = 0.01
 """The share of unseen real images that the threshold of a near-copy lets through, by its making."""
 
-PAIRS = 16
-"""So many of the nearest pairs are kept in each space."""
+PAIRS = 16  # So many of the nearest pairs are kept in each space
 
 MAX_NAMED = 5
 _ROUNDING = 1e-4  # of the median distance
@@ -59,9 +58,7 @@ def nearness(
     """Compares distances to the nearest training image, all in the same space [N, D].
 
     Args:
-        generated: generated images.
         unseen: real images that were not trained on.
-        training: training images.
         own: when `unseen` are training images after all, their rows, which are passed over.
     """
     distances, rows = nearest(generated, training)
@@ -91,11 +88,7 @@ def distinct(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def copy_threshold(usual: NDArray[np.float64]) -> float:
-    """Returns the distance below which an image is a near-copy; 0 where nothing tells it.
-
-    Args:
-        usual: distances of real images to the nearest other one.
-    """
+    """Returns the distance below which an image is a near-copy; 0 where nothing tells it."""
     new = distinct(usual)
     return float(np.quantile(new, EXPECTED_SHARE)) if len(new) else 0.0
 
@@ -158,7 +151,6 @@ def nearest_pairs(found: Nearness, looked_at: NDArray[np.int64]) -> list[dict[st
     nearest to one and the same training image only the closest is kept.
 
     Args:
-        found: of these samples.
         looked_at: int64 [n], which samples they are.
     """
     order = np.argsort(found.distances, kind="stable")
@@ -184,8 +176,6 @@ def copy_facts(
     `copied` are the training images with the most near-copies, named, each with their number.
 
     Args:
-        near: by space.
-        looked_at: which samples were compared.
         names: of the training images; by default their indices.
     """
 

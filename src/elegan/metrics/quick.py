@@ -57,7 +57,6 @@ def prepare_reference(
             not kept goes unseen, but copying is a danger of small sets, which are kept whole.
         held_out: real images that are not trained on; without them the training images take the
             part, each compared with all the others.
-        seed: of the draw.
         labels: int64 [M], the classes of the training images.
 
     Raises:

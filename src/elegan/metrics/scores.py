@@ -68,7 +68,6 @@ def evaluate(
         classes: their names, in the order of the labels; by default the extractor's.
         logits: the discriminator's judgement, for the fooling rate.
         reference_names: of the training images, to name those that are copied.
-        seed: of the halves, subsets and subsamples.
 
     Raises:
         UsageError: a set is not uint8 [N, H, W, C], has fewer than two images (four in the
@@ -183,7 +182,6 @@ def _classes(
     """Returns the share of each class, the least and the greatest, and the mean confidence.
 
     Args:
-        found: the images to be named.
         rows: the nearest reference image, in features, of some of them.
         labels: the extractor's class names, and the labels of the reference.
     """

@@ -14,8 +14,7 @@ CONFIDENCE = 0.95
 MAX_ITERATIONS = 500
 _TINY = 1e-300
 SHARES = (0.1, 0.25, 0.5, 1.0)
-MAX_WORTH = 10.0
-"""A gain worth more than so many times the given labels is not extrapolated to."""
+MAX_WORTH = 10.0  # A gain worth more than so many times the given labels is not extrapolated to
 
 
 def shares_of(asked: Augment) -> tuple[float, ...]:

@@ -31,7 +31,6 @@ def distort(images: Tensor, random: np.random.Generator, *, flip: bool = False) 
 
     Args:
         images: float32 [N, C, R, R] in [-1, 1].
-        random: of the draws.
         flip: also exchange left and right, evenly; wrong for letters, digits and hands.
     """
     return _erased(warp(images, _inverse(len(images), random, flip), "border"), random)
@@ -78,7 +77,6 @@ def mixup(images: Tensor, targets: Tensor, random: np.random.Generator) -> tuple
     Args:
         images: float32 [N, C, R, R].
         targets: class probabilities float32 [N, K].
-        random: of the proportion and the pairs.
 
     Source: Zhang et al. 2018 (mixup), eq. 1.
     """
@@ -115,8 +113,6 @@ class Classifier(nn.Module):
 
     Args:
         channels: 1 or 3.
-        resolution: side in pixels.
-        classes: how many are told apart.
     """
 
     def __init__(self, channels: int, resolution: int, classes: int) -> None:
@@ -168,11 +164,7 @@ def train_classifier(
     Args:
         images: uint8 [N, R, R, C], the real and then the generated ones, as the sampler counts.
         labels: int64 [N].
-        sampler: which of them each step sees.
-        classes: how many there are, K.
-        recipe: steps and rates.
         classical: whether images are distorted and mixed in pairs.
-        seed: of weights and augmentation.
 
     Returns:
         the network in evaluation mode, on the CPU.

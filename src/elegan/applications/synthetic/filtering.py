@@ -97,12 +97,10 @@ def draw_filtered(
 
     Args:
         model: conditional on the classes of `given`, in their order.
-        given: what it was trained on.
         classify: a classifier that knows nothing but the given labels and the pool.
         counts: how many to keep of each class.
         band: bounds of the probability, both included.
         reject: share of each class that the discriminator drops.
-        seed: of the latents.
     """
     is_copy = CopyCheck(given.images)
     dropped = np.zeros((len(REASONS), len(counts)), np.int64)

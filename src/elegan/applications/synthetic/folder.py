@@ -21,9 +21,6 @@ class OutputFolder:
     It holds `augment.json` (what was asked), `journal.jsonl` (a line for each classifier that was
     judged), `work/` (the runs of the generators) and, once finished, `images/`, `report.json` and
     `report.html`.
-
-    Attributes:
-        path: the folder.
     """
 
     def __init__(self, path: Path) -> None:

@@ -27,8 +27,7 @@ CONFIDENT = 0.95
 SIZE = 0.5
 """Capacity of a generator that has few images to learn from: half the preset's widths, for half the
 time."""
-FILTERING = 2
-"""Classifiers whose mean probability filters, where there is no pool."""
+FILTERING = 2  # Classifiers whose mean probability filters, where there is no pool
 _SIGNAL_FROM = 100  # given images from which the unseen among them can steer augmentation
 _SHARED = ("network", "batch", "precision", "device", "ticks", "snapshots", "size")
 
@@ -64,9 +63,7 @@ def generate_for(
     classes make the pool, or that part of it, images with labels for the generator.
 
     Args:
-        given: all the labels that may be used here.
         pool: uint8 [M, R, R, C] without labels, or None.
-        counts: images wanted of each class.
         folder: for the runs and `made.npz`.
         train: settings -> a finished run, with its `model`.
 

@@ -38,7 +38,6 @@ class MixedSampler(Sampler[int]):
         made: class numbers int [M] of the generated images, places N..N+M-1.
         share: of generated images, 0 to 1.
         length: images an epoch; by default as many as there are real ones.
-        seed: of the order.
         balance: whether every class comes equally often.
 
     Raises:

@@ -32,8 +32,7 @@ from elegan.reports.curves import Series, interval_chart, line_chart
 from elegan.reports.html import embedded, fill
 
 FORMAT, VERSION = "elegan-augmentation", 1
-MINORITY = 0.5
-"""A class with less than this share of the largest class's images is small."""
+MINORITY = 0.5  # A class with less than this share of the largest class's images is small
 MAX_COLUMNS = 10  # images of a class in a row
 MAX_CLASSES = 20
 

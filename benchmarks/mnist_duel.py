@@ -22,6 +22,7 @@ from figures import last_json, publish, table
 
 from elegan.data import open_data
 from elegan.metrics.extractors import extractor_for
+from elegan.metrics.labelled import Labelling
 from elegan.metrics.scores import evaluate
 
 SAMPLES = 10_000
@@ -69,7 +70,7 @@ def score(rows: list[dict[str, Any]]) -> None:
             np.asarray(training.images),
             extractor=extractor,
             held_out=np.asarray(test.images),
-            reference_labels=training.labels,
+            labelling=Labelling(reference=training.labels),
         )
 
 

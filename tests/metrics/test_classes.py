@@ -15,6 +15,7 @@ from elegan.metrics.classes import (
 )
 from elegan.metrics.distances import coverage_score, manifold_scores
 from elegan.metrics.features import Extractor
+from elegan.metrics.labelled import Labelling
 from elegan.metrics.score_table import format_scores
 from elegan.metrics.scores import evaluate
 
@@ -182,11 +183,13 @@ def test_evaluate_with_what_was_asked_for(judge, held):
         pictures(labels[2], 2),
         extractor=Levels(judge),
         held_out=pictures(labels[3], 3) if held else None,
-        reference_labels=labels[2],
-        generated_labels=labels[1],
-        held_out_labels=labels[3] if held else None,
-        classes=("dark", "bright"),
-        logits=logits,
+        labelling=Labelling(
+            names=("dark", "bright"),
+            generated=labels[1],
+            reference=labels[2],
+            held_out=labels[3] if held else None,
+            logits=logits,
+        ),
     )
     assert result["as_asked"] == pytest.approx(0.9)
     assert result["floor"]["as_asked"] == 1.0

@@ -10,6 +10,7 @@ from elegan.metrics import features as sides
 from elegan.metrics import scores as scores_module
 from elegan.metrics.extractors import extractor_for
 from elegan.metrics.features import Extractor
+from elegan.metrics.labelled import Labelling
 from elegan.metrics.scores import METRICS, evaluate, format_scores
 from elegan.reports.scores import protocol
 
@@ -149,7 +150,7 @@ def test_labels_of_the_nearest_image_stand_in_for_classes():
         reference,
         extractor=Unlabelled(),
         held_out=None,
-        reference_labels=labels,
+        labelling=Labelling(reference=labels),
     )
     assert result["class_frequencies"]["7"] == pytest.approx(0.2, abs=0.08)
     assert "confidence" not in result

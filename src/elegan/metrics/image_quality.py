@@ -54,7 +54,7 @@ def ssim(produced: Pixels, truth: Pixels, border: int = 0) -> float:
     """Structural similarity, 1 for equal images, averaged over places and planes.
 
     Args:
-        produced, truth: [H, W] or [H, W, C], 0 to 255, at least 11 pixels a side in the border.
+        produced, truth: [H, W] or [H, W, C], 0 to 255, 11 pixels a side or more within the border.
 
     Source: Wang et al. 2004, equation 13: an 11x11 Gaussian window of deviation 1.5, K1 = 0.01, K2
     = 0.03, only where the window lies within the image.

@@ -42,6 +42,9 @@ class Labelling:
         return int(self.reference.max()) < len(extractor.classes)
 
 
+UNKNOWN = Labelling()
+
+
 @dataclass(frozen=True, kw_only=True)
 class MatchedSet:
     """A set of images, and those of them whose nearest training image was looked up."""
@@ -114,7 +117,8 @@ def labelled_scores(
             scores["fooling_rate"] = sum(count * rate for count, rate in known) / total
         scores["as_asked"] = float((made.called == made.labels).mean())
         baseline["as_asked"] = float((seen.called == seen.labels).mean())
-    scores["class_judge"] = extractor.name if by_extractor else "the nearest training image in features"
+    nearest = "the nearest training image in features"
+    scores["class_judge"] = extractor.name if by_extractor else nearest
     scores["per_class"], scores["hard_classes"] = detail, hard_classes(detail)
     return scores, baseline
 

@@ -25,7 +25,7 @@ from elegan.metrics.features import (
     extract,
     real_baseline,
 )
-from elegan.metrics.labelled import Labelling, Logits, MatchedSet, labelled_scores
+from elegan.metrics.labelled import UNKNOWN, Labelling, MatchedSet, labelled_scores
 from elegan.metrics.neighbours import copy_facts, nearness, small_pixels
 from elegan.metrics.score_table import METRICS as METRICS
 from elegan.metrics.score_table import format_scores as format_scores
@@ -41,11 +41,7 @@ def evaluate(
     *,
     extractor: Extractor,
     held_out: NDArray[np.uint8] | None,
-    reference_labels: NDArray[np.int64] | None = None,
-    generated_labels: NDArray[np.int64] | None = None,
-    held_out_labels: NDArray[np.int64] | None = None,
-    classes: tuple[str, ...] = (),
-    logits: Logits | None = None,
+    labelling: Labelling = UNKNOWN,
     reference_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -61,12 +57,8 @@ def evaluate(
         reference: the training images, uint8 [M, H, W, C]; may be memory-mapped.
         extractor: what features are taken from (`extractors.extractor_for`).
         held_out: real images that were not trained on, or None.
-        reference_labels: int64 [M]; where the extractor knows no classes, an image is given the
+        labelling: what is known of classes. Where the extractor knows none, an image is given the
             label of its nearest reference image in features.
-        generated_labels: int64 [N], the class that each sample was asked for.
-        held_out_labels: the true classes of `held_out`.
-        classes: their names, in the order of the labels; by default the extractor's.
-        logits: the discriminator's judgement, for the fooling rate.
         reference_names: of the training images, to name those that are copied.
 
     Raises:
@@ -93,18 +85,13 @@ def evaluate(
     }
     judged = {space: found for space, found in near.items() if found.threshold > 0}
     rows, unseen_rows = near["features"].rows, near["features"].usual_rows
-    naming = (extractor.classes, reference_labels)
+    labels = labelling.reference
+    naming = (extractor.classes, labels)
     labelled, labelled_baseline = labelled_scores(
         MatchedSet(images=generated, found=samples, rows=looked_at, nearest=rows),
         MatchedSet(images=unseen_images, found=unseen, rows=unseen_at, nearest=unseen_rows),
         real,
-        Labelling(
-            names=classes,
-            generated=generated_labels,
-            reference=reference_labels,
-            held_out=held_out_labels,
-            logits=logits,
-        ),
+        labelling,
         extractor,
         held_out=held_out is not None,
         seed=seed,
@@ -129,7 +116,7 @@ def evaluate(
         },
         "seed": seed,
         **own,
-        **_modes(generated, reference_labels, extractor),
+        **_modes(generated, labels, extractor),
         **labelled,
         **_classes(samples, rows, naming),
         **{f"nearest_{space}": found.median for space, found in near.items()},
@@ -139,7 +126,7 @@ def evaluate(
         "floor_from": baseline.source,
         "floor": {
             **real_own,
-            **_modes(held_out, reference_labels, extractor),
+            **_modes(held_out, labels, extractor),
             **labelled_baseline,
             **_classes(baseline.unseen, unseen_rows, naming),
             **{f"nearest_{space}": found.usual for space, found in near.items()},

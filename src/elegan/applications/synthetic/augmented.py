@@ -195,8 +195,9 @@ def _augment(
         splits.append(split)
         if found.semi_supervised is not None:
             # What could be had without more images: the discriminator that named the pool.
-            trained = partial(lambda classify: classify, found.semi_supervised)
-            counted = evaluate_once(split, f"{split.name}/{SEMI}", trained, folder)
+            counted = evaluate_once(
+                split, f"{split.name}/{SEMI}", lambda own=found.semi_supervised: own, folder
+            )
             results.counts[draw, SEMI, 0.0, 0] = counted
     words = "mean recall of classes" if options.balance else "accuracy"
     measure = partial(

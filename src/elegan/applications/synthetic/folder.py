@@ -37,8 +37,7 @@ class OutputFolder:
         """
         asked = {**json.loads(json.dumps(option_values(options))), "data_hash": data_hash}
         settings = self.path / SETTINGS
-        pool = options.unlabelled and str(options.unlabelled)
-        refuse_overlap(self.path, str(options.data), pool)
+        refuse_overlap(self.path, asked["data"], asked["unlabelled"])
         ours = settings.exists()
         if ours:
             self._compare(settings, asked)
@@ -56,16 +55,16 @@ class OutputFolder:
             raise EleganError(
                 f"{settings} cannot be read: {error}. Name another folder with --out."
             ) from None
-        different = [key for key in asked if before.get(key) != asked[key]]
-        if different:
-            changes = "; ".join(
-                "the given images have changed"
-                if key == "data_hash"
-                else f"{key}: {before.get(key)} there, {asked[key]} asked"
-                for key in different
-            )
+        changes = [
+            "the given images have changed"
+            if key == "data_hash"
+            else f"{key}: {before.get(key)} there, {value} asked"
+            for key, value in asked.items()
+            if before.get(key) != value
+        ]
+        if changes:
             raise UsageError(
-                f"{self.path} was begun with other options ({changes})."
+                f"{self.path} was begun with other options ({'; '.join(changes)})."
                 " Ask for the same, or name another folder with --out."
             )
 
@@ -102,11 +101,7 @@ class OutputFolder:
                 file.write("\n")
 
     def write(self, name: str, text: str) -> None:
-        """Replaces a file in one step.
-
-        Raises:
-            EleganError: it cannot be written.
-        """
+        """Replaces a file in one step; an EleganError says why it cannot be."""
         with self.explained():
             write_durably(self.path / name, text)
 

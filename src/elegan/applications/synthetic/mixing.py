@@ -85,11 +85,10 @@ class MixedSampler(Sampler[int]):
         places = self._real_places(position, count)
         if not self.share:
             return places
-        where = np.arange(position, position + count)
         # A whisker more, so that a tenth ten times over is one.
-        reached = np.floor((where + 1) * self.share + 1e-9) > np.floor(where * self.share + 1e-9)
+        reached = np.floor(np.arange(position, position + count + 1) * self.share + 1e-9)
         uniform = self._uniform(position, count)
-        for row in np.flatnonzero(reached):
+        for row in np.flatnonzero(np.diff(reached)):
             own = self._made_of[int(self._real[places[row]])]
             if len(own):
                 places[row] = len(self._real) + own[int(uniform[row] * len(own))]
@@ -184,9 +183,10 @@ class MixedImages(Dataset[tuple[Any, int]]):
             seed: of the order; each epoch goes on in it.
             balance: whether every class comes equally often; by default as in the report.
         """
-        advised, evenly = self._advice() if share is None or balance is None else (0.0, False)
-        share = advised if share is None else share
-        balance = evenly if balance is None else balance
+        if share is None or balance is None:
+            advised, evenly = self._advice()
+            share = advised if share is None else share
+            balance = evenly if balance is None else balance
         return MixedSampler(
             self.labels, self.made_labels, share=share, length=length, seed=seed, balance=balance
         )

@@ -165,16 +165,9 @@ class Results:
                 of_draw.setdefault(draw, []).append(metric(found))
         return [float(np.nanmean(values)) for values in of_draw.values()]
 
-    def gains(
-        self,
-        arm: str,
-        share: float,
-        on: str,
-        against: str = CLASSICAL,
-        metric: Metric | None = None,
-    ) -> list[float]:
-        """Returns for each draw by how much an arm is above another, which mixes nothing."""
-        ours, theirs = self.values(arm, share, on, metric), self.values(against, 0.0, on, metric)
+    def gains(self, arm: str, share: float, on: str, metric: Metric | None = None) -> list[float]:
+        """Returns for each draw by how much an arm is above real + classical."""
+        ours, theirs = self.values(arm, share, on, metric), self.values(CLASSICAL, 0.0, on, metric)
         return [value - other for value, other in zip(ours, theirs, strict=True)]
 
     def has(self, arm: str, share: float = 0.0) -> bool:

@@ -20,7 +20,7 @@ from elegan.losses.adversarial import AdversarialLoss as AdversarialLoss
 from elegan.losses.adversarial import DiscriminatorLoss as DiscriminatorLoss
 
 Score = Callable[[Tensor], Tensor]
-UNLABELLED = -1  # The label of an image whose class is not known
+UNLABELLED = -1  # the label of an image whose class is not known
 
 
 def input_gradients(score: Score, images: Tensor) -> Tensor:

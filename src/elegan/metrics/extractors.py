@@ -20,9 +20,9 @@ from elegan.common.errors import EleganError, lookup
 from elegan.common.pixels import luma
 from elegan.metrics.features import Extractor, batches, full_precision, resize
 
-SIZE = 28  # Height and width, in pixels, of the images an extractor network sees
+SIZE = 28  # height and width, in pixels, of the images an extractor network sees
 
-FEATURES = 64  # Dimensions of the penultimate layer
+FEATURES = 64  # dimensions of the penultimate layer
 
 
 class ExtractorNetwork(nn.Module):

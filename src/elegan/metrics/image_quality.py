@@ -131,13 +131,13 @@ def _windowed(image: NDArray[np.float64]) -> NDArray[np.float64]:
     return image
 
 
-NAME = "PD-bands"  # What a figure of this distance is called
+NAME = "PD-bands"  # what a figure of this distance is called
 
 _OCTAVES, _ORIENTATIONS = 4, 4
 _WAVELENGTH, _ENVELOPE, _SIDE = 3.2, 1.6, 9  # of the Gabor filters, in pixels of their octave
 _WINDOW, _WINDOW_STEP = 2.0, 2  # deviation of the window around a place, and of which places
 _HALVING_BLUR = 1.0
-_UNSEEN = 0.02**2  # Energy under which a difference is not seen: that of noise of 2 % of the range
+_UNSEEN = 0.02**2  # energy under which a difference is not seen: that of noise of 2 % of the range
 _COLOUR_UNSEEN, _BRIGHTNESS_UNSEEN = 0.03**2, 0.1**2
 _WEIGHTS = {"strength": 0.5, "structure": 0.3, "colour": 0.12, "brightness": 0.08}
 """Sum to 1. Strength leads, so that lost texture counts more than misplaced texture."""

@@ -24,7 +24,7 @@ VALUES = 1024
 EXPECTED_SHARE = 0.01
 """The share of unseen real images that the threshold of a near-copy lets through, by its making."""
 
-PAIRS = 16  # So many of the nearest pairs are kept in each space
+PAIRS = 16  # so many of the nearest pairs are kept in each space
 
 MAX_NAMED = 5
 _ROUNDING = 1e-4  # of the median distance

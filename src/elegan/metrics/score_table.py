@@ -30,7 +30,7 @@ METRICS: dict[str, str] = {
 }
 """What each score means, by the part of its name before a hyphen."""
 
-MAX_CLASSES = 40  # With more classes than this their shares are left to scores.json
+MAX_CLASSES = 40  # with more classes than this their shares are left to scores.json
 
 
 CLASS_COLUMNS = {

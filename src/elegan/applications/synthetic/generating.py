@@ -27,7 +27,7 @@ CONFIDENT = 0.95
 SIZE = 0.5
 """Capacity of a generator that has few images to learn from: half the preset's widths, for half the
 time."""
-FILTERING = 2  # Classifiers whose mean probability filters, where there is no pool
+FILTERING = 2  # classifiers whose mean probability filters, where there is no pool
 _SIGNAL_FROM = 100  # given images from which the unseen among them can steer augmentation
 _SHARED = ("network", "batch", "precision", "device", "ticks", "snapshots", "size")
 

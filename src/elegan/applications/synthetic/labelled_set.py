@@ -14,7 +14,7 @@ from elegan.data import has_test_split, open_data
 from elegan.data.duplicates import image_hashes
 from elegan.options import Augment
 
-LEAST = 2  # Images that each class must have, so that one can be trained on while another is judged
+LEAST = 2  # images that each class must have, so that one can be trained on while another is judged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -28,12 +28,13 @@ from augmenting_table import ONLY, describe
 from figures import commit, publish
 from runs import parser
 
-from elegan.applications.synthetic.augmented import SEMI, wanted
+from elegan.applications.runs import train
+from elegan.applications.synthetic.augmented import wanted
 from elegan.applications.synthetic.choosing import SHARES, interval
 from elegan.applications.synthetic.classifier import Recipe
 from elegan.applications.synthetic.folder import OutputFolder
 from elegan.applications.synthetic.generating import generate_for
-from elegan.applications.synthetic.labelled_set import Given, open_pool
+from elegan.applications.synthetic.labelled_set import LabelledSet, open_pool
 from elegan.applications.synthetic.protocol import (
     BOTH,
     CLASSICAL,
@@ -41,11 +42,12 @@ from elegan.applications.synthetic.protocol import (
     MORE,
     POOL,
     REAL,
-    Outcome,
-    Trial,
-    judge,
+    SEMI,
+    ClassCounts,
+    Results,
+    Split,
+    count_right,
 )
-from elegan.applications.synthetic.results import Results
 from elegan.data import open_data
 from elegan.options import Augment
 
@@ -101,7 +103,7 @@ SETTINGS = (
 """In the order in which they are measured: the most telling first."""
 
 
-def drawn(setting: Setting, draw: int) -> tuple[Given, Given]:
+def drawn(setting: Setting, draw: int) -> tuple[LabelledSet, LabelledSet]:
     """Returns the labels of a draw, and the further ones of the oracle with them among its own."""
     count = setting.labels or LARGE
     large = _given(setting.data, limit=count if not setting.labels else 2 * count, seed=draw)
@@ -116,10 +118,10 @@ def drawn(setting: Setting, draw: int) -> tuple[Given, Given]:
     return small.take(np.sort(np.concatenate(kept))), small
 
 
-def _given(data: str, **options: Any) -> Given:
+def _given(data: str, **options: Any) -> LabelledSet:
     opened = open_data(data, **options)
     assert opened.labels is not None
-    return Given(
+    return LabelledSet(
         name=data,
         images=np.array(opened.images),
         labels=opened.labels.astype(np.int64),
@@ -130,7 +132,7 @@ def _given(data: str, **options: Any) -> Given:
 def measure(setting: Setting, options: Namespace) -> Iterator[dict[str, Any]]:
     """Runs the draws of a setting; yields the values of its row after each but the first."""
     test = _given(setting.data, split="test")
-    results, copies, semi, small = Results(Outcome.recall), [], [], []
+    results, copies, semi, small = Results(ClassCounts.recall), [], [], []
     for draw in range(options.draws):
         given, more = drawn(setting, draw)
         asked = _asked(setting, draw, options)
@@ -143,16 +145,15 @@ def measure(setting: Setting, options: Namespace) -> Iterator[dict[str, Any]]:
                 wanted(asked, given),
                 folder.path / "work" / "all",
                 asked,
+                train,
                 say,
             )
             made = generation.made
-            trial = Trial(
+            split = Split(
                 name="all",
                 given=given,
                 judged={ON: test},
-                made=Given(
-                    name="made", images=made.images, labels=made.labels, classes=given.classes
-                ),
+                made=made.labelled(given.classes),
                 pool=generation.pool,
                 more=more,
                 seed=draw,
@@ -163,7 +164,7 @@ def measure(setting: Setting, options: Namespace) -> Iterator[dict[str, Any]]:
             say("classifiers")
             results.measure(
                 draw,
-                trial,
+                split,
                 arms,
                 seeds=options.seeds,
                 recipe=Recipe(steps=options.steps),
@@ -172,7 +173,7 @@ def measure(setting: Setting, options: Namespace) -> Iterator[dict[str, Any]]:
             )
         copies.append(made.copy_rate)
         if generation.semi_supervised is not None:
-            semi.append(_recall(judge(generation.semi_supervised(test.images), test)))
+            semi.append(count_right(generation.semi_supervised(test.images), test).recall())
         counts = given.counts
         small.append(np.flatnonzero(counts < counts.max() / 2).tolist())
         if draw:
@@ -192,10 +193,6 @@ def _asked(setting: Setting, draw: int, options: Namespace) -> Augment:
         images=options.images,
         steps=options.steps,
     )
-
-
-def _recall(found: dict[str, list[int]]) -> float:
-    return Outcome(right=tuple(found["right"]), total=tuple(found["total"])).recall()
 
 
 def row(
@@ -224,7 +221,7 @@ def row(
         ONLY: results.values(BOTH, 1.0, ON),
         **({SEMI: semi} if semi else {}),
     }
-    shares = sorted({at for _, arm, at, _ in results.outcomes if arm == BOTH})
+    shares = sorted({at for _, arm, at, _ in results.counts if arm == BOTH})
     facts: dict[str, Any] = {
         "setting": setting.name,
         "label": setting.label,
@@ -248,8 +245,8 @@ def row(
 def _of(results: Results, draw: int, arm: str, share: float, classes: list[int]) -> float:
     """Returns the recall of some classes, the mean over the classifiers of a draw."""
     found = [
-        outcome[ON].recall(classes)
-        for (own, name, at, _), outcome in results.outcomes.items()
+        counts[ON].recall(classes)
+        for (own, name, at, _), counts in results.counts.items()
         if (own, name, at) == (draw, arm, share)
     ]
     return float(np.mean(found))

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from figures import table
 
-from elegan.applications.synthetic.augmented import SEMI
 from elegan.applications.synthetic.choosing import Interval
-from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, GAN, MORE, POOL, REAL
+from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, GAN, MORE, POOL, REAL, SEMI
 
 ONLY = "generated only"
 """The arm real + classical + GAN at share 1."""

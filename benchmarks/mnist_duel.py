@@ -22,6 +22,7 @@ from figures import last_json, publish, table
 
 from elegan.data import open_data
 from elegan.metrics.extractors import extractor_for
+from elegan.metrics.labelled import Labelling
 from elegan.metrics.scores import evaluate
 
 SAMPLES = 10_000
@@ -62,14 +63,14 @@ def train_elegan(preset: str, options: argparse.Namespace, folder: Path) -> dict
 def score(rows: list[dict[str, Any]]) -> None:
     """Adds the scores to each row, in place of its samples."""
     training, test = open_data("mnist"), open_data("mnist", split="test")
-    extractor = extractor_for("mnist", 28, 1)
+    extractor = extractor_for("mnist")
     for row in rows:
         row["scores"] = evaluate(
             row.pop("samples"),
             np.asarray(training.images),
             extractor=extractor,
             held_out=np.asarray(test.images),
-            reference_labels=training.labels,
+            labelling=Labelling(reference=training.labels),
         )
 
 

@@ -182,7 +182,7 @@ def translations(
 def score(images: Images, pairs: PairSet, made: dict[str, list[np.ndarray]]) -> list[dict]:
     """Returns a row of the table for each way, and one for real images against real ones."""
     wanted = _photos(pairs.targets)
-    extractor = extractor_for(None, _SIDE, 3)
+    extractor = extractor_for(None)
     truth = extractor.features(_stack(wanted))
     rows = []
     for name, ones in made.items():

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elegan.data import open_data
-from elegan.metrics.extractors import FEATURES, Judge
+from elegan.metrics.extractors import FEATURES, ExtractorNetwork
 
 SELECTION = (
     "the recipes were settled with a look at test accuracy (two networks on digits, three "
@@ -132,12 +132,12 @@ def augment(images: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
     return moved
 
 
-def train(recipe: Recipe) -> Judge:
+def train(recipe: Recipe) -> ExtractorNetwork:
     """Returns the averaged judge with batch statistics measured on the unaugmented training set."""
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
     images, labels = read(recipe.data, "train")
-    judge = Judge(len(recipe.classes)).to(memory_format=torch.channels_last)
+    judge = ExtractorNetwork(len(recipe.classes)).to(memory_format=torch.channels_last)
     decoder = nn.Linear(FEATURES, 14 * 14)
     averaged = copy.deepcopy(judge).eval().requires_grad_(False)
     weights = [*judge.parameters(), *decoder.parameters()]
@@ -173,7 +173,7 @@ def train(recipe: Recipe) -> Judge:
     return measure_batch_statistics(averaged, images)
 
 
-def measure_batch_statistics(judge: Judge, images: Tensor) -> Judge:
+def measure_batch_statistics(judge: ExtractorNetwork, images: Tensor) -> ExtractorNetwork:
     """Returns the judge with the plain mean of its batch statistics over all the images."""
     for module in judge.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -188,7 +188,7 @@ def measure_batch_statistics(judge: Judge, images: Tensor) -> Judge:
 
 
 @torch.no_grad()
-def accuracy(judge: Judge, data: str, split: str) -> float:
+def accuracy(judge: ExtractorNetwork, data: str, split: str) -> float:
     """Returns the share of a split that the judge names correctly."""
     images, labels = read(data, split)
     logits = torch.cat([judge(batch)[1] for batch in images.split(1000)])

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from elegan.metrics import features as sides
-from elegan.metrics.classes import Group, class_scores, describe_hard, fooling_rate, hard_classes
+from elegan.metrics.classes import (
+    LabelledFeatures,
+    class_scores,
+    describe_hard,
+    fooling_rate,
+    hard_classes,
+)
 from elegan.metrics.distances import coverage_score, manifold_scores
 from elegan.metrics.features import Extractor
+from elegan.metrics.labelled import Labelling
 from elegan.metrics.score_table import format_scores
 from elegan.metrics.scores import evaluate
 
@@ -24,7 +31,7 @@ def group(count, seed, *, wrong=0.0, narrow=(), shift=0.0, classes=4):
     spread = np.where(np.isin(labels, narrow), 0.02, 1.0)[:, None]
     features = 20 * np.eye(4)[shown] + spread * random.normal(0, 1, (count, 4))
     logits = random.normal(0, 1, count) + shift * (labels == 3)
-    return Group(
+    return LabelledFeatures(
         features=features.astype(np.float32),
         labels=labels,
         called=(features.argmax(1)),
@@ -73,7 +80,7 @@ def test_a_class_that_fools_nobody_is_named():
 def test_an_unconditional_generator_that_leaves_a_class_out():
     whole = group(800, 3)
     kept = whole.labels != 2
-    some = Group(
+    some = LabelledFeatures(
         features=whole.features[kept], labels=whole.called[kept], called=whole.called[kept]
     )
     found = scores(some, asked=False)
@@ -100,7 +107,7 @@ def test_a_few_images_prove_nothing():
 def test_of_a_collapsed_or_untrained_run_no_class_passes_for_easy(asked: bool):
     noise = np.random.default_rng(0).normal(0, 0.01, (800, 4)).astype(np.float32)
     labels = np.arange(800) % 4
-    found = scores(Group(features=noise, labels=labels, called=labels), asked=asked)
+    found = scores(LabelledFeatures(features=noise, labels=labels, called=labels), asked=asked)
     assert hard_classes(found) == {}
     heading, _ = describe_hard(found, {})
     assert heading.startswith("All classes are hard: the coverage is 0%")
@@ -110,7 +117,7 @@ def test_of_a_collapsed_or_untrained_run_no_class_passes_for_easy(asked: bool):
     assert named == ["ant: 5% of its samples fool the discriminator."]
     # Near the data, but none of what was asked for.
     samples = group(800, 3)
-    others = Group(**{**vars(samples), "called": (samples.called + 1) % 4})
+    others = LabelledFeatures(**{**vars(samples), "called": (samples.called + 1) % 4})
     heading, _ = describe_hard(scores(others), {})
     assert heading.startswith("All classes are hard: the share of samples as asked is 0%")
 
@@ -119,7 +126,7 @@ def test_a_judge_that_is_mostly_wrong_names_no_class():
     real = group(800, 1)
     random = np.random.default_rng(5)
     called = np.where(random.random(800) < 0.4, real.labels, (real.labels + 1) % 4)
-    unseen = Group(**{**vars(real), "called": called})
+    unseen = LabelledFeatures(**{**vars(real), "called": called})
     samples = group(800, 3, narrow=(0,), wrong=0.9)
     found = class_scores(samples, unseen, group(2000, 2), NAMES, asked=True)
     assert hard_classes(found) == {}
@@ -176,11 +183,13 @@ def test_evaluate_with_what_was_asked_for(judge, held):
         pictures(labels[2], 2),
         extractor=Levels(judge),
         held_out=pictures(labels[3], 3) if held else None,
-        reference_labels=labels[2],
-        generated_labels=labels[1],
-        held_out_labels=labels[3] if held else None,
-        classes=("dark", "bright"),
-        logits=logits,
+        labelling=Labelling(
+            names=("dark", "bright"),
+            generated=labels[1],
+            reference=labels[2],
+            held_out=labels[3] if held else None,
+            logits=logits,
+        ),
     )
     assert result["as_asked"] == pytest.approx(0.9)
     assert result["floor"]["as_asked"] == 1.0

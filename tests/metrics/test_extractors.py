@@ -11,8 +11,13 @@ import torch
 from elegan.common.errors import EleganError, UsageError
 from elegan.metrics import extractors as judge
 from elegan.metrics.distances import fit_gaussian, frechet_distance
-from elegan.metrics.extractors import EXTRACTORS, JudgeExtractor, extractor_for
-from elegan.metrics.random_features import RandomExtractor, made_images
+from elegan.metrics.extractors import (
+    EXTRACTORS,
+    ClassifierExtractor,
+    RandomExtractor,
+    extractor_for,
+    made_images,
+)
 
 
 def pictures(count, size=28, channels=1, seed=0):
@@ -37,7 +42,7 @@ def noisy(images, deviation):
 @pytest.mark.parametrize("name", sorted(EXTRACTORS))
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (16, 3), (50, 1), (96, 3)])
 def test_every_extractor_takes_any_size_and_colour(name, size, channels):
-    extractor = extractor_for(None, size, channels, name)
+    extractor = extractor_for(None, name)
     images = pictures(3, size, channels)
     features = extractor.features(images)
     assert features.dtype == np.float32
@@ -47,19 +52,19 @@ def test_every_extractor_takes_any_size_and_colour(name, size, channels):
 
 
 def test_the_extractor_follows_from_the_data():
-    assert extractor_for("mnist", 28, 1).name == "digits"
-    assert extractor_for("mnist-5k", 28, 1).name == "digits"
-    assert extractor_for("fashion-mnist", 28, 1).name == "fashion"
-    assert extractor_for("/some/folder", 64, 3).name == "random"
-    assert extractor_for(None, 64, 3).name == "random"
-    assert extractor_for("mnist", 28, 1, "random").name == "random"
+    assert extractor_for("mnist").name == "digits"
+    assert extractor_for("mnist-5k").name == "digits"
+    assert extractor_for("fashion-mnist").name == "fashion"
+    assert extractor_for("/some/folder").name == "random"
+    assert extractor_for(None).name == "random"
+    assert extractor_for("mnist", "random").name == "random"
     with pytest.raises(UsageError, match="digits"):
-        extractor_for("mnist", 28, 1, "digit")
+        extractor_for("mnist", "digit")
 
 
 @pytest.mark.parametrize("name", ["digits", "fashion"])
 def test_the_card_describes_the_shipped_weights(name):
-    extractor = JudgeExtractor(name)
+    extractor = ClassifierExtractor(name)
     blob = (resources.files("elegan.metrics") / "weights" / f"{name}.safetensors").read_bytes()
     assert extractor.sha256 == hashlib.sha256(blob).hexdigest()
     assert extractor.card["test_accuracy"] >= {"digits": 0.993, "fashion": 0.93}[name]
@@ -81,22 +86,22 @@ def test_damaged_weights_are_refused(tmp_path, monkeypatch):
     (weights / "digits.safetensors").write_bytes(b"half")
     monkeypatch.setattr(judge.resources, "files", lambda package: tmp_path)
     with pytest.raises(EleganError, match="damaged"):
-        judge.load_judge("digits")
+        judge.load_network("digits")
     with pytest.raises(EleganError, match="missing"):
-        judge.load_judge("fashion")
+        judge.load_network("fashion")
 
 
 def test_probabilities_sum_to_one_and_random_features_have_none():
     images = pictures(5)
-    probabilities = extractor_for("mnist", 28, 1).probabilities(images)
+    probabilities = extractor_for("mnist").probabilities(images)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
-    assert extractor_for(None, 28, 1).probabilities(images) is None
+    assert extractor_for(None).probabilities(images) is None
 
 
 def test_a_gray_image_in_three_channels_is_the_same_image():
     images = pictures(4)
     for name in EXTRACTORS:
-        extractor = extractor_for(None, 28, 1, name)
+        extractor = extractor_for(None, name)
         np.testing.assert_allclose(
             extractor.features(images.repeat(3, axis=3)), extractor.features(images), atol=2e-3
         )
@@ -104,7 +109,7 @@ def test_a_gray_image_in_three_channels_is_the_same_image():
 
 def test_figures_do_not_depend_on_what_training_has_set():
     images = pictures(6)
-    extractor = extractor_for("mnist", 28, 1)
+    extractor = extractor_for("mnist")
     expected = extractor.features(images)
     torch.set_float32_matmul_precision("medium")
     try:
@@ -126,7 +131,7 @@ def test_figures_do_not_depend_on_what_training_has_set():
 )
 def test_what_is_no_set_of_images_is_refused(images):
     with pytest.raises(UsageError):
-        extractor_for("mnist", 28, 1).features(images)
+        extractor_for("mnist").features(images)
 
 
 def test_the_random_network_is_the_same_everywhere():
@@ -160,6 +165,4 @@ def assert_grows_with_damage(extractor, reference, unseen):
 
 
 def test_random_distance_grows_with_damage_on_made_images():
-    assert_grows_with_damage(
-        extractor_for(None, 32, 3), pictures(400, 32, 3, 1), pictures(400, 32, 3, 2)
-    )
+    assert_grows_with_damage(extractor_for(None), pictures(400, 32, 3, 1), pictures(400, 32, 3, 2))

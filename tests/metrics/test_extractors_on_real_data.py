@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.data, pytest.mark.skipif(not DATA.is_dir(), reason="no
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_the_judge_is_as_accurate_as_its_card_says(name):
     test = open_data(name, split="test")
-    extractor = extractor_for(name, 28, 1)
+    extractor = extractor_for(name)
     chosen = extractor.probabilities(test.images).argmax(1)
     accuracy = (chosen == test.labels).mean()
     assert accuracy == pytest.approx(extractor.card["test_accuracy"], abs=0.0003)
@@ -30,7 +30,7 @@ def test_the_judge_is_as_accurate_as_its_card_says(name):
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_features_are_standardised_on_the_training_set(name):
     train = open_data(name)
-    features = extractor_for(name, 28, 1).features(train.images[::10])
+    features = extractor_for(name).features(train.images[::10])
     # Batch statistics were averaged over batches, the weights rounded, and this is but a tenth.
     np.testing.assert_allclose(features.mean(0), 0, atol=0.2)
     np.testing.assert_allclose(features.std(0), 1, atol=0.1)
@@ -49,12 +49,12 @@ def test_random_distance_grows_with_damage_on_photographs():
     from test_extractors import assert_grows_with_damage
 
     crops = photograph_crops(DATA / "bsds-train200.zip", count=800, side=48)
-    assert_grows_with_damage(extractor_for(None, 48, 3), crops[:400], crops[400:])
+    assert_grows_with_damage(extractor_for(None), crops[:400], crops[400:])
 
 
 def test_digits_distance_sees_a_missing_class_and_repeats():
     train, test = open_data("mnist"), open_data("mnist", split="test")
-    extractor = extractor_for("mnist", 28, 1)
+    extractor = extractor_for("mnist")
     reference = fit_gaussian(extractor.features(train.images[:10_000]))
 
     def distance(images):

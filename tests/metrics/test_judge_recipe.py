@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from elegan.metrics.extractors import Judge
+from elegan.metrics.extractors import ExtractorNetwork
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_moves_keep_the_picture_about_where_it_was(recipe_module, still, change)
 def test_batch_statistics_are_the_mean_over_all_images(recipe_module):
     torch.manual_seed(0)
     images = torch.rand(2000, 1, 28, 28)
-    judge = recipe_module.measure_batch_statistics(Judge(), images)
+    judge = recipe_module.measure_batch_statistics(ExtractorNetwork(), images)
     with torch.no_grad():
         features, logits = judge(images)
     assert not judge.training

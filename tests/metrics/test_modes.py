@@ -28,7 +28,7 @@ def test_the_direction_is_generated_from_real() -> None:
 def test_planes_are_judged_alone_and_in_order() -> None:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (6, 28, 28, 3), dtype=np.uint8)
-    digits, stacked = extractor_for("mnist", 28, 1), extractor_for("stacked-mnist", 28, 3)
+    digits, stacked = extractor_for("mnist"), extractor_for("stacked-mnist")
     planes = [digits.probabilities(images[..., [plane]]).argmax(1) for plane in range(3)]
     np.testing.assert_array_equal(
         stacked.mode_of(images), 100 * planes[0] + 10 * planes[1] + planes[2]

@@ -10,6 +10,7 @@ from elegan.metrics import features as sides
 from elegan.metrics import scores as scores_module
 from elegan.metrics.extractors import extractor_for
 from elegan.metrics.features import Extractor
+from elegan.metrics.labelled import Labelling
 from elegan.metrics.scores import METRICS, evaluate, format_scores
 from elegan.reports.scores import protocol
 
@@ -125,10 +126,10 @@ def test_a_precision_above_real_images_is_called_what_it_is():
 def test_random_features_say_that_they_cannot_judge_likeness():
     random = np.random.default_rng(0)
     sets = [random.integers(0, 256, (30, 40, 40, 3), dtype=np.uint8) for _ in range(2)]
-    result = evaluate(*sets, extractor=extractor_for(None, 40, 3, "random"), held_out=None)
+    result = evaluate(*sets, extractor=extractor_for(None, "random"), held_out=None)
     assert "cannot judge likeness" in format_scores(result)
     assert "cannot judge likeness" in " ".join(protocol(result))
-    judged = evaluate(*sets, extractor=extractor_for(None, 40, 3, "digits"), held_out=None)
+    judged = evaluate(*sets, extractor=extractor_for(None, "digits"), held_out=None)
     assert "likeness" not in format_scores(judged)
 
 
@@ -149,7 +150,7 @@ def test_labels_of_the_nearest_image_stand_in_for_classes():
         reference,
         extractor=Unlabelled(),
         held_out=None,
-        reference_labels=labels,
+        labelling=Labelling(reference=labels),
     )
     assert result["class_frequencies"]["7"] == pytest.approx(0.2, abs=0.08)
     assert "confidence" not in result
@@ -207,5 +208,5 @@ def test_sets_that_cannot_be_compared_are_refused(generated, reference, held_out
 def test_the_shipped_extractors_score_colour_images(name):
     random = np.random.default_rng(0)
     sets = [random.integers(0, 256, (30, 40, 40, 3), dtype=np.uint8) for _ in range(2)]
-    result = evaluate(*sets, extractor=extractor_for(None, 40, 3, name), held_out=None)
+    result = evaluate(*sets, extractor=extractor_for(None, name), held_out=None)
     assert np.isfinite(result[f"FD-{name}"])

@@ -104,7 +104,7 @@ def test_nothing_is_loaded_from_anywhere(run: Path) -> None:
 
 
 def test_templates_are_opened_only_when_a_page_is_written() -> None:
-    modules = "elegan.cli, elegan.reports, elegan.applications.synthetic.page, sys"
+    modules = "elegan.cli, elegan.reports, elegan.applications.synthetic.report, sys"
     code = f"import {modules}; print('jinja2' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,22 +10,13 @@ from torch.nn.functional import affine_grid
 
 from elegan.common.errors import UsageError, did_you_mean
 
-
-@dataclass(frozen=True)
-class _Amount:
-    """How a uniform draw becomes an amount, and the amount that changes nothing."""
-
-    from_draw: Callable[[Tensor], Tensor]
-    neutral: float
-
-
-COLOUR: dict[str, _Amount] = {
-    "brightness": _Amount(lambda draw: draw - 0.5, 0.0),
-    "saturation": _Amount(lambda draw: 2 * draw, 1.0),
-    "hue": _Amount(lambda draw: (2 * draw - 1) * math.pi, 0.0),
-    "contrast": _Amount(lambda draw: draw + 0.5, 1.0),
+COLOUR: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "brightness": (lambda draw: draw - 0.5, 0.0),
+    "saturation": (lambda draw: 2 * draw, 1.0),
+    "hue": (lambda draw: (2 * draw - 1) * math.pi, 0.0),
+    "contrast": (lambda draw: draw + 0.5, 1.0),
 }
-"""In the order of application; draws are [N], uniform in (0, 1)."""
+"""In the order of application: uniform draws [N] in (0, 1) to amounts; the amount of no change."""
 
 
 def recolour(
@@ -49,15 +39,11 @@ def recolour(
     offset = (1 - contrast) * images.mean(dim=(1, 2, 3)) + brightness
     if images.shape[1] != 3:
         return contrast.view(-1, 1, 1, 1) * images + offset.view(-1, 1, 1, 1)
-    matrix = contrast.view(-1, 1, 1) * (_turn(hue) @ _from_gray(saturation))
+    amount = saturation.view(-1, 1, 1)  # of the difference from gray
+    from_gray = amount * torch.eye(3, device=images.device) + (1 - amount) / 3
+    matrix = contrast.view(-1, 1, 1) * (_turn(hue) @ from_gray)
     pixels = images.reshape(len(images), 3, -1)
     return torch.baddbmm(offset.view(-1, 1, 1), matrix, pixels).view(images.shape)
-
-
-def _from_gray(saturation: Tensor) -> Tensor:
-    """[N] -> [N, 3, 3]: gray plus `saturation` times the difference from gray."""
-    amount = saturation.view(-1, 1, 1)
-    return amount * torch.eye(3, device=saturation.device) + (1 - amount) / 3
 
 
 def _turn(angle: Tensor) -> Tensor:
@@ -78,22 +64,19 @@ InverseMap = Callable[[Tensor, int], Tensor]
 
 
 def _flip(draws: Tensor, resolution: int) -> Tensor:
-    sign = torch.where(draws[:, 0] < 0.5, -1.0, 1.0)
-    one, zero = torch.ones_like(sign), torch.zeros_like(sign)
-    return _matrix(sign, zero, zero, one, zero, zero)
+    return _matrix(right_x=torch.where(draws[:, 0] < 0.5, -1.0, 1.0))
 
 
 def _quarter_turns(draws: Tensor, resolution: int) -> Tensor:
-    turns = (draws[:, 0] * 4).floor()
+    angle = (draws[:, 0] * 4).floor() * (math.pi / 2)
     # Rounded, since a cosine of 4e-8 in place of 0 would mix neighbouring pixels.
-    return _turned((turns * (math.pi / 2)).cos().round(), (turns * (math.pi / 2)).sin().round())
+    return _turned(angle.cos().round(), angle.sin().round())
 
 
 def _scale(draws: Tensor, resolution: int) -> Tensor:
     # A picture made larger by s reads its pixels 1/s as far from the centre.
     reach = torch.exp2(-SCALE_DEVIATION * torch.special.ndtri(draws[:, 0]))
-    zero = torch.zeros_like(reach)
-    return _matrix(reach, zero, zero, reach, zero, zero)
+    return _matrix(right_x=reach, down_y=reach)
 
 
 def _rotation(draws: Tensor, resolution: int) -> Tensor:
@@ -106,8 +89,24 @@ def _translation(draws: Tensor, resolution: int) -> Tensor:
     most = int(resolution * TRANSLATION_SHARE + 0.5)
     pixels = (draws * (2 * most + 1)).floor() - most
     right, down = (-2 * pixels / resolution).unbind(1)
-    one, zero = torch.ones_like(right), torch.zeros_like(right)
-    return _matrix(one, zero, zero, one, right, down)
+    return _matrix(right=right, down=down)
+
+
+def _turned(cosine: Tensor, sine: Tensor) -> Tensor:
+    return _matrix(right_x=cosine, right_y=-sine, down_x=sine, down_y=cosine)
+
+
+_PLACES = {"right_x": (0, 0), "right_y": (0, 1), "right": (0, 2)}
+_PLACES |= {"down_x": (1, 0), "down_y": (1, 1), "down": (1, 2)}
+
+
+def _matrix(**entries: Tensor) -> Tensor:
+    """Returns [N, 3, 3], the identity but for [N] each: x' = right_x x + right_y y + right."""
+    first = next(iter(entries.values()))
+    matrix = torch.eye(3, device=first.device).repeat(len(first), 1, 1)
+    for name, values in entries.items():
+        matrix[:, *_PLACES[name]] = values
+    return matrix
 
 
 GEOMETRY: dict[str, InverseMap] = {
@@ -170,28 +169,8 @@ class _Transpose(torch.autograd.Function):
         return _Sample.apply(gradients[0], grid, ctx.padding), None, None, None
 
 
-def _turned(cosine: Tensor, sine: Tensor) -> Tensor:
-    zero = torch.zeros_like(cosine)
-    return _matrix(cosine, -sine, sine, cosine, zero, zero)
-
-
-def _matrix(
-    right_x: Tensor, right_y: Tensor, down_x: Tensor, down_y: Tensor, right: Tensor, down: Tensor
-) -> Tensor:
-    """Returns [N, 3, 3] from six [N]: x' = right_x x + right_y y + right, and y' likewise."""
-    zero, one = torch.zeros_like(right), torch.ones_like(right)
-    rows = (right_x, right_y, right, down_x, down_y, down, zero, zero, one)
-    return torch.stack(rows, dim=1).view(-1, 3, 3)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """One kind of augmentation.
-
-    Attributes:
-        about: what it does and how strongly.
-        source: where the strength comes from.
-    """
+class AugmentationKind(NamedTuple):
+    """What a kind does and how strongly, and where the strength comes from."""
 
     about: str
     source: str
@@ -200,18 +179,18 @@ class Kind:
 _DIFFAUGMENT = "Zhao et al. 2020 (DiffAugment), section 3.2"
 _ADA = "Karras et al. 2020 (ADA), appendix B"
 
-KINDS: dict[str, Kind] = {
-    "flip": Kind(about="left and right exchanged, or not, evenly", source=_ADA),
-    "rotate": Kind(about="0 to 3 quarter turns, evenly", source=_ADA),
-    "scale": Kind(about="both sides by 2 to the power of a normal of deviation 0.2", source=_ADA),
-    "rotation": Kind(about="-15 to 15 degrees", source=f"{_ADA}, which turns fully round"),
-    "translation": Kind(about="whole pixels, to 1/8 of the side each way", source=_DIFFAUGMENT),
-    "brightness": Kind(about="-0.5 to 0.5 added, of a range of 2", source=_DIFFAUGMENT),
-    "saturation": Kind(about="0 to 2 times the distance from gray", source=_DIFFAUGMENT),
-    "hue": Kind(about="colours turned about the gray axis, to a full turn", source=_ADA),
-    "contrast": Kind(about="0.5 to 1.5 times the distance from the mean", source=_DIFFAUGMENT),
-    "cutout": Kind(about="a square of half the side set to mid-gray", source=_DIFFAUGMENT),
-    "noise": Kind(about="normal noise, its deviation the size of a normal of 0.1", source=_ADA),
+KINDS: dict[str, AugmentationKind] = {
+    "flip": AugmentationKind("left and right exchanged, or not, evenly", _ADA),
+    "rotate": AugmentationKind("0 to 3 quarter turns, evenly", _ADA),
+    "scale": AugmentationKind("both sides by 2 to the power of a normal of deviation 0.2", _ADA),
+    "rotation": AugmentationKind("-15 to 15 degrees", f"{_ADA}, which turns fully round"),
+    "translation": AugmentationKind("whole pixels, to 1/8 of the side each way", _DIFFAUGMENT),
+    "brightness": AugmentationKind("-0.5 to 0.5 added, of a range of 2", _DIFFAUGMENT),
+    "saturation": AugmentationKind("0 to 2 times the distance from gray", _DIFFAUGMENT),
+    "hue": AugmentationKind("colours turned about the gray axis, to a full turn", _ADA),
+    "contrast": AugmentationKind("0.5 to 1.5 times the distance from the mean", _DIFFAUGMENT),
+    "cutout": AugmentationKind("a square of half the side set to mid-gray", _DIFFAUGMENT),
+    "noise": AugmentationKind("normal noise, its deviation the size of a normal of 0.1", _ADA),
 }
 """Every kind, in the order in which `augment` applies them, whatever order they are named in."""
 

@@ -31,29 +31,17 @@ class DiscriminatorLoss(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialLoss:
-    """A named pair of objectives.
+    """A named pair of objectives."""
 
-    Attributes:
-        discriminator: (real logits [N], fake logits [N], smoothing = 0) -> scalar the discriminator
-            minimises.
-        generator: (real logits [N], fake logits [N]) -> scalar the generator minimises.
-        relativistic: whether the generator's side reads the real logits.
-        one_pass: whether the discriminator's loss has a slope at every fake logit, so that one
-            backward pass can serve both players (`simultaneous`). With smoothing the slope of
-            `relativistic-pair` also crosses 0, at the one difference log(smoothing / (1 -
-            smoothing)) of fake and real.
-        source: where the equations stand.
-    """
-
+    # (real logits [N], fake logits [N], smoothing = 0) -> scalar the discriminator minimises
     discriminator: DiscriminatorLoss
-    generator: LogitLoss
-    relativistic: bool = False
+    generator: LogitLoss  # (real logits [N], fake logits [N]) -> scalar the generator minimises
+    relativistic: bool = False  # whether the generator's side reads the real logits
+    # Whether the discriminator's loss has a slope at every fake logit, so that one backward pass
+    # can serve both players (`simultaneous`). With smoothing the slope of `relativistic-pair` also
+    # crosses 0, at the one difference log(smoothing / (1 - smoothing)) of fake and real.
     one_pass: bool = False
-    source: str
-
-
-ADVERSARIAL: dict[str, AdversarialLoss] = {}
-"""Every adversarial loss by name; `elegan list losses` prints it."""
+    source: str  # where the equations stand
 
 
 def _either(likely: Tensor, unlikely: Tensor, smoothing: float) -> Tensor:
@@ -90,59 +78,56 @@ def _compared_with_mean(real: Tensor, fake: Tensor, /, smoothing: float = 0.0) -
 # -log sigmoid(real) - log(1 - sigmoid(fake)), written so that neither logarithm overflows.
 _cross_entropy = _separable(as_real=lambda logits: softplus(-logits), as_fake=softplus)
 
-ADVERSARIAL["minimax"] = AdversarialLoss(
-    discriminator=_cross_entropy,
-    generator=lambda real, fake: -softplus(fake).mean(),
-    one_pass=True,
-    source="Goodfellow et al. 2014, eq. 1: the generator minimises log(1 - D(G(z)))",
-)
-
-ADVERSARIAL["non-saturating"] = AdversarialLoss(
-    discriminator=_cross_entropy,
-    generator=lambda real, fake: softplus(-fake).mean(),
-    one_pass=True,
-    source="Goodfellow et al. 2014, section 3: the generator maximises log D(G(z))",
-)
-
-ADVERSARIAL["least-squares"] = AdversarialLoss(
-    discriminator=_separable(
-        as_real=lambda logits: 0.5 * (logits - 1) ** 2, as_fake=lambda logits: 0.5 * logits**2
+ADVERSARIAL: dict[str, AdversarialLoss] = {
+    "minimax": AdversarialLoss(
+        discriminator=_cross_entropy,
+        generator=lambda real, fake: -softplus(fake).mean(),
+        one_pass=True,
+        source="Goodfellow et al. 2014, eq. 1: the generator minimises log(1 - D(G(z)))",
     ),
-    generator=lambda real, fake: 0.5 * ((fake - 1) ** 2).mean(),
-    source="Mao et al. 2017, eq. 9 (a = 0, b = c = 1)",
-)
-
-ADVERSARIAL["hinge"] = AdversarialLoss(
-    discriminator=_separable(
-        as_real=lambda logits: relu(1 - logits), as_fake=lambda logits: relu(1 + logits)
+    "non-saturating": AdversarialLoss(
+        discriminator=_cross_entropy,
+        generator=lambda real, fake: softplus(-fake).mean(),
+        one_pass=True,
+        source="Goodfellow et al. 2014, section 3: the generator maximises log D(G(z))",
     ),
-    generator=lambda real, fake: -fake.mean(),
-    source="Lim and Ye 2017; Miyato et al. 2018, eq. 16 and 17",
-)
-
-# A critic is defined up to a constant. Smoothed one logit at a time, its loss would fall without
-# end as all logits fall together; compared, smoothing only scales it.
-ADVERSARIAL["wasserstein"] = AdversarialLoss(
-    discriminator=_compared(lambda difference: -difference),
-    generator=lambda real, fake: -fake.mean(),
-    one_pass=True,
-    source="Arjovsky et al. 2017, eq. 2; needs weight clipping or the gradient penalty",
-)
-
-ADVERSARIAL["relativistic-pair"] = AdversarialLoss(
-    discriminator=_compared(lambda difference: softplus(-difference)),
-    generator=lambda real, fake: softplus(real - fake).mean(),
-    relativistic=True,
-    one_pass=True,
-    source="Jolicoeur-Martineau 2018; Huang et al. 2024, eq. 2",
-)
-
-ADVERSARIAL["relativistic-average"] = AdversarialLoss(
-    discriminator=_compared_with_mean,
-    generator=lambda real, fake: (
-        softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()
+    "least-squares": AdversarialLoss(
+        discriminator=_separable(
+            as_real=lambda logits: 0.5 * (logits - 1) ** 2, as_fake=lambda logits: 0.5 * logits**2
+        ),
+        generator=lambda real, fake: 0.5 * ((fake - 1) ** 2).mean(),
+        source="Mao et al. 2017, eq. 9 (a = 0, b = c = 1)",
     ),
-    relativistic=True,
-    one_pass=True,
-    source="Jolicoeur-Martineau 2018, eq. 7 and 8",
-)
+    "hinge": AdversarialLoss(
+        discriminator=_separable(
+            as_real=lambda logits: relu(1 - logits), as_fake=lambda logits: relu(1 + logits)
+        ),
+        generator=lambda real, fake: -fake.mean(),
+        source="Lim and Ye 2017; Miyato et al. 2018, eq. 16 and 17",
+    ),
+    # A critic is defined up to a constant. Smoothed one logit at a time, its loss would fall
+    # without end as all logits fall together; compared, smoothing only scales it.
+    "wasserstein": AdversarialLoss(
+        discriminator=_compared(lambda difference: -difference),
+        generator=lambda real, fake: -fake.mean(),
+        one_pass=True,
+        source="Arjovsky et al. 2017, eq. 2; needs weight clipping or the gradient penalty",
+    ),
+    "relativistic-pair": AdversarialLoss(
+        discriminator=_compared(lambda difference: softplus(-difference)),
+        generator=lambda real, fake: softplus(real - fake).mean(),
+        relativistic=True,
+        one_pass=True,
+        source="Jolicoeur-Martineau 2018; Huang et al. 2024, eq. 2",
+    ),
+    "relativistic-average": AdversarialLoss(
+        discriminator=_compared_with_mean,
+        generator=lambda real, fake: (
+            softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()
+        ),
+        relativistic=True,
+        one_pass=True,
+        source="Jolicoeur-Martineau 2018, eq. 7 and 8",
+    ),
+}
+"""Every adversarial loss by name; `elegan list losses` prints it."""

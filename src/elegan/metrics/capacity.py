@@ -5,8 +5,7 @@ Capacity is what a discriminator overfits with and what a generator costs to run
 """
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,20 +31,18 @@ def capacity(generator: nn.Module, discriminator: nn.Module, shape: ImageShape) 
 
     Copies of both networks are run, in evaluation mode.
     """
-    device = next(generator.parameters()).device
+    device, latent = next(generator.parameters()).device, cast(int, generator.latent)
     random = torch.Generator().manual_seed(0)
-    latent: Any = generator.latent
     latents = torch.randn(1, latent, generator=random).to(device)
     probes = _PROBES if shape.resolution <= 64 else _FEW
     size = (probes, shape.channels, shape.resolution, shape.resolution)
     images = torch.randn(size, generator=random).to(device)
     labels = torch.zeros(probes, dtype=torch.int64, device=device) if shape.classes else None
-    one = None if labels is None else labels[:1]
-    generator, discriminator = _still(generator), _still(discriminator)
+    first = None if labels is None else labels[:1]
     return {
-        "generator": _cost(generator, lambda: generator(latents, one)),
+        "generator": cost_of(generator, latents, first),
         "discriminator": {
-            **_cost(discriminator, lambda: discriminator(images[:1], one)),
+            **cost_of(discriminator, images[:1], first),
             **_receptive_field(discriminator, images, labels),
         },
     }
@@ -60,12 +57,10 @@ def translation_capacity(
         inputs: [N, I, h, w], of which the first is taken.
         images: [N, C, H, W]; planes that the discriminator sees beside them count as zeros.
     """
-    generator, discriminator = _still(generator), _still(discriminator)
-    planes: Any = discriminator.channels
-    judged = images.new_zeros(1, planes, *images.shape[2:])
+    shown = images.new_zeros(1, cast(int, discriminator.channels), *images.shape[2:])
     return {
-        "generator": _cost(generator, lambda: generator(inputs[:1])),
-        "discriminator": _cost(discriminator, lambda: discriminator(judged)),
+        "generator": cost_of(generator, inputs[:1]),
+        "discriminator": cost_of(discriminator, shown),
     }
 
 
@@ -74,29 +69,20 @@ def describe_capacity(facts: dict[str, Any]) -> str:
     lines = []
     for name in ("generator", "discriminator"):
         part = facts[name]
-        line = (
+        field = part.get("receptive_field")
+        lines.append(
             f"{name:<13} {part['parameters']:,} parameters, {_short(part['macs'])} multiplications"
             f" and {_short(part['activations'])} activations an image"
+            + (f", sees {field} pixels across" if field else "")
         )
-        if part.get("receptive_field"):
-            line += f", sees {part['receptive_field']} pixels across"
-        lines.append(line)
     return "\n".join(lines)
 
 
 def cost(network: nn.Module, shape: ImageShape) -> dict[str, int]:
     """Returns parameters, macs and activations of a generator alone; see `capacity`."""
-    device = next(network.parameters()).device
-    latent: Any = network.latent
+    device, latent = next(network.parameters()).device, cast(int, network.latent)
     labels = torch.zeros(1, dtype=torch.int64, device=device) if shape.classes else None
-    still = _still(network)
-    return _cost(still, lambda: still(torch.zeros(1, latent, device=device), labels))
-
-
-def cost_of(network: nn.Module, inputs: Tensor) -> dict[str, int]:
-    """Returns parameters, macs and activations of a network on the first of some inputs."""
-    still = _still(network)
-    return _cost(still, lambda: still(inputs[:1]))
+    return cost_of(network, torch.zeros(1, latent, device=device), labels)
 
 
 def _still(network: nn.Module) -> nn.Module:
@@ -104,7 +90,9 @@ def _still(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 
-def _cost(network: nn.Module, run: Callable[[], object]) -> dict[str, int]:
+def cost_of(network: nn.Module, *arguments: Tensor | None) -> dict[str, int]:
+    """Returns parameters, macs and activations of a network on arguments for one image."""
+    network = _still(network)
     elements = 0
 
     def count(layer: nn.Module, given: object, out: object) -> None:
@@ -112,19 +100,13 @@ def _cost(network: nn.Module, run: Callable[[], object]) -> dict[str, int]:
         if isinstance(out, Tensor) and all(name == _WEIGHTS for name, _ in layer.named_children()):
             elements += out.numel()
 
-    hooks = [
-        layer.register_forward_hook(count)
-        for name, layer in network.named_modules()
-        if _WEIGHTS not in name.split(".")  # what these give out are weights
-    ]
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            run()
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for name, layer in network.named_modules():
+        if _WEIGHTS not in name.split("."):  # what these give out are weights
+            layer.register_forward_hook(count)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(*arguments)
     return {
-        "parameters": sum(one.numel() for one in network.parameters()),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "macs": counter.get_total_flops() // 2,
         "activations": elements,
     }
@@ -135,9 +117,10 @@ def _receptive_field(
 ) -> dict[str, int | list[int] | None]:
     """Follows gradients from the middle of the last map with places back to the image.
 
-    Its weights are drawn anew first: branches that begin, or have ended, as zero would hide what
-    the layers can see.
+    The weights of a copy are drawn anew first: branches that begin, or have ended, as zero would
+    hide what the layers can see.
     """
+    network = _still(network)
     random = torch.Generator(images.device).manual_seed(0)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -152,14 +135,11 @@ def _receptive_field(
         if isinstance(out, Tensor) and out.ndim == 4 and min(out.shape[2:]) > 1:
             maps[:] = [out]
 
-    hooks = [layer.register_forward_hook(keep) for layer in network.modules()]
-    try:
-        with torch.enable_grad():
-            images = images.clone().requires_grad_(True)
-            network(images, labels)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for layer in network.modules():
+        layer.register_forward_hook(keep)
+    with torch.enable_grad():
+        images = images.clone().requires_grad_(True)
+        network(images, labels)
     if not maps:
         return {"receptive_field": None, "last_map": None}
     _, channels, side, _ = maps[0].shape

@@ -12,20 +12,18 @@ from torch import Tensor
 
 from elegan.common.errors import EleganError
 
+SUBSETS, SUBSET_SIZE = 100, 1000
+BALL_OF_PRECISION, BALL_OF_DENSITY = 3, 5
+_BLOCK = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian:
-    """A Gaussian fitted to features: all that the Fréchet distance knows of a set of images.
+    """A Gaussian fitted to features: all that the Fréchet distance knows of a set of images."""
 
-    Attributes:
-        mean: float64 [D].
-        covariance: float64 [D, D], with the n - 1 denominator.
-        count: how many images it was fitted to.
-    """
-
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    count: int
+    mean: NDArray[np.float64]  # float64 [D]
+    covariance: NDArray[np.float64]  # float64 [D, D], with the n - 1 denominator
+    count: int  # how many images it was fitted to
 
 
 def fit_gaussian(features: NDArray[np.floating]) -> Gaussian:
@@ -54,9 +52,8 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     never changes) need neither a ridge nor complex arithmetic, and the small values are not rooted
     a second time, which would turn a rounding error of 1e-16 into one of 1e-8.
     """
-    cross = np.linalg.svd(
-        _symmetric_root(first.covariance) @ _symmetric_root(second.covariance), compute_uv=False
-    ).sum()
+    one, other = (_symmetric_root(gaussian.covariance) for gaussian in (first, second))
+    cross = np.linalg.svd(one @ other, compute_uv=False).sum()
     shift = np.square(first.mean - second.mean).sum()
     spread = np.trace(first.covariance) + np.trace(second.covariance) - 2 * cross
     return max(0.0, float(shift + spread))
@@ -65,10 +62,6 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
 def _symmetric_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T
-
-
-SUBSETS = 100
-SUBSET_SIZE = 1000
 
 
 def kernel_distance(
@@ -86,23 +79,17 @@ def kernel_distance(
 
     Args:
         first, second: features [N, D] and [M, D].
-        subsets: how many pairs of subsets are drawn.
         subset_size: images in a subset; by default 1,000, or half of the smaller side where that
             is fewer, for a subset that is a whole side has no deviation.
-        seed: of the draw.
     """
     smaller = min(len(first), len(second))
-    if subset_size is None:
-        subset_size = min(SUBSET_SIZE, max(2, smaller // 2))
-    size = min(subset_size, smaller)
+    size = min(subset_size or min(SUBSET_SIZE, max(2, smaller // 2)), smaller)
     random = np.random.default_rng(seed)
-    values = [
-        squared_discrepancy(
-            np.asarray(first[random.choice(len(first), size, replace=False)], np.float64),
-            np.asarray(second[random.choice(len(second), size, replace=False)], np.float64),
-        )
-        for _ in range(subsets)
-    ]
+
+    def subset(features: NDArray[np.floating]) -> NDArray[np.float64]:
+        return np.asarray(features[random.choice(len(features), size, replace=False)], np.float64)
+
+    values = [squared_discrepancy(subset(first), subset(second)) for _ in range(subsets)]
     return float(np.mean(values)), float(np.std(values))
 
 
@@ -126,12 +113,6 @@ def _kernel(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[
     return base * base * base
 
 
-BALL_OF_PRECISION = 3
-BALL_OF_DENSITY = 5
-
-_BLOCK = 1000
-
-
 def manifold_scores(
     generated: NDArray[np.floating], reference: NDArray[np.floating]
 ) -> dict[str, float]:
@@ -148,8 +129,7 @@ def manifold_scores(
     precision_radii, density_radii = _radii(reals)
     recall_radii, _ = _radii(fakes)
     inside_real, holding = 0, 0
-    recalled = torch.zeros(len(reals), dtype=torch.bool)
-    covered = torch.zeros(len(reals), dtype=torch.bool)
+    recalled, covered = torch.zeros(2, len(reals), dtype=torch.bool)
     for start in range(0, len(fakes), _BLOCK):
         block = squared_distances(fakes[start : start + _BLOCK], reals)
         inside_real += int((block <= precision_radii).any(1).sum())
@@ -196,22 +176,19 @@ def _radii(points: Tensor) -> tuple[Tensor, Tensor]:
     return nearest[:, min(BALL_OF_PRECISION, wanted - 1)], nearest[:, wanted - 1]
 
 
-def mode_scores(
-    labels: NDArray[np.int64], reference: NDArray[np.float64], prefix: str = ""
-) -> dict[str, Any]:
+def mode_scores(labels: NDArray[np.int64], reference: NDArray[np.float64]) -> dict[str, Any]:
     """Returns the number of modes made and the reverse Kullback-Leibler divergence.
 
     The divergence is that of the shares of generated images from the shares of real ones,
     sum p log(p / q), in nats, as Metz et al. 2017 and Lin et al. 2018 report it for stacked digits.
-    N samples drawn from q itself score about (K - 1) / 2N, which is the floor.
+    N samples drawn from q itself score about (K - 1) / 2N.
 
     Args:
         labels: the mode of each generated image, int64 [N] in 0..K-1.
         reference: share of each mode in the real data, float [K], all above 0.
-        prefix: of the names.
     """
     counts = np.bincount(labels, minlength=len(reference))
     shares = counts / counts.sum()
     reached = shares > 0
     divergence = float((shares[reached] * np.log(shares[reached] / reference[reached])).sum())
-    return {f"{prefix}modes": int(reached.sum()), f"{prefix}reverse_kl": divergence}
+    return {"modes": int(reached.sum()), "reverse_kl": divergence}

@@ -18,6 +18,7 @@ from elegan.common.errors import UsageError
 
 _BATCH = 500
 _VALUES_AT_ONCE = 2**24
+MAX_REMEMBERED = 4
 
 
 class Extractor(ABC):
@@ -95,66 +96,58 @@ def resize(images: Tensor, size: int) -> Tensor:
     """Returns [N, C, size, size] by a bilinear filter, antialiased where it shrinks."""
     if images.shape[-2:] == (size, size):
         return images
-    return F.interpolate(
-        images, size=(size, size), mode="bilinear", align_corners=False, antialias=True
-    )
-
-
-_REMEMBERED = 4
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
-    """A set of images as the extractor sees it.
+class FeatureSet:
+    """The features of a set of images."""
 
-    Attributes:
-        features: float32 [N, D].
-        probabilities: float32 [N, K], or None where the extractor knows no classes.
-    """
-
-    features: NDArray[np.float32]
+    features: NDArray[np.float32]  # float32 [N, D]
+    # float32 [N, K], or None where the extractor knows no classes
     probabilities: NDArray[np.float32] | None
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def take(self, rows: NDArray[np.int64]) -> Side:
+    def take(self, rows: NDArray[np.int64]) -> FeatureSet:
         """Returns the chosen images."""
         chosen = None if self.probabilities is None else self.probabilities[rows]
-        return Side(features=self.features[rows], probabilities=chosen)
+        return FeatureSet(features=self.features[rows], probabilities=chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floor:
+class RealBaseline:
     """Real images in the place of the generated ones, and what they are compared with."""
 
-    unseen: Side
-    against: Side
+    unseen: FeatureSet
+    against: FeatureSet
     source: str
 
 
-_memory: dict[tuple[str, bytes], Side] = {}
+_memory: dict[tuple[str, bytes], FeatureSet] = {}
 
 
-def see(images: NDArray[np.uint8], extractor: Extractor, *, remember: bool = True) -> Side:
+def extract(
+    images: NDArray[np.uint8], extractor: Extractor, *, remember: bool = True
+) -> FeatureSet:
     """Returns the images with their features.
 
     Args:
         images: uint8 [N, H, W, C].
-        extractor: what the features are taken from.
         remember: keep the result in memory, with the last four, for the next call with the same
             pixels and the same extractor.
     """
     if not remember:
         features, probabilities = extractor.measure(images)
-        return Side(features=features, probabilities=probabilities)
+        return FeatureSet(features=features, probabilities=probabilities)
     pixels = hashlib.blake2b(np.ascontiguousarray(images).data, digest_size=16).digest()
     key = (extractor.sha256, pixels)
     if key not in _memory:
-        side = see(images, extractor, remember=False)
-        while len(_memory) >= _REMEMBERED:
+        found = extract(images, extractor, remember=False)
+        while len(_memory) >= MAX_REMEMBERED:
             _memory.pop(next(iter(_memory)))
-        _memory[key] = side
+        _memory[key] = found
     return _memory[key]
 
 
@@ -165,13 +158,13 @@ def draw(count: int, limit: int, random: np.random.Generator) -> NDArray[np.int6
     return np.sort(random.choice(count, limit, replace=False))
 
 
-def floor_of(
-    real: Side,
+def real_baseline(
+    real: FeatureSet,
     held_out: NDArray[np.uint8] | None,
     extractor: Extractor,
     generated: int,
     random: np.random.Generator,
-) -> Floor:
+) -> RealBaseline:
     """Returns real images in the place of as many generated ones.
 
     They are held-out images against the whole reference, or without any one random half of the
@@ -179,12 +172,11 @@ def floor_of(
     """
     if held_out is not None:
         # As many as were generated: the Fréchet distance falls as images are added.
-        held = see(held_out, extractor)
+        held = extract(held_out, extractor)
         unseen = held.take(draw(len(held), generated, random))
-        return Floor(unseen=unseen, against=real, source=f"{len(unseen):,} held-out images")
-    order = random.permutation(len(real))
-    half = len(real) // 2
+        return RealBaseline(unseen=unseen, against=real, source=f"{len(unseen):,} held-out images")
+    half, order = len(real) // 2, random.permutation(len(real))
     unseen = real.take(np.sort(order[:half][:generated]))
     against = real.take(np.sort(order[half:]))
     source = f"{len(unseen):,} reference images against {len(against):,} others"
-    return Floor(unseen=unseen, against=against, source=source)
+    return RealBaseline(unseen=unseen, against=against, source=source)

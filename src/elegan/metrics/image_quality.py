@@ -35,16 +35,12 @@ def luminance(image: Pixels) -> NDArray[np.float64]:
 
 
 def psnr(produced: Pixels, truth: Pixels, border: int = 0) -> float:
-    """Peak signal-to-noise ratio in dB, 10 log10(255^2 / mean squared error).
+    """Peak signal-to-noise ratio in dB, 10 log10(255^2 / mean squared error); infinite if equal.
 
     Args:
-        produced: [H, W] or [H, W, C], 0 to 255.
-        truth: the same shape.
+        produced, truth: [H, W] or [H, W, C], 0 to 255.
         border: pixels left out along each edge; the super-resolution literature leaves out as many
             as the scale.
-
-    Returns:
-        Infinity for equal images.
 
     Raises:
         UsageError: the shapes differ, or nothing is left within the border.
@@ -58,8 +54,7 @@ def ssim(produced: Pixels, truth: Pixels, border: int = 0) -> float:
     """Structural similarity, 1 for equal images, averaged over places and planes.
 
     Args:
-        produced: [H, W] or [H, W, C], 0 to 255, at least 11 pixels a side within the border.
-        truth: the same shape.
+        produced, truth: [H, W] or [H, W, C], 0 to 255, 11 pixels a side or more within the border.
 
     Source: Wang et al. 2004, equation 13: an 11x11 Gaussian window of deviation 1.5, K1 = 0.01, K2
     = 0.03, only where the window lies within the image.
@@ -74,27 +69,18 @@ def ssim(produced: Pixels, truth: Pixels, border: int = 0) -> float:
             f" border of {border} there are {one.shape[1]}x{one.shape[0]}. Compare larger images."
         )
     mean_one, mean_other = _windowed(one), _windowed(other)
-    variance_one = _windowed(one * one) - mean_one**2
-    variance_other = _windowed(other * other) - mean_other**2
+    squares = mean_one**2 + mean_other**2
+    variances = _windowed(one * one) - mean_one**2 + (_windowed(other * other) - mean_other**2)
     covariance = _windowed(one * other) - mean_one * mean_other
-    likeness = (2 * mean_one * mean_other + _SMALL_MEAN) / (
-        mean_one**2 + mean_other**2 + _SMALL_MEAN
-    )
-    structure = (2 * covariance + _SMALL_DEVIATION) / (
-        variance_one + variance_other + _SMALL_DEVIATION
-    )
+    likeness = (2 * mean_one * mean_other + _SMALL_MEAN) / (squares + _SMALL_MEAN)
+    structure = (2 * covariance + _SMALL_DEVIATION) / (variances + _SMALL_DEVIATION)
     return float((likeness * structure).mean())
 
 
 def compare(
     produced: NDArray[np.uint8], truth: NDArray[np.uint8], border: int = 0
 ) -> dict[str, float]:
-    """Returns `psnr_y`, `ssim_y` (of the luminance), `psnr` and `ssim` (of all planes).
-
-    Args:
-        produced: uint8 [H, W, C].
-        truth: the same shape.
-        border: pixels left out along each edge.
+    """Returns `psnr_y`, `ssim_y` (of the luminance), `psnr` and `ssim` of all planes [H, W, C].
 
     Raises:
         UsageError: not uint8, of different shapes, or under 11 pixels a side within the border.
@@ -145,23 +131,17 @@ def _windowed(image: NDArray[np.float64]) -> NDArray[np.float64]:
     return image
 
 
-NAME = "PD-bands"
-"""What a figure of this distance is called."""
+NAME = "PD-bands"  # what a figure of this distance is called
 
 _OCTAVES, _ORIENTATIONS = 4, 4
 _WAVELENGTH, _ENVELOPE, _SIDE = 3.2, 1.6, 9  # of the Gabor filters, in pixels of their octave
 _WINDOW, _WINDOW_STEP = 2.0, 2  # deviation of the window around a place, and of which places
 _HALVING_BLUR = 1.0
-_UNSEEN = 0.02**2
-"""Energy under which a difference is not seen: that of noise of 2 % of the range."""
+_UNSEEN = 0.02**2  # energy under which a difference is not seen: that of noise of 2 % of the range
 _COLOUR_UNSEEN, _BRIGHTNESS_UNSEEN = 0.03**2, 0.1**2
 _WEIGHTS = {"strength": 0.5, "structure": 0.3, "colour": 0.12, "brightness": 0.08}
 """Sum to 1. Strength leads, so that lost texture counts more than misplaced texture."""
-_PLANES = (
-    LUMA,
-    (-0.168736, -0.331264, 0.5),
-    (0.5, -0.418688, -0.081312),
-)
+_PLANES = (LUMA, (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 """Luminance and two differences of colours from red, green and blue (ITU-R BT.601, full range)."""
 
 
@@ -171,8 +151,7 @@ def perceptual_distance(
     """Returns the distance `PD-bands`, 0 for equal images and under 1 for any; symmetric.
 
     Args:
-        produced: uint8 [H, W, 1] or [H, W, 3].
-        truth: the same shape.
+        produced, truth: uint8 [H, W, 1] or [H, W, 3].
         border: pixels left out along each edge.
 
     Raises:
@@ -188,9 +167,8 @@ def perceptual_distance(
             likenesses["structure"].append(structure)
             one, other = (_blurred(image, _HALVING_BLUR, step=2) for image in (one, other))
             likenesses["colour"].append(_compare_levels(one[:, 1:], other[:, 1:], _COLOUR_UNSEEN))
-        brightness = _compare_levels(one[:, :1], other[:, :1], _BRIGHTNESS_UNSEEN)
         means = {name: torch.stack(values).mean() for name, values in likenesses.items()}
-        means["brightness"] = brightness
+        means["brightness"] = _compare_levels(one[:, :1], other[:, :1], _BRIGHTNESS_UNSEEN)
         return float(sum(_WEIGHTS[name] * (1 - means[name]) for name in _WEIGHTS))
 
 

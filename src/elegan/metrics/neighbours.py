@@ -24,39 +24,29 @@ VALUES = 1024
 EXPECTED_SHARE = 0.01
 """The share of unseen real images that the threshold of a near-copy lets through, by its making."""
 
+PAIRS = 16  # so many of the nearest pairs are kept in each space
+
+MAX_NAMED = 5
 _ROUNDING = 1e-4  # of the median distance
-
 _BLOCK = 5000
-
 _IMAGES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nearness:
-    """How near generated images, and unseen real ones, come to their nearest training image.
+    """How near generated images, and unseen real ones, come to their nearest training image."""
 
-    Attributes:
-        median: the median distance of the generated images.
-        usual: the median distance of the unseen real images.
-        threshold: the distance that 1 % of the unseen real images stay below, those that repeat a
-            training image left out; 0 where all do, so that nothing can be judged.
-        copies: generated images below it.
-        share: of the generated images below it; about 0.01 when nothing is copied.
-        expected: the same share of these unseen real images.
-        distances: of each generated image to its nearest training image.
-        rows: that training image.
-        usual_rows: the nearest training image of each unseen real image.
-    """
-
-    median: float
-    usual: float
+    median: float  # the median distance of the generated images
+    usual: float  # the median distance of the unseen real images
+    # The distance that 1 % of the unseen real images stay below, those that repeat a training image
+    # left out; 0 where all do, so that nothing can be judged
     threshold: float
-    copies: int
-    share: float
-    expected: float
-    distances: NDArray[np.float64]
-    rows: NDArray[np.int64]
-    usual_rows: NDArray[np.int64]
+    copies: int  # generated images below it
+    share: float  # of the generated images below it; about 0.01 when nothing is copied
+    expected: float  # the same share of these unseen real images
+    distances: NDArray[np.float64]  # of each generated image to its nearest training image
+    rows: NDArray[np.int64]  # that training image
+    usual_rows: NDArray[np.int64]  # the nearest training image of each unseen real image
 
 
 def nearness(
@@ -68,20 +58,19 @@ def nearness(
     """Compares distances to the nearest training image, all in the same space [N, D].
 
     Args:
-        generated: generated images.
         unseen: real images that were not trained on.
-        training: training images.
         own: when `unseen` are training images after all, their rows, which are passed over.
     """
     distances, rows = nearest(generated, training)
     usual, usual_rows = nearest(unseen, training, own)
     new, threshold = distinct(usual), copy_threshold(usual)
+    below = distances < threshold
     return Nearness(
         median=float(np.median(distances)),
         usual=float(np.median(usual)),
         threshold=threshold,
-        copies=int((distances < threshold).sum()),
-        share=float((distances < threshold).mean()),
+        copies=int(below.sum()),
+        share=float(below.mean()),
         expected=float((new < threshold).mean()) if len(new) else 0.0,
         distances=distances,
         rows=rows,
@@ -99,11 +88,7 @@ def distinct(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def copy_threshold(usual: NDArray[np.float64]) -> float:
-    """Returns the distance below which an image is a near-copy; 0 where nothing tells it.
-
-    Args:
-        usual: distances of real images to the nearest other one.
-    """
+    """Returns the distance below which an image is a near-copy; 0 where nothing tells it."""
     new = distinct(usual)
     return float(np.quantile(new, EXPECTED_SHARE)) if len(new) else 0.0
 
@@ -158,12 +143,6 @@ def small_pixels(images: NDArray[np.uint8], side: int | None = None) -> NDArray[
     return rows
 
 
-PAIRS = 16
-"""So many of the nearest pairs are kept in each space."""
-
-_NAMED = 5
-
-
 def nearest_pairs(found: Nearness, looked_at: NDArray[np.int64]) -> list[dict[str, Any]]:
     """Returns the pairs of a sample and its nearest training image, the closest first.
 
@@ -172,28 +151,21 @@ def nearest_pairs(found: Nearness, looked_at: NDArray[np.int64]) -> list[dict[st
     nearest to one and the same training image only the closest is kept.
 
     Args:
-        found: of these samples.
         looked_at: int64 [n], which samples they are.
     """
-    pairs = []
-    seen: set[int] = set()
-    for place in np.argsort(found.distances, kind="stable"):
-        training, distance = int(found.rows[place]), float(found.distances[place])
-        if training in seen:
-            continue
-        seen.add(training)
-        pairs.append(
-            {
-                "sample": int(looked_at[place]),
-                "training": training,
-                "distance": distance,
-                "relative": distance / found.threshold if found.threshold > 0 else None,
-                "copy": distance < found.threshold,
-            }
-        )
-        if len(pairs) == PAIRS:
-            break
-    return pairs
+    order = np.argsort(found.distances, kind="stable")
+    closest = np.sort(np.unique(found.rows[order], return_index=True)[1])[:PAIRS]
+    return [
+        {
+            "sample": int(looked_at[place]),
+            "training": int(found.rows[place]),
+            "distance": distance,
+            "relative": distance / found.threshold if found.threshold > 0 else None,
+            "copy": distance < found.threshold,
+        }
+        for place in order[closest]
+        for distance in [float(found.distances[place])]
+    ]
 
 
 def copy_facts(
@@ -204,25 +176,23 @@ def copy_facts(
     `copied` are the training images with the most near-copies, named, each with their number.
 
     Args:
-        near: by space.
-        looked_at: which samples were compared.
         names: of the training images; by default their indices.
     """
+
+    def name(row: int) -> str:
+        return f"image {row}" if names is None else names[row]
+
     facts: dict[str, Any] = {}
     for space, found in near.items():
-        below = found.rows[found.distances < found.threshold]
-        pairs = nearest_pairs(found, looked_at)
-        for pair in pairs:
-            pair["file"] = _name(pair["training"], names)
+        copied = Counter(found.rows[found.distances < found.threshold].tolist())
         facts[space] = {
             "count": found.copies,
             "of": len(found.rows),
             "expected": EXPECTED_SHARE * len(found.rows),
-            "copied": {
-                _name(training, names): times
-                for training, times in Counter(below.tolist()).most_common(PAIRS)
-            },
-            "pairs": pairs,
+            "copied": {name(row): times for row, times in copied.most_common(PAIRS)},
+            "pairs": [
+                {**pair, "file": name(pair["training"])} for pair in nearest_pairs(found, looked_at)
+            ],
         }
     return facts
 
@@ -256,23 +226,16 @@ def describe_copies(copies: Mapping[str, Mapping[str, Any]]) -> list[str]:
             continue
         copied = facts["copied"]
         names = [f"{name} ({times} times)" if times > 1 else name for name, times in copied.items()]
-        more = ", ..." if sum(copied.values()) < count or len(names) > _NAMED else ""
+        more = ", ..." if sum(copied.values()) < count or len(names) > MAX_NAMED else ""
         said.append(
             f"{count:,} of {of:,} samples are near-copies of training images in {space} (of as many"
-            f" unseen real images {expected:.0f}): {', '.join(names[:_NAMED])}{more}."
+            f" unseen real images {expected:.0f}): {', '.join(names[:MAX_NAMED])}{more}."
         )
     if clear:
-        where = (
-            "Elsewhere no sign of it"
-            if any(map(is_copying, copies.values()))
-            else "No sign of copying"
-        )
+        elsewhere = any(map(is_copying, copies.values()))
+        where = "Elsewhere no sign of it" if elsewhere else "No sign of copying"
         said.append(
             f"{where}: {' and '.join(clear)} are nearer to a training image than 99 % of unseen"
             " real images are, no more than chance explains."
         )
     return said
-
-
-def _name(row: int, names: Sequence[str] | None) -> str:
-    return f"image {row}" if names is None else names[row]

@@ -29,27 +29,19 @@ LABELS_LIMIT = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class QuickReference:
-    """What the signals need to know of the real images, prepared once a run.
+    """What the signals need to know of the real images, prepared once a run."""
 
-    Attributes:
-        rows: training images [M, D] at 12x12, at most 20,000 of them.
-        identical: the distance below which two images count as near-identical: 0.1 % of the pairs
-            of real images are that close, or fewer, for it is at most 0.3 of their median distance.
-        distance: the median distance of unseen real images to their nearest training image, those
-            that repeat one left out; 0 where all do.
-        labels: int64 [M], the classes of the rows, or None.
-        agreement: share of training images whose nearest other one is of their class.
-        chance: the same of labels that have nothing to do with the images.
-        compared: training images that `agreement` was taken on.
-    """
-
-    rows: NDArray[np.float32]
+    rows: NDArray[np.float32]  # training images [M, D] at 12x12, at most 20,000 of them
+    # The distance below which two images count as near-identical: 0.1 % of the pairs of real images
+    # are that close, or fewer, for it is at most 0.3 of their median distance
     identical: float
+    # The median distance of unseen real images to their nearest training image, those that repeat
+    # one left out; 0 where all do
     distance: float
-    labels: NDArray[np.int64] | None = None
-    agreement: float = 0.0
-    chance: float = 0.0
-    compared: int = 0
+    labels: NDArray[np.int64] | None = None  # int64 [M], the classes of the rows, or None
+    agreement: float = 0.0  # share of training images whose nearest other one is of their class
+    chance: float = 0.0  # the same of labels that have nothing to do with the images
+    compared: int = 0  # training images that `agreement` was taken on
 
 
 def prepare_reference(
@@ -65,7 +57,6 @@ def prepare_reference(
             not kept goes unseen, but copying is a danger of small sets, which are kept whole.
         held_out: real images that are not trained on; without them the training images take the
             part, each compared with all the others.
-        seed: of the draw.
         labels: int64 [M], the classes of the training images.
 
     Raises:
@@ -85,37 +76,28 @@ def prepare_reference(
         distances, _ = nearest(rows[own], rows, own=own)
     new = distinct(distances)
     pairs = _pair_distances(torch.from_numpy(rows[:1000]))
+    close, middle = (float(pairs.quantile(share)) for share in (PAIR_QUANTILE, 0.5))
+    facts: dict[str, Any] = {}
+    if labels is not None:
+        # How well labels follow the pictures: 1-nearest-neighbour, each image left out.
+        of_rows, own = labels[chosen], np.arange(min(LABELS_LIMIT, len(rows)))
+        _, found = nearest(rows[own], rows, own=own)
+        facts = {
+            "labels": of_rows,
+            "agreement": float((of_rows[found] == of_rows[own]).mean()),
+            "chance": float(np.square(np.bincount(of_rows) / len(of_rows)).sum()),
+            "compared": len(own),
+        }
     return QuickReference(
         rows=rows,
-        identical=_near_identical(pairs),
+        # Pictures of many independent parts, such as stacked digits, all lie about as far apart as
+        # their median: their nearest 0.1 % of pairs look nothing alike, and samples that are just
+        # paler or smoother than they come as near. Hence the share of the median. 0.01 over all of
+        # 12x12 pixels is invisible, and above the rounding of float32.
+        identical=max(0.01, min(close, PAIR_SHARE * middle)),
         distance=float(np.median(new)) if len(new) else 0.0,
-        **({} if labels is None else _label_facts(rows, labels[chosen])),
+        **facts,
     )
-
-
-def _near_identical(pairs: Tensor) -> float:
-    """Returns the distance of near-identical images, given those of pairs of real ones.
-
-    Pictures of many independent parts, such as stacked digits, all lie about as far apart as their
-    median: their nearest 0.1 % of pairs look nothing alike, and samples that are just paler or
-    smoother than they come as near. Hence the share of the median. 0.01 over all of 12x12 pixels is
-    invisible, and above the rounding of float32.
-    """
-    nearest_pairs = float(pairs.quantile(PAIR_QUANTILE))
-    return max(0.01, min(nearest_pairs, PAIR_SHARE * float(pairs.quantile(0.5))))
-
-
-def _label_facts(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """Returns how well labels follow the pictures: 1-nearest-neighbour, each image left out."""
-    own = np.arange(min(LABELS_LIMIT, len(rows)))
-    _, found = nearest(rows[own], rows, own=own)
-    shares = np.bincount(labels) / len(labels)
-    return {
-        "labels": labels,
-        "agreement": float((labels[found] == labels[own]).mean()),
-        "chance": float(np.square(shares).sum()),
-        "compared": len(own),
-    }
 
 
 def quick_signals(

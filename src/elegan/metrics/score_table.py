@@ -30,8 +30,17 @@ METRICS: dict[str, str] = {
 }
 """What each score means, by the part of its name before a hyphen."""
 
-MOST_CLASSES = 40
-"""With more classes than this their shares are left to scores.json."""
+MAX_CLASSES = 40  # with more classes than this their shares are left to scores.json
+
+
+CLASS_COLUMNS = {
+    "accuracy": "as asked",
+    "accuracy_real": "real",
+    "coverage": "coverage",
+    "coverage_real": "real",
+    "fooling_rate": "fooling",
+}
+"""What is shown of each class, and under which heading."""
 
 
 def format_scores(scores: Mapping[str, Any]) -> str:
@@ -56,7 +65,7 @@ def format_scores(scores: Mapping[str, Any]) -> str:
             continue
         real = _number(floor[name]) if name in floor else ""
         lines.append(f"{name:<22}{_number(value):>12}{real:>12}  {meaning}")
-    if 0 < len(scores.get("class_frequencies", ())) <= MOST_CLASSES:
+    if 0 < len(scores.get("class_frequencies", ())) <= MAX_CLASSES:
         lines += ["", f"{'class':<22}{'generated':>12}{'floor':>12}"]
         for name, share in scores["class_frequencies"].items():
             real = floor["class_frequencies"][name]
@@ -73,11 +82,11 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
     """Returns the lines on each class, real images beside it, and on the hard ones; or none."""
     detail, hard = scores.get("per_class", {}), scores.get("hard_classes", {})
     lines: list[str] = []
-    if 0 < len(detail) <= MOST_CLASSES:
+    if 0 < len(detail) <= MAX_CLASSES:
         heads = [head for name, head in CLASS_COLUMNS.items() if _known(detail, name)]
         lines += ["", f"{'class':<22}" + "".join(f"{head:>12}" for head in heads)]
-        for name, one in detail.items():
-            cells = [_share(one[key]) for key in CLASS_COLUMNS if _known(detail, key)]
+        for name, found in detail.items():
+            cells = [_share(found[key]) for key in CLASS_COLUMNS if _known(detail, key)]
             lines.append(f"{name:<22}" + "".join(f"{cell:>12}" for cell in cells))
         lines.append(f"(classes judged by: {scores['class_judge']})")
     if detail:
@@ -86,20 +95,10 @@ def class_lines(scores: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-CLASS_COLUMNS = {
-    "accuracy": "as asked",
-    "accuracy_real": "real",
-    "coverage": "coverage",
-    "coverage_real": "real",
-    "fooling_rate": "fooling",
-}
-"""What is shown of each class, and under which heading."""
-
-
 def _known(detail: Mapping[str, Mapping[str, Any]], key: str) -> bool:
     """Whether a figure is known of any class; the real ones only beside that of samples."""
     own = key.removesuffix("_real")
-    return any(one.get(key) is not None and one.get(own) is not None for one in detail.values())
+    return any(None not in (found.get(key), found.get(own)) for found in detail.values())
 
 
 def _share(value: float | None) -> str:

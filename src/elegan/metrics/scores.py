@@ -17,21 +17,22 @@ from elegan.metrics.distances import (
     manifold_scores,
     mode_scores,
 )
-from elegan.metrics.features import Extractor, Floor, Side, draw, floor_of, see
-from elegan.metrics.labelled import Labelling, Logits, Looked, labelled_scores
-from elegan.metrics.neighbours import Nearness, copy_facts, nearness, small_pixels
-from elegan.metrics.score_table import METRICS, format_scores
+from elegan.metrics.features import (
+    Extractor,
+    FeatureSet,
+    RealBaseline,
+    draw,
+    extract,
+    real_baseline,
+)
+from elegan.metrics.labelled import UNKNOWN, Labelling, MatchedSet, labelled_scores
+from elegan.metrics.neighbours import copy_facts, nearness, small_pixels
+from elegan.metrics.score_table import METRICS as METRICS
+from elegan.metrics.score_table import format_scores as format_scores
 
-__all__ = ["METRICS", "evaluate", "format_scores"]
-
-MANIFOLD_COUNT = 10_000
-"""Precision, recall, density and coverage are taken on at most so many images of each side."""
-
-NEIGHBOUR_COUNT = 2_000
-"""Nearest training neighbours are looked up for at most so many images."""
-
-ENOUGH = 2_000
-"""With fewer images the Fréchet distance is mostly its bias, and a note says so."""
+MANIFOLD_COUNT = 10_000  # images of each side that precision to coverage are taken on
+NEIGHBOUR_COUNT = 2_000  # images whose nearest training image is looked up
+ENOUGH = 2_000  # with fewer the Fréchet distance is mostly its bias, and a note says so
 
 
 def evaluate(
@@ -40,11 +41,7 @@ def evaluate(
     *,
     extractor: Extractor,
     held_out: NDArray[np.uint8] | None,
-    reference_labels: NDArray[np.int64] | None = None,
-    generated_labels: NDArray[np.int64] | None = None,
-    held_out_labels: NDArray[np.int64] | None = None,
-    classes: tuple[str, ...] = (),
-    logits: Logits | None = None,
+    labelling: Labelling = UNKNOWN,
     reference_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -60,14 +57,9 @@ def evaluate(
         reference: the training images, uint8 [M, H, W, C]; may be memory-mapped.
         extractor: what features are taken from (`extractors.extractor_for`).
         held_out: real images that were not trained on, or None.
-        reference_labels: int64 [M]; where the extractor knows no classes, an image is given the
+        labelling: what is known of classes. Where the extractor knows none, an image is given the
             label of its nearest reference image in features.
-        generated_labels: int64 [N], the class that each sample was asked for.
-        held_out_labels: the true classes of `held_out`.
-        classes: their names, in the order of the labels; by default the extractor's.
-        logits: the discriminator's judgement, for the fooling rate.
         reference_names: of the training images, to name those that are copied.
-        seed: of the halves, subsets and subsamples.
 
     Raises:
         UsageError: a set is not uint8 [N, H, W, C], has fewer than two images (four in the
@@ -75,40 +67,38 @@ def evaluate(
     """
     _check(generated, reference, held_out)
     random = np.random.default_rng(seed)
-    samples = see(generated, extractor, remember=False)
-    real = see(reference, extractor)
-    floor = floor_of(real, held_out, extractor, len(samples), random)
-    count = min(MANIFOLD_COUNT, len(samples), len(floor.unseen), len(floor.against))
+    samples = extract(generated, extractor, remember=False)
+    real = extract(reference, extractor)
+    baseline = real_baseline(real, held_out, extractor, len(samples), random)
+    count = min(MANIFOLD_COUNT, len(samples), len(baseline.unseen), len(baseline.against))
     looked_at = draw(len(samples), NEIGHBOUR_COUNT, random)
-    unseen = (reference, real) if held_out is None else (held_out, see(held_out, extractor))
-    unseen_at = draw(len(unseen[1]), NEIGHBOUR_COUNT, random)
-    near = _neighbours(
-        (generated[looked_at], samples.features[looked_at]),
-        (unseen[0][unseen_at], unseen[1].features[unseen_at]),
-        (reference, real.features),
-        unseen_at if held_out is None else None,
-    )
+    unseen_images = reference if held_out is None else held_out
+    unseen = real if held_out is None else extract(held_out, extractor)
+    unseen_at = draw(len(unseen), NEIGHBOUR_COUNT, random)
+    passed_over = unseen_at if held_out is None else None
+    chosen = (generated[looked_at], unseen_images[unseen_at], reference)
+    near = {
+        "pixels": nearness(*(small_pixels(images) for images in chosen), own=passed_over),
+        "features": nearness(
+            samples.features[looked_at], unseen.features[unseen_at], real.features, passed_over
+        ),
+    }
     judged = {space: found for space, found in near.items() if found.threshold > 0}
-    naming = (extractor.classes, reference_labels)
-    labelled, labelled_floor = labelled_scores(
-        Looked(images=generated, side=samples, rows=looked_at, nearest=near["features"].rows),
-        Looked(
-            images=unseen[0], side=unseen[1], rows=unseen_at, nearest=near["features"].usual_rows
-        ),
+    rows, unseen_rows = near["features"].rows, near["features"].usual_rows
+    labels = labelling.reference
+    naming = (extractor.classes, labels)
+    labelled, labelled_baseline = labelled_scores(
+        MatchedSet(images=generated, found=samples, rows=looked_at, nearest=rows),
+        MatchedSet(images=unseen_images, found=unseen, rows=unseen_at, nearest=unseen_rows),
         real,
-        Labelling(
-            names=classes,
-            generated=generated_labels,
-            reference=reference_labels,
-            held_out=held_out_labels,
-            logits=logits,
-        ),
+        labelling,
         extractor,
         held_out=held_out is not None,
         seed=seed,
     )
     own = _distances(samples, real, extractor.name, count, seed)
-    real_own = _distances(floor.unseen, floor.against, extractor.name, count, seed)
+    real_own = _distances(baseline.unseen, baseline.against, extractor.name, count, seed)
+    precisions = own["precision"], real_own["precision"]
     return {
         "extractor": {
             "name": extractor.name,
@@ -119,46 +109,42 @@ def evaluate(
         "counts": {
             "generated": len(samples),
             "reference": len(real),
-            "floor": len(floor.unseen),
+            "floor": len(baseline.unseen),
             "precision_to_coverage": count,
             "neighbours": len(looked_at),
             **{f"near_copies_{space}": found.copies for space, found in near.items()},
         },
         "seed": seed,
         **own,
-        **_modes(generated, reference_labels, extractor),
+        **_modes(generated, labels, extractor),
         **labelled,
-        **_classes(samples, near["features"].rows, naming),
+        **_classes(samples, rows, naming),
         **{f"nearest_{space}": found.median for space, found in near.items()},
         **{f"near_copies_{space}": found.share for space, found in judged.items()},
         "copies": copy_facts(near, looked_at, reference_names),
         "reference_thresholds": {space: found.threshold for space, found in near.items()},
-        "floor_from": floor.source,
+        "floor_from": baseline.source,
         "floor": {
             **real_own,
-            **_modes(held_out, reference_labels, extractor),
-            **labelled_floor,
-            **_classes(floor.unseen, near["features"].usual_rows, naming),
+            **_modes(held_out, labels, extractor),
+            **labelled_baseline,
+            **_classes(baseline.unseen, unseen_rows, naming),
             **{f"nearest_{space}": found.usual for space, found in near.items()},
             **{f"near_copies_{space}": found.expected for space, found in judged.items()},
         },
-        "notes": [
-            *_notes(samples, real, floor, held_out is None),
-            *_too_precise(own["precision"], real_own["precision"], count),
-        ],
+        "notes": _notes(samples, real, baseline, held_out is None, precisions, count),
     }
 
 
 def _distances(
-    side: Side, against: Side, extractor: str, count: int, seed: int
+    found: FeatureSet, against: FeatureSet, extractor: str, count: int, seed: int
 ) -> dict[str, float]:
-    kernel, deviation = kernel_distance(side.features, against.features, seed=seed)
+    kernel, deviation = kernel_distance(found.features, against.features, seed=seed)
     random = np.random.default_rng(seed)
-    balls = (part.features[draw(len(part), count, random)] for part in (side, against))
+    gaussians = (fit_gaussian(part.features) for part in (found, against))
+    balls = (part.features[draw(len(part), count, random)] for part in (found, against))
     return {
-        f"FD-{extractor}": frechet_distance(
-            fit_gaussian(side.features), fit_gaussian(against.features)
-        ),
+        f"FD-{extractor}": frechet_distance(*gaussians),
         f"KID-{extractor}": kernel,
         f"KID-{extractor}_deviation": deviation,
         **manifold_scores(*balls),
@@ -175,44 +161,25 @@ def _modes(
     return mode_scores(extractor.mode_of(images), shares)
 
 
-_Seen = tuple[NDArray[np.uint8], NDArray[np.float32]]
-"""Images and their features."""
-
-
-def _neighbours(
-    samples: _Seen, unseen: _Seen, reference: _Seen, own: NDArray[np.int64] | None
-) -> dict[str, Nearness]:
-    """Returns how near the samples come to the reference, in `pixels` and in `features`.
-
-    `own` are the rows of `unseen` in the reference, where nothing was held out.
-    """
-    pixels = (small_pixels(images) for images in (samples[0], unseen[0], reference[0]))
-    return {
-        "pixels": nearness(*pixels, own=own),
-        "features": nearness(samples[1], unseen[1], reference[1], own),
-    }
-
-
 def _classes(
-    side: Side,
+    found: FeatureSet,
     rows: NDArray[np.int64],
     labels: tuple[tuple[str, ...], NDArray[np.int64] | None],
 ) -> dict[str, Any]:
     """Returns the share of each class, the least and the greatest, and the mean confidence.
 
     Args:
-        side: the images to be named.
         rows: the nearest reference image, in features, of some of them.
         labels: the extractor's class names, and the labels of the reference.
     """
     names, reference_labels = labels
     scores: dict[str, Any] = {}
-    if side.probabilities is not None:
-        chosen = side.probabilities.argmax(1)
-        scores["confidence"] = float(side.probabilities.max(1).mean())
+    if found.probabilities is not None:
+        chosen = found.probabilities.argmax(1)
+        scores["confidence"] = float(found.probabilities.max(1).mean())
     elif reference_labels is not None:
         known = np.unique(reference_labels)
-        names = tuple(str(label) for label in known)
+        names = tuple(map(str, known))
         chosen = np.searchsorted(known, reference_labels[rows])
     else:
         return {}
@@ -224,12 +191,19 @@ def _classes(
     return scores
 
 
-def _notes(samples: Side, real: Side, floor: Floor, halves: bool) -> list[str]:
+def _notes(
+    samples: FeatureSet,
+    real: FeatureSet,
+    baseline: RealBaseline,
+    halves: bool,
+    precisions: tuple[float, float],
+    count: int,
+) -> list[str]:
     notes = []
     if halves:
         notes.append(
             "No held-out images: the floor compares two random parts of the reference, "
-            f"{floor.source}."
+            f"{baseline.source}."
         )
     smallest = min(len(samples), len(real))
     if smallest < ENOUGH:
@@ -237,35 +211,29 @@ def _notes(samples: Side, real: Side, floor: Floor, halves: bool) -> list[str]:
             f"Only {smallest:,} images on one side: a Fréchet distance grows as images get fewer. "
             "Compare it with figures taken at the same count only, or read the kernel distance."
         )
-    if len(floor.unseen) < len(samples):
+    if len(baseline.unseen) < len(samples):
         notes.append(
-            f"The floor has {len(floor.unseen):,} images and {len(samples):,} were generated, "
+            f"The floor has {len(baseline.unseen):,} images and {len(samples):,} were generated, "
             "so its Fréchet distance is a little too high."
         )
+    # A precision above that of real images, where chance does not explain it.
+    precision, usual = precisions
+    share = min(max(usual, 0.05), 0.95)
+    if precision > usual + 3 * math.sqrt(2 * share * (1 - share) / count):
+        notes.append(
+            f"The precision, {precision:.2f}, is above the {usual:.2f} of real images: samples are"
+            " blurred or of few kinds, and crowd where real images are densest. It is no merit."
+        )
     return notes
-
-
-def _too_precise(precision: float, floor: float, count: int) -> list[str]:
-    """Says what a precision above that of real images is, where chance does not explain it."""
-    share = min(max(floor, 0.05), 0.95)
-    if precision <= floor + 3 * math.sqrt(2 * share * (1 - share) / count):
-        return []
-    return [
-        f"The precision, {precision:.2f}, is above the {floor:.2f} of real images: samples are"
-        " blurred or of few kinds, and crowd where real images are densest. It is no merit."
-    ]
 
 
 def _check(
     generated: NDArray[np.uint8], reference: NDArray[np.uint8], held_out: NDArray[np.uint8] | None
 ) -> None:
-    needed = {
-        "generated": (generated, 2),
-        "reference": (reference, 2 if held_out is not None else 4),
-    }
+    needed = [("generated", generated, 2), ("reference", reference, 4 if held_out is None else 2)]
     if held_out is not None:
-        needed["held-out"] = (held_out, 2)
-    for name, (images, least) in needed.items():
+        needed.append(("held-out", held_out, 2))
+    for name, images, least in needed:
         if images.ndim != 4 or len(images) < least or images.shape[1:] != reference.shape[1:]:
             raise UsageError(
                 f"The {name} images have shape {list(images.shape)}; scores need at least {least} "

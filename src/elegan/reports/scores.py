@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elegan.metrics.classes import describe_hard
-from elegan.metrics.score_table import CLASS_COLUMNS, METRICS, MOST_CLASSES
+from elegan.metrics.score_table import CLASS_COLUMNS, MAX_CLASSES, METRICS
 from elegan.reports.report_data import ReportData, finite, mapping
 from elegan.reports.words import compact, percent
 
@@ -155,7 +155,7 @@ def class_table(report: ReportData) -> dict[str, Any] | None:
         if any(finite(row.get(key.removesuffix("_real"))) is not None for row in detail.values())
     }
     table = [["Class", *columns.values(), *(["fooling while training"] if live else [])]]
-    for name in names[:MOST_CLASSES]:
+    for name in names[:MAX_CLASSES]:
         shares = [finite(detail.get(name, {}).get(key)) for key in columns]
         shares += [live.get(name)] if live else []
         table.append([name, *map(percent, shares)])
@@ -165,7 +165,7 @@ def class_table(report: ReportData) -> dict[str, Any] | None:
     return {
         "table": table,
         "columns": columns,
-        "more": max(0, len(names) - MOST_CLASSES),
+        "more": max(0, len(names) - MAX_CLASSES),
         "hard": said,
     }
 

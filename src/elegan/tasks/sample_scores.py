@@ -14,7 +14,7 @@ from elegan.common.pixels import to_tensor
 from elegan.data import has_test_split, open_data
 from elegan.data.pictures import grid, save_png
 from elegan.metrics.extractors import extractor_for
-from elegan.metrics.labelled import Logits
+from elegan.metrics.labelled import Labelling, Logits
 from elegan.metrics.scores import evaluate, format_scores
 from elegan.models import Model
 from elegan.settings import TrainSettings
@@ -80,13 +80,15 @@ def _compare(
     scores = evaluate(
         samples.images,
         np.asarray(reference.images),
-        extractor=extractor_for(reference.known, shape.resolution, shape.channels, extractor),
+        extractor=extractor_for(reference.known, extractor),
         held_out=None if held_out is None else np.asarray(held_out.images),
-        reference_labels=reference.labels,
-        generated_labels=asked,
-        held_out_labels=held_out.labels if held_out is not None and same else None,
-        classes=reference.classes,
-        logits=_logits(model, conditional=asked is not None),
+        labelling=Labelling(
+            names=reference.classes,
+            generated=asked,
+            reference=reference.labels,
+            held_out=held_out.labels if held_out is not None and same else None,
+            logits=_logits(model, conditional=asked is not None),
+        ),
         reference_names=reference.image_names(),
         seed=seed,
     )

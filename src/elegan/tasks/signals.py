@@ -116,7 +116,7 @@ class SampleMonitor:
         Its name carries the count of generated images: with so few it reads higher.
         """
         data = self._batches.data
-        extractor = extractor_for(data.known, data.resolution, data.channels)
+        extractor = extractor_for(data.known)
         count = min(self.SCORED, len(self._scored_against))
         if count < 2:
             return {}

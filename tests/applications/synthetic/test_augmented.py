@@ -11,8 +11,8 @@ import tiny_labels
 import elegan
 from elegan import api
 from elegan.applications import runs
-from elegan.applications.synthetic import augmented, protocol
 from elegan.applications.synthetic import labelled_set as given
+from elegan.applications.synthetic import protocol
 from elegan.applications.synthetic.augmented import wanted
 from elegan.applications.synthetic.folder import JOURNAL
 from elegan.cli import main
@@ -223,7 +223,7 @@ def test_a_pool_gives_two_rows_to_compare_with(tmp_path: Path) -> None:
     assert 0 < report["generated"]["pool_used"] <= 60
     arms = [row["arm"] for row in report["arms"]]
     assert protocol.POOL in arms
-    assert augmented.SEMI in arms
+    assert protocol.SEMI in arms
     for name in ("draw-1", "draw-2"):
         seen = np.load(tmp_path / "out" / "work" / name / "pool.npz")
         assert np.bincount(seen["labels"]).tolist() == [3, 3, 60]

@@ -9,8 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, GAN, MORE, REAL, Outcome
-from elegan.applications.synthetic.results import Results
+from elegan.applications.synthetic.protocol import (
+    BOTH,
+    CLASSICAL,
+    GAN,
+    MORE,
+    REAL,
+    ClassCounts,
+    Results,
+)
 from elegan.data.duplicates import overlap
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
@@ -41,14 +48,14 @@ def test_draws_are_apart_and_the_oracle_has_more(figure) -> None:
 
 
 def _row(figure) -> dict:
-    results = Results(Outcome.recall)
+    results = Results(ClassCounts.recall)
     values = {(BOTH, 0.25): (80, 60), (BOTH, 0.5): (50, 75), (BOTH, 1.0): (40, 40)}
     values |= {(arm, 0.0): (70, 55) for arm in (REAL, CLASSICAL, MORE)}
     values |= {(GAN, 0.25): (60, 0)}
     for (arm, share), of_draw in values.items():
         for draw, right in enumerate(of_draw):
-            outcome = Outcome(right=(right,), total=(100,))
-            results.outcomes[draw, arm, share, 0] = {figure.ON: outcome}
+            outcome = ClassCounts(right=(right,), total=(100,))
+            results.counts[draw, arm, share, 0] = {figure.ON: outcome}
     setting = figure.Setting(data="mnist", labels=10)
     return figure.row(setting, results, 0.25, [0.1, 0.3], [], [[], []])
 

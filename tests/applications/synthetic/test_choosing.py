@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from elegan.applications.synthetic.choosing import best_share, decide, shares_by_others, worth
-from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF, Outcome
-from elegan.applications.synthetic.results import Results
+from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF, ClassCounts, Results
 
 
-def _outcome(share: float) -> Outcome:
-    return Outcome(right=(round(1000 * share),), total=(1000,))
+def _outcome(share: float) -> ClassCounts:
+    return ClassCounts(right=(round(1000 * share),), total=(1000,))
 
 
 def _results(of_arm: dict[tuple[str, float], list[float]], other: float = 0.0) -> Results:
@@ -20,7 +19,7 @@ def _results(of_arm: dict[tuple[str, float], list[float]], other: float = 0.0) -
     for (arm, share), values in of_arm.items():
         for draw, value in enumerate(values):
             found = {"fold": _outcome(value), "test": _outcome(value - other)}
-            results.outcomes[draw, arm, share, 0] = found
+            results.counts[draw, arm, share, 0] = found
     return results
 
 
@@ -103,12 +102,12 @@ def test_worth_is_not_told_without_ground() -> None:
 def test_seeds_are_averaged_before_draws_are_compared() -> None:
     results = Results(lambda one: one.accuracy)
     for turn, value in enumerate((0.5, 0.7)):
-        results.outcomes[0, CLASSICAL, 0.0, turn] = {"fold": _outcome(value)}
+        results.counts[0, CLASSICAL, 0.0, turn] = {"fold": _outcome(value)}
     assert results.values(CLASSICAL, 0.0, "fold") == pytest.approx([0.6])
 
 
 def test_recall_is_a_mean_over_classes_that_were_judged() -> None:
-    one = Outcome(right=(9, 1, 0), total=(10, 2, 0))
+    one = ClassCounts(right=(9, 1, 0), total=(10, 2, 0))
     assert one.accuracy == pytest.approx(10 / 12)
     assert one.recall() == pytest.approx((0.9 + 0.5) / 2)
     assert one.recall([1]) == 0.5

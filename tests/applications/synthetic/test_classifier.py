@@ -7,13 +7,13 @@ import torch
 
 from elegan.applications.synthetic.classifier import (
     Classifier,
-    MixedSampler,
     Recipe,
     distort,
     mixup,
     probabilities,
     train_classifier,
 )
+from elegan.applications.synthetic.mixing import MixedSampler
 
 RECIPE = Recipe(steps=12, batch=16)
 

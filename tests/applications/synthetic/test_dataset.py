@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from elegan.applications.synthetic.dataset import MixedImages
+from elegan.applications.synthetic.mixing import MixedImages
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.pictures import save_png
 

@@ -2,22 +2,20 @@
 
 from types import SimpleNamespace
 
-from elegan.applications.synthetic.protocol import BOTH, POOL, Outcome
-from elegan.applications.synthetic.report_data import _simpler
-from elegan.applications.synthetic.results import Results
+from elegan.applications.synthetic.protocol import BOTH, POOL, SEMI, ClassCounts, Results
+from elegan.applications.synthetic.report import _simpler
 
 
 def _with_pool(pool: int, discriminator: int) -> SimpleNamespace:
-    def outcome(right: int) -> dict[str, Outcome]:
-        return {"fold": Outcome(right=(right,), total=(100,))}
+    def outcome(right: int) -> dict[str, ClassCounts]:
+        return {"fold": ClassCounts(right=(right,), total=(100,))}
 
-    results = Results(Outcome.recall)
-    results.outcomes[0, BOTH, 0.25, 0] = outcome(90)
-    results.outcomes[0, POOL, 0.25, 0] = outcome(pool)
+    results = Results(ClassCounts.recall)
+    results.counts[0, BOTH, 0.25, 0] = outcome(90)
+    results.counts[0, POOL, 0.25, 0] = outcome(pool)
     verdict = SimpleNamespace(share=0.25)
-    return SimpleNamespace(
-        results=results, verdict=verdict, on="fold", semi=(outcome(discriminator),)
-    )
+    results.counts[0, SEMI, 0.0, 0] = outcome(discriminator)
+    return SimpleNamespace(results=results, verdict=verdict, on="fold")
 
 
 def test_what_does_as_well_without_generated_images_is_named() -> None:

@@ -7,7 +7,7 @@ import pytest
 import tiny_labels
 
 from elegan.applications.synthetic import filtering
-from elegan.applications.synthetic.filtering import CopyCheck, draw_filtered
+from elegan.applications.synthetic.filtering import REASONS, CopyCheck, draw_filtered
 
 
 class Drawing:
@@ -28,7 +28,7 @@ class Drawing:
         return SimpleNamespace(images=images)
 
 
-def _judge(images: np.ndarray) -> np.ndarray:
+def _classify(images: np.ndarray) -> np.ndarray:
     """Sure of light images by their corner, which no disc reaches."""
     light = images[:, 0, 0, 0] / 255
     return np.stack([1 - light, light], axis=1)
@@ -38,13 +38,13 @@ def test_images_of_another_class_copies_and_repetitions_are_dropped() -> None:
     given = tiny_labels.given(20)
     copied = given.images[0]
     made = draw_filtered(
-        Drawing(copied), given, _judge, [5, 0], band=(0.5, 1.0), reject=0.0, seed=0
+        Drawing(copied), given, _classify, [5, 0], band=(0.5, 1.0), reject=0.0, seed=0
     )
     assert made.labels.tolist() == [0] * 5
     assert (made.images[:, 0, 0, 0] < 128).all()
     assert not any((one == copied).all() for one in made.images)
     assert len({one.tobytes() for one in made.images}) == 5
-    facts = made.facts(given.classes)["dark"]
+    facts = made.to_dict(given.classes)["dark"]
     assert facts["kept"] == 5
     assert facts["class"] == pytest.approx(facts["drawn"] / 3, abs=1)
     assert facts["copy"] >= 1
@@ -66,7 +66,7 @@ def test_repeats_among_the_given_images_hide_no_copy(repeated: int) -> None:
 
 def test_the_band_has_two_ends() -> None:
     given = tiny_labels.given(20)
-    sure = draw_filtered(Drawing(), given, _judge, [3, 0], band=(0.0, 0.1), reject=0.0, seed=0)
+    sure = draw_filtered(Drawing(), given, _classify, [3, 0], band=(0.0, 0.1), reject=0.0, seed=0)
     assert (sure.images[:, 0, 0, 0] >= 0.9 * 255).all()
 
 
@@ -76,9 +76,9 @@ def test_the_least_liked_of_each_class_are_dropped(monkeypatch: pytest.MonkeyPat
     scores = lambda model, images, label: images[:, 0, 0, 0].astype(np.float32)  # noqa: E731
     monkeypatch.setattr(filtering, "discriminator_scores", scores)
     given = tiny_labels.given(20)
-    made = draw_filtered(model, given, _judge, [40, 0], band=(0.5, 1.0), reject=0.5, seed=0)
-    passed = made.drawn[0] - made.dropped["class"][0]
-    assert made.dropped["discriminator"][0] == pytest.approx(passed / 2, rel=0.1)
+    made = draw_filtered(model, given, _classify, [40, 0], band=(0.5, 1.0), reject=0.5, seed=0)
+    passed = made.drawn[0] - made.dropped[REASONS.index("class"), 0]
+    assert made.dropped[REASONS.index("discriminator"), 0] == pytest.approx(passed / 2, rel=0.1)
 
 
 def test_a_shortage_ends() -> None:
@@ -89,11 +89,13 @@ def test_a_shortage_ends() -> None:
     assert made.copy_rate == 0
 
 
-def test_copies_are_told_without_a_judge_that_knows_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_are_told_without_a_judge_that_knows_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def never(name: str) -> None:
         raise AssertionError(f"the judge {name} was asked")
 
-    monkeypatch.setattr("elegan.metrics.extractors.load_judge", never)
+    monkeypatch.setattr("elegan.metrics.extractors.load_network", never)
     given = tiny_labels.given(20)
     check = CopyCheck(given.images)
     assert check(given.images).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elegan.applications.synthetic.classifier import MixedSampler
+from elegan.applications.synthetic.mixing import MixedSampler
 from elegan.common.errors import UsageError
 
 REAL = np.array([0] * 12 + [1] * 3)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tiny
 
-from elegan.applications.synthetic.labelled_set import Given
+from elegan.applications.synthetic.labelled_set import LabelledSet
 
 CLASSES = ("dark", "light")
 
@@ -17,9 +17,9 @@ def images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.where((labels == 1)[:, None, None, None], 255 - pixels, pixels), labels
 
 
-def given(count: int = 6, seed: int = 0) -> Given:
+def given(count: int = 6, seed: int = 0) -> LabelledSet:
     pixels, labels = images(count, seed)
-    return Given(name="tiny", images=pixels, labels=labels, classes=CLASSES)
+    return LabelledSet(name="tiny", images=pixels, labels=labels, classes=CLASSES)
 
 
 def write(path: Path, count: int = 6, test: int = 0) -> str:

@@ -155,7 +155,7 @@ def score(
     for name, images in (baselines or {}).items():
         rows.append({"maps": "", "points": "", "picture": name, "images": images})
         rows[-1]["count"] = len(images)
-    extractor = extractor_for(None, truth.resolution, 3)
+    extractor = extractor_for(None)
     reference = fit_gaussian(extractor.features(others))
     for row in rows:
         images = row.pop("images")

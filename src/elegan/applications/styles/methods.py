@@ -76,7 +76,7 @@ class _Unpaired(Paired):
         """A quick kernel distance to the target's images, to see the trend."""
         batch = self.batches.measured(_COMPARED)
         assert batch.inputs is not None
-        extractor = extractor_for(None, batch.images.shape[-1], 3)
+        extractor = extractor_for(None)
         made = torch.cat([self._made(part) for part in batch.inputs.split(16)])
         features = [extractor.features(to_uint8(item)) for item in (made, batch.images)]
         distance = kernel_distance(features[0], features[1], subsets=20)[0]

@@ -126,7 +126,7 @@ def score_unpaired(
         side = min(_PIECE, *(_least(item) // 2 for item in (sources, targets)))
         given, wanted = pieces(sources, side), pieces(targets, side)
         what = f"squares of {side} pixels"
-    extractor = extractor_for(None, _EXTRACTED, 3)
+    extractor = extractor_for(None)
     truth = extractor.features(_stack(wanted))
     pixels = np.concatenate([item.reshape(-1, 3) for item in wanted]).astype(np.float64)
     sets = {

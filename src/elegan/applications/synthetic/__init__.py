@@ -3,11 +3,10 @@
     found = elegan.augment_data("birds/", per_class=200, out="more-birds")
     print(found.verdict["sentence"])
 
-`protocol` is the experiment, `dataset` brings the images into a person's own training code.
+`protocol` is the experiment, `mixing` brings the images into a person's own training code.
 """
 
 from elegan.applications.synthetic.augmented import Augmented, augment_data
-from elegan.applications.synthetic.classifier import MixedSampler
-from elegan.applications.synthetic.dataset import MixedImages
+from elegan.applications.synthetic.mixing import MixedImages, MixedSampler
 
 __all__ = ["Augmented", "MixedImages", "MixedSampler", "augment_data"]

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF
-from elegan.applications.synthetic.results import Results
+from elegan.applications.synthetic.protocol import BOTH, CLASSICAL, HALF, Results
 from elegan.options import Augment
 
 CONFIDENCE = 0.95
+MAX_ITERATIONS = 500
 _TINY = 1e-300
-_MOST_ITERATIONS = 500
-
 SHARES = (0.1, 0.25, 0.5, 1.0)
+MAX_WORTH = 10.0  # A gain worth more than so many times the given labels is not extrapolated to
 
 
 def shares_of(asked: Augment) -> tuple[float, ...]:
@@ -25,20 +24,14 @@ def shares_of(asked: Augment) -> tuple[float, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean over draws and where it lies.
+    """A mean over draws and where it lies."""
 
-    Attributes:
-        mean: over the draws.
-        low, high: the bounds of the 95 % interval; None for a single draw.
-        p: probability of a mean so far from 0, either way, were it 0; None for a single draw.
-        draws: how many.
-    """
-
-    mean: float
-    low: float | None
+    mean: float  # over the draws
+    low: float | None  # the bounds of the 95 % interval; None for a single draw
     high: float | None
+    # Probability of a mean so far from 0, either way, were it 0; None for a single draw
     p: float | None
-    draws: int
+    draws: int  # how many
 
     @property
     def above_zero(self) -> bool:
@@ -86,20 +79,6 @@ def t_tail(t: float, freedom: int) -> float:
     return 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
-def t_quantile(probability: float, freedom: int) -> float:
-    """Returns where Student's t reaches a probability of 0.5 and more, by bisection."""
-    low, high = 0.0, 1.0
-    while t_tail(high, freedom) > 1 - probability:
-        high *= 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        if t_tail(middle, freedom) > 1 - probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
 def _incomplete_beta(x: float, a: float, b: float) -> float:
     """Returns the regularised incomplete beta function I_x(a, b), 0 <= x <= 1.
 
@@ -112,29 +91,32 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
         return 1 - _incomplete_beta(1 - x, b, a)
     logarithm = a * math.log(x) + b * math.log1p(-x)
     logarithm += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    fraction, upper, lower = 1.0, 1.0, 0.0
-    for step in range(_MOST_ITERATIONS):
-        half = step // 2
-        if step == 0:
-            term = 1.0
-        elif step % 2 == 0:
-            term = half * (b - half) * x / ((a + step - 1) * (a + step))
-        else:
-            term = -(a + half) * (a + b + half) * x / ((a + step - 1) * (a + step))
+    fraction, upper, lower, term = 1.0, 1.0, 0.0, 1.0
+    for step in range(1, MAX_ITERATIONS + 1):
         lower = 1 / ((1 + term * lower) or _TINY)
         upper = (1 + term / upper) or _TINY
         change = upper * lower
         fraction *= change
-        if step and abs(change - 1) < 1e-14:
+        if step > 1 and abs(change - 1) < 1e-14:
             break
+        half = step // 2
+        factor = half * (b - half) if step % 2 == 0 else -(a + half) * (a + b + half)
+        term = factor * x / ((a + step - 1) * (a + step))
     return math.exp(logarithm) * (fraction - 1) / a
 
 
-MOST_WORTH = 10.0
-"""A gain worth more than so many times the given labels is not extrapolated to."""
+def t_quantile(probability: float, freedom: int) -> float:
+    """Returns where Student's t reaches a probability of 0.5 and more, by bisection."""
+    low, high = 0.0, 1.0
+    while t_tail(high, freedom) > 1 - probability:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if t_tail(middle, freedom) > 1 - probability else (low, middle)
+    return (low + high) / 2
 
 
-def best_share(gains: Mapping[float, Sequence[float]]) -> float:
+def best_share(gains: Mapping[float, Sequence[float] | np.ndarray]) -> float:
     """Returns the share with the highest mean gain over draws; of equals the smallest."""
     return min(gains, key=lambda share: (-round(float(np.mean(gains[share])), 12), share))
 
@@ -146,62 +128,45 @@ def shares_by_others(gains: Mapping[float, Sequence[float]]) -> list[float]:
     """
     count = len(next(iter(gains.values())))
     return [
-        best_share(
-            {
-                share: [one for place, one in enumerate(values) if place != draw]
-                for share, values in gains.items()
-            }
-        )
+        best_share({share: np.delete(values, draw) for share, values in gains.items()})
         for draw in range(count)
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Whether generated images help.
+class GainVerdict:
+    """Whether generated images help."""
 
-    Attributes:
-        use: whether the interval of the gain is above zero.
-        share: of generated images that is advised, or was tried in vain.
-        gain: in the metric, of real + classical + GAN over real + classical.
-        worth: about how many more given labels would have added as much; None where it cannot be
-            told, infinity above ten times as many as there are.
-        words: for the metric.
-        shares: the share that each draw was judged at.
-    """
-
-    use: bool
-    share: float
-    gain: Interval
+    use: bool  # whether the interval of the gain is above zero
+    share: float  # of generated images that is advised, or was tried in vain
+    gain: Interval  # in the metric, of real + classical + GAN over real + classical
+    # About how many more given labels would have added as much; None where it cannot be told,
+    # infinity above ten times as many as there are
     worth: float | None
-    words: str
-    shares: tuple[float, ...] = ()
+    words: str  # for the metric
+    shares: tuple[float, ...] = ()  # the share that each draw was judged at
 
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
-        gain = self.gain
-        if gain.low is None or gain.high is None:
-            between = "one draw, so no interval"
-        else:
+        gain, between = self.gain, "one draw, so no interval"
+        if gain.low is not None and gain.high is not None:
             between = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
             between += f", {gain.draws} draws, p {gain.p:.2g}"
         points = f"{100 * gain.mean:+.1f} points of {self.words}"
         if self.use:
+            labels = ""
+            if self.worth is not None:
+                labels = f", worth about {self.worth:,.0f} more real labels"
+                if not np.isfinite(self.worth):
+                    labels = f", worth more than {MAX_WORTH:g} times as many real labels"
             return (
                 f"Use them, at a share of {self.share:g}: they add {points} to real images with"
-                f" classical augmentation ({between}){self._in_labels()}."
+                f" classical augmentation ({between}){labels}."
             )
         if gain.below_zero:
             return f"Do not use them: they do harm, {points} ({between})."
         return f"Do not use them: no gain is proven, {points} ({between})."
-
-    def _in_labels(self) -> str:
-        if self.worth is None:
-            return ""
-        if not np.isfinite(self.worth):
-            return f", worth more than {MOST_WORTH:g} times as many real labels"
-        return f", worth about {self.worth:,.0f} more real labels"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
@@ -212,7 +177,7 @@ class Verdict:
             "share": self.share,
             "share_of_each_draw": list(self.shares),
             "gain": self.gain.to_dict(),
-            "worth_labels": worth if worth is None or np.isfinite(worth) else f">{MOST_WORTH:g}x",
+            "worth_labels": worth if worth is None or np.isfinite(worth) else f">{MAX_WORTH:g}x",
         }
 
 
@@ -226,32 +191,28 @@ def decide(
     overlap: float,
     labels: float,
     words: str,
-) -> Verdict:
+) -> GainVerdict:
     """Chooses the share and says whether it helps.
 
     Where the folds that choose are also those that judge, each is judged at the share that the
     others chose; the share that is advised is that of all together.
 
     Args:
-        shares: to choose from.
-        fixed: a share that was asked for.
+        fixed: a share that was asked for, in place of a choice from `shares`.
         chosen_on, judged_on: names of the judged sets.
-        overlap: see `statistics.interval`.
+        overlap: see `interval`.
         labels: given labels that a classifier was trained on.
         words: for the metric.
     """
-    if fixed is not None:
-        share, each = fixed, None
-    else:
-        chosen = {one: results.gains(BOTH, one, chosen_on) for one in shares}
+    share, each = fixed, None
+    if share is None:
+        chosen = {share: results.gains(BOTH, share, chosen_on) for share in shares}
         share = best_share(chosen)
         each = shares_by_others(chosen) if chosen_on == judged_on else None
-    judged = {one: results.gains(BOTH, one, judged_on) for one in {share, *(each or ())}}
-    count = len(judged[share])
-    each = each or [share] * count
-    gains = [judged[each[draw]][draw] for draw in range(count)]
+    each = each or [share] * len(results.gains(BOTH, share, judged_on))
+    gains = [results.gains(BOTH, own, judged_on)[draw] for draw, own in enumerate(each)]
     gain = interval(gains, overlap=overlap)
-    return Verdict(
+    return GainVerdict(
         use=gain.above_zero,
         share=share,
         gain=gain,
@@ -278,4 +239,4 @@ def worth(gain: float, results: Results, on: str, labels: float) -> float | None
     if doubling <= 0:
         return None
     times = 2 ** min(gain / doubling, 60.0) - 1
-    return labels * times if times <= MOST_WORTH else float("inf")
+    return labels * times if times <= MAX_WORTH else float("inf")

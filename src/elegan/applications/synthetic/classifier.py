@@ -1,116 +1,17 @@
-"""The classifier that says whether generated images help, and what it is trained on."""
+"""The classifier that says whether generated images help, and its classical augmentation."""
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Sampler
 
+from elegan.applications.synthetic.mixing import MixedSampler
 from elegan.augmentation.kinds import warp
-from elegan.common.errors import UsageError
 from elegan.common.pixels import to_tensor
 from elegan.common.precision import Precision, choose
 from elegan.common.randomness import key, seed_default
-from elegan.data import batch_indices
-
-_BLOCK = 1024  # generated images are drawn for so many places at a time
-
-
-class MixedSampler(Sampler[int]):
-    """Places of images in real ones followed by generated ones, mixed at a stated share.
-
-    The real images alone say which class is next: in natural order all of them once an epoch, or
-    with `balance` every class equally often. Then of every 1/share places in a row one has a
-    generated image of that class in place of the real one. So two shares differ in where images
-    come from and in nothing else. What stands at a place is a function of the seed and the place.
-
-    Args:
-        real: class numbers int [N] of the real images, places 0..N-1.
-        made: class numbers int [M] of the generated images, places N..N+M-1.
-        share: of generated images, 0 to 1.
-        length: images an epoch; by default as many as there are real ones.
-        seed: of the order.
-        balance: whether every class comes equally often.
-
-    Raises:
-        UsageError: the share is none, or there is no real image, or with a share no generated one.
-    """
-
-    def __init__(
-        self,
-        real: Any,
-        made: Any = (),
-        *,
-        share: float,
-        length: int | None = None,
-        seed: int = 0,
-        balance: bool = False,
-    ) -> None:
-        self._real, self._made = np.asarray(real, np.int64), np.asarray(made, np.int64)
-        if not 0 <= share <= 1:
-            raise UsageError(f"The share of generated images is 0 to 1, not {share}.")
-        if not len(self._real):
-            raise UsageError("There is no real image to mix generated ones with.")
-        if share and not len(self._made):
-            raise UsageError(f"A share of {share} needs generated images, and there are none.")
-        self.share, self.seed, self.balance = share, seed, balance
-        self.length = len(self._real) if length is None else length
-        self.epoch = 0
-        self._classes = np.unique(self._real)
-        self._real_of = {one: np.flatnonzero(self._real == one) for one in self._classes.tolist()}
-        self._made_of = {one: np.flatnonzero(self._made == one) for one in self._classes.tolist()}
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[int]:
-        """Yields the places of one epoch; the next call yields those of the next."""
-        first = self.epoch * self.length
-        self.epoch += 1
-        for start in range(first, first + self.length, _BLOCK):
-            yield from self.at(start, min(_BLOCK, first + self.length - start)).tolist()
-
-    def at(self, position: int, count: int) -> np.ndarray:
-        """Returns `count` places int64 from `position` of the endless stream on."""
-        places = self._real_places(position, count)
-        if not self.share:
-            return places
-        where = np.arange(position, position + count)
-        # A whisker more, so that a tenth ten times over is one.
-        reached = np.floor((where + 1) * self.share + 1e-9) > np.floor(where * self.share + 1e-9)
-        uniform = self._uniform(position, count)
-        for row in np.flatnonzero(reached):
-            own = self._made_of[int(self._real[places[row]])]
-            if len(own):
-                places[row] = len(self._real) + own[int(uniform[row] * len(own))]
-        return places
-
-    def _real_places(self, position: int, count: int) -> np.ndarray:
-        if not self.balance:
-            return batch_indices(self.seed, position, count, len(self._real))
-        number = len(self._classes)
-        order = batch_indices(self.seed, position, count, number)
-        places = np.empty(count, np.int64)
-        for row, turn in enumerate(order.tolist()):
-            label = int(self._classes[turn])
-            own, stream = self._real_of[label], key(self.seed, "mixed class", label)
-            places[row] = own[batch_indices(stream, (position + row) // number, 1, len(own))[0]]
-        return places
-
-    def _uniform(self, position: int, count: int) -> np.ndarray:
-        """Returns numbers in [0, 1) that depend on the seed and the place."""
-        first, last = position // _BLOCK, (position + count - 1) // _BLOCK
-        blocks = [
-            np.random.default_rng(key(self.seed, "generated", block)).random(_BLOCK)
-            for block in range(first, last + 1)
-        ]
-        return np.concatenate(blocks)[position - first * _BLOCK :][:count]
-
 
 DEGREES = 12.0
 SHEAR_DEGREES = 8.0
@@ -130,18 +31,16 @@ def distort(images: Tensor, random: np.random.Generator, *, flip: bool = False) 
 
     Args:
         images: float32 [N, C, R, R] in [-1, 1].
-        random: of the draws.
         flip: also exchange left and right, evenly; wrong for letters, digits and hands.
     """
-    moved = warp(images, _inverse(len(images), random, flip), "border")
-    return _erased(moved, random)
+    return _erased(warp(images, _inverse(len(images), random, flip), "border"), random)
 
 
 def _inverse(count: int, random: np.random.Generator, flip: bool) -> Tensor:
     """Returns float32 [N, 3, 3], from places in the result to places in the image."""
     angle = np.radians(random.uniform(-DEGREES, DEGREES, count))
     shear = np.tan(np.radians(random.uniform(-SHEAR_DEGREES, SHEAR_DEGREES, count)))
-    low, high = (math.log(one) for one in SCALES)
+    low, high = np.log(SCALES)
     reach = np.exp(-random.uniform(low, high, (2, count)))
     shift = random.uniform(-2 * SHIFT, 2 * SHIFT, (2, count))  # the image spans 2
     sign = np.where(random.random(count) < 0.5, -1.0, 1.0) if flip else np.ones(count)
@@ -159,7 +58,7 @@ def _erased(images: Tensor, random: np.random.Generator) -> Tensor:
     side, count = images.shape[-1], len(images)
     chosen = np.flatnonzero(random.random(count) < ERASED)
     area = random.uniform(*_AREAS, len(chosen)) * side**2
-    low, high = (math.log(one) for one in _ASPECTS)
+    low, high = np.log(_ASPECTS)
     aspect = np.exp(random.uniform(low, high, len(chosen)))
     tall = np.rint(np.sqrt(area * aspect)).astype(int).clip(1, side)
     wide = np.rint(np.sqrt(area / aspect)).astype(int).clip(1, side)
@@ -178,7 +77,6 @@ def mixup(images: Tensor, targets: Tensor, random: np.random.Generator) -> tuple
     Args:
         images: float32 [N, C, R, R].
         targets: class probabilities float32 [N, K].
-        random: of the proportion and the pairs.
 
     Source: Zhang et al. 2018 (mixup), eq. 1.
     """
@@ -196,21 +94,13 @@ _BATCH = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a classifier is trained, the same for every arm.
+    """How a classifier is trained, the same for every arm."""
 
-    Attributes:
-        steps: of the optimizer.
-        batch: images a step.
-        rate: the highest learning rate.
-        decay: of the weights (Loshchilov and Hutter 2019).
-        flip: whether classical augmentation exchanges left and right.
-    """
-
-    steps: int = 200
-    batch: int = 64
-    rate: float = 1e-2
-    decay: float = 0.02
-    flip: bool = False
+    steps: int = 200  # of the optimizer
+    batch: int = 64  # images a step
+    rate: float = 1e-2  # the highest learning rate
+    decay: float = 0.02  # of the weights (Loshchilov and Hutter 2019)
+    flip: bool = False  # whether classical augmentation exchanges left and right
 
 
 class Classifier(nn.Module):
@@ -223,8 +113,6 @@ class Classifier(nn.Module):
 
     Args:
         channels: 1 or 3.
-        resolution: side in pixels.
-        classes: how many are told apart.
     """
 
     def __init__(self, channels: int, resolution: int, classes: int) -> None:
@@ -276,11 +164,7 @@ def train_classifier(
     Args:
         images: uint8 [N, R, R, C], the real and then the generated ones, as the sampler counts.
         labels: int64 [N].
-        sampler: which of them each step sees.
-        classes: how many there are, K.
-        recipe: steps and rates.
         classical: whether images are distorted and mixed in pairs.
-        seed: of weights and augmentation.
 
     Returns:
         the network in evaluation mode, on the CPU.

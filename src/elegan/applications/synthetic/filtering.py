@@ -1,13 +1,15 @@
 """Which generated images are kept: those of the class asked for, well made, and no copies."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from elegan.applications.synthetic.labelled_set import Given
+from elegan.applications.synthetic.labelled_set import LabelledSet
+from elegan.applications.synthetic.protocol import Probabilities
 from elegan.common.pixels import to_tensor
 from elegan.common.randomness import key
 from elegan.data.duplicates import image_hashes
@@ -15,110 +17,103 @@ from elegan.metrics.extractors import extractor_for
 from elegan.metrics.neighbours import copy_threshold, nearest, small_pixels
 from elegan.models import Model
 
-Probabilities = Callable[[np.ndarray], np.ndarray]
-"""Images uint8 [N, R, R, C] -> class probabilities float32 [N, K]."""
-
-EXTRACTOR = "random"
-"""Copies are looked for in pixels and in a fixed random network's features.
-
-The judges that come with elegan know thousands of labels of their data, which are not given here.
-"""
-
 REASONS = ("class", "discriminator", "copy", "twice")
 _ROUNDS = 4
 _BATCH = 250
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Made:
-    """Generated images that passed.
+class FilteredImages:
+    """Generated images that passed."""
 
-    Attributes:
-        images: uint8 [M, R, R, C].
-        labels: int64 [M].
-        drawn: images that were looked at, of each class.
-        dropped: of these how many were dropped, by reason (`REASONS`) and class.
-    """
+    images: np.ndarray  # uint8 [M, R, R, C]
+    labels: np.ndarray  # int64 [M]
+    drawn: np.ndarray  # images that were looked at, of each class
+    # Of these how many were dropped, by reason (`REASONS`) and class, int64 [4, K]
+    dropped: np.ndarray
 
-    images: np.ndarray
-    labels: np.ndarray
-    drawn: np.ndarray
-    dropped: dict[str, np.ndarray] = field(default_factory=dict)
+    def labelled(self, classes: tuple[str, ...]) -> LabelledSet:
+        """Returns them as images to train on."""
+        return LabelledSet(name="made", images=self.images, labels=self.labels, classes=classes)
 
-    def facts(self, classes: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
         """Returns JSON values: of each class `kept`, `drawn` and what was dropped."""
         kept = np.bincount(self.labels, minlength=len(classes))
+        heads = ("kept", "drawn", *REASONS)
+        columns = np.stack([kept, self.drawn, *self.dropped], axis=1).tolist()
         return {
-            name: {
-                "kept": int(kept[label]),
-                "drawn": int(self.drawn[label]),
-                **{reason: int(self.dropped[reason][label]) for reason in REASONS},
-            }
-            for label, name in enumerate(classes)
+            name: dict(zip(heads, counts, strict=True))
+            for name, counts in zip(classes, columns, strict=True)
         }
 
     @property
     def copy_rate(self) -> float:
         """Share of the images looked at for copying that were near-copies of given ones."""
-        looked = self.drawn.sum() - sum(self.dropped[one].sum() for one in REASONS[:2])
-        return float(self.dropped["copy"].sum() / max(1, looked))
+        looked = self.drawn.sum() - self.dropped[:2].sum()
+        return float(self.dropped[REASONS.index("copy")].sum() / max(1, looked))
 
 
 class CopyCheck:
     """Tells near-copies: nearer to a given image than 99 % of given images are to another.
 
-    Given images that repeat another one are left out of these; an exact copy is always told.
+    Given images that repeat another one are left out of these; an exact copy is always told. Copies
+    are looked for in pixels and in a fixed random network's features: the classifiers that come
+    with elegan know thousands of labels of their data, which are not given here.
 
     Args:
         given: uint8 [N, R, R, C].
     """
 
     def __init__(self, given: np.ndarray) -> None:
-        self._extractor = extractor_for(None, given.shape[1], given.shape[3], EXTRACTOR)
+        self._extractor = extractor_for(None, "random")
         self._spaces = [small_pixels(given), self._extractor.features(given)]
         own = np.arange(len(given))
-        self._thresholds = [copy_threshold(nearest(one, one, own)[0]) for one in self._spaces]
+        self._thresholds = [copy_threshold(nearest(rows, rows, own)[0]) for rows in self._spaces]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 [M, R, R, C] -> whether each is a near-copy, in either space, bool [M]."""
-        seen = [small_pixels(images), self._extractor.features(images)]
         near = np.zeros(len(images), bool)
-        for own, space, threshold in zip(seen, self._spaces, self._thresholds, strict=True):
-            near |= nearest(own, space)[0] <= threshold
+        if len(images):
+            found = [small_pixels(images), self._extractor.features(images)]
+            for own, space, threshold in zip(found, self._spaces, self._thresholds, strict=True):
+                near |= nearest(own, space)[0] <= threshold
         return near
 
 
 def draw_filtered(
     model: Model,
-    given: Given,
-    judge: Probabilities,
+    given: LabelledSet,
+    classify: Probabilities,
     counts: Sequence[int],
     *,
     band: tuple[float, float],
     reject: float,
     seed: int,
-) -> Made:
+) -> FilteredImages:
     """Draws images of each class until so many have passed, or four rounds are over.
 
-    An image passes if the judge's probability of the class asked for is within the band, if it is
-    not among those of its class that the discriminator likes least, and if it copies nothing.
+    An image passes if the probability of the class asked for is within the band, if it is not among
+    those of its class that the discriminator likes least, and if it copies nothing.
 
     Args:
         model: conditional on the classes of `given`, in their order.
-        given: what it was trained on.
-        judge: a classifier that knows nothing but the given labels and the pool.
+        classify: a classifier that knows nothing but the given labels and the pool.
         counts: how many to keep of each class.
         band: bounds of the probability, both included.
         reject: share of each class that the discriminator drops.
-        seed: of the latents.
     """
     is_copy = CopyCheck(given.images)
-    classes = len(counts)
-    dropped = {reason: np.zeros(classes, np.int64) for reason in REASONS}
-    drawn = np.zeros(classes, np.int64)
-    images, labels = [], []
+    dropped = np.zeros((len(REASONS), len(counts)), np.int64)
+    drawn = np.zeros(len(counts), np.int64)
+    images, labels = [given.images[:0]], [given.labels[:0]]
     for label, wanted in enumerate(counts):
         seen: set[bytes] = set()
+        tests = (
+            partial(_in_band, classify, band, label),
+            partial(_well_made, model, reject, label),
+            lambda images: ~is_copy(images),
+            partial(_unseen, seen),
+        )
         kept = 0
         for turn in range(_ROUNDS):
             if kept >= wanted:
@@ -127,54 +122,38 @@ def draw_filtered(
             latents = key(seed, "candidates", label, turn)
             made = model.generate(count, seed=latents, label=label).images
             drawn[label] += count
-            for reason, passes in _tests(model, judge, is_copy, label, band, reject, seen):
+            for reason, passes in enumerate(tests):  # in the order of REASONS
                 good = passes(made)
-                dropped[reason][label] += int((~good).sum())
+                dropped[reason, label] += (~good).sum()
                 made = made[good]
             images.append(made[: wanted - kept])
             labels.append(np.full(len(images[-1]), label))
             kept += len(images[-1])
-    shape = given.images.shape[1:]
-    return Made(
-        images=np.concatenate([np.empty((0, *shape), np.uint8), *images]),
-        labels=np.concatenate([np.empty(0, np.int64), *labels]),
-        drawn=drawn,
-        dropped=dropped,
+    return FilteredImages(
+        images=np.concatenate(images), labels=np.concatenate(labels), drawn=drawn, dropped=dropped
     )
 
 
-def _tests(
-    model: Model,
-    judge: Probabilities,
-    is_copy: CopyCheck,
-    label: int,
-    band: tuple[float, float],
-    reject: float,
-    seen: set[bytes],
-) -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
-    """Returns (reason, images -> bool that pass), in the order in which they are asked."""
+def _in_band(
+    classify: Probabilities, band: tuple[float, float], label: int, images: np.ndarray
+) -> np.ndarray:
+    asked = classify(images)[:, label]
+    return (asked >= band[0]) & (asked <= band[1])
 
-    def of_class(images: np.ndarray) -> np.ndarray:
-        asked = judge(images)[:, label]
-        return (asked >= band[0]) & (asked <= band[1])
 
-    def well_made(images: np.ndarray) -> np.ndarray:
-        if not reject or not len(images) or not model.has_discriminator:
-            return np.ones(len(images), bool)
-        scores = discriminator_scores(model, images, label)
-        return scores >= np.quantile(scores, reject)
+def _well_made(model: Model, reject: float, label: int, images: np.ndarray) -> np.ndarray:
+    if not reject or not len(images) or not model.has_discriminator:
+        return np.ones(len(images), bool)
+    scores = discriminator_scores(model, images, label)
+    return scores >= np.quantile(scores, reject)
 
-    def no_copy(images: np.ndarray) -> np.ndarray:
-        return ~is_copy(images) if len(images) else np.ones(0, bool)
 
-    def first(images: np.ndarray) -> np.ndarray:
-        passes = np.ones(len(images), bool)
-        for row, digest in enumerate(image_hashes(images)):
-            passes[row] = digest not in seen
-            seen.add(digest)
-        return passes
-
-    return list(zip(REASONS, (of_class, well_made, no_copy, first), strict=True))
+def _unseen(seen: set[bytes], images: np.ndarray) -> np.ndarray:
+    passes = np.ones(len(images), bool)
+    for row, digest in enumerate(image_hashes(images)):
+        passes[row] = digest not in seen
+        seen.add(digest)
+    return passes
 
 
 @torch.inference_mode()

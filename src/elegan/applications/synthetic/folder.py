@@ -21,9 +21,6 @@ class OutputFolder:
     It holds `augment.json` (what was asked), `journal.jsonl` (a line for each classifier that was
     judged), `work/` (the runs of the generators) and, once finished, `images/`, `report.json` and
     `report.html`.
-
-    Attributes:
-        path: the folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,8 +37,7 @@ class OutputFolder:
         """
         asked = {**json.loads(json.dumps(option_values(options))), "data_hash": data_hash}
         settings = self.path / SETTINGS
-        pool = options.unlabelled and str(options.unlabelled)
-        refuse_overlap(self.path, str(options.data), pool)
+        refuse_overlap(self.path, asked["data"], asked["unlabelled"])
         ours = settings.exists()
         if ours:
             self._compare(settings, asked)
@@ -53,23 +49,22 @@ class OutputFolder:
             yield self
 
     def _compare(self, settings: Path, asked: dict[str, Any]) -> None:
-        try:
-            before = json.loads(settings.read_text(encoding="utf-8"))
-            before = dict(before)  # another program's augment.json may hold anything
+        try:  # another program's augment.json may hold anything
+            before = dict(json.loads(settings.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise EleganError(
                 f"{settings} cannot be read: {error}. Name another folder with --out."
             ) from None
-        different = [key for key in asked if before.get(key) != asked[key]]
-        if different:
-            changes = "; ".join(
-                "the given images have changed"
-                if key == "data_hash"
-                else f"{key}: {before.get(key)} there, {asked[key]} asked"
-                for key in different
-            )
+        changes = [
+            "the given images have changed"
+            if key == "data_hash"
+            else f"{key}: {before.get(key)} there, {value} asked"
+            for key, value in asked.items()
+            if before.get(key) != value
+        ]
+        if changes:
             raise UsageError(
-                f"{self.path} was begun with other options ({changes})."
+                f"{self.path} was begun with other options ({'; '.join(changes)})."
                 " Ask for the same, or name another folder with --out."
             )
 
@@ -80,8 +75,6 @@ class OutputFolder:
         except (OSError, ValueError):
             return None
         return found if (self.path / PAGE).exists() and (self.path / IMAGES).is_dir() else None
-
-    # --- results that are kept --------------------------------------------------------------
 
     def find(self, name: str) -> Any:
         """Returns what was measured under a name, or None."""
@@ -107,14 +100,8 @@ class OutputFolder:
             with path.open("a", encoding="utf-8") as file:
                 file.write("\n")
 
-    # --- files ------------------------------------------------------------------------------
-
     def write(self, name: str, text: str) -> None:
-        """Replaces a file in one step.
-
-        Raises:
-            EleganError: it cannot be written.
-        """
+        """Replaces a file in one step; an EleganError says why it cannot be."""
         with self.explained():
             write_durably(self.path / name, text)
 

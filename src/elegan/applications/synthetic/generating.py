@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from elegan.applications.synthetic.classifier import (
-    MixedSampler,
-    Recipe,
-    probabilities,
-    train_classifier,
-)
-from elegan.applications.synthetic.filtering import REASONS, Made, draw_filtered
-from elegan.applications.synthetic.labelled_set import Given, write_arrays
+from elegan.applications.synthetic.classifier import Recipe, probabilities, train_classifier
+from elegan.applications.synthetic.filtering import FilteredImages, draw_filtered
+from elegan.applications.synthetic.labelled_set import LabelledSet, write_arrays
+from elegan.applications.synthetic.mixing import MixedSampler
+from elegan.applications.synthetic.protocol import Probabilities
 from elegan.common.files import write_durably, written_whole
 from elegan.common.randomness import key
 from elegan.models.classification import class_probabilities
@@ -30,8 +27,7 @@ CONFIDENT = 0.95
 SIZE = 0.5
 """Capacity of a generator that has few images to learn from: half the preset's widths, for half the
 time."""
-FILTERING = 2
-"""Classifiers whose mean probability filters, where there is no pool."""
+FILTERING = 2  # classifiers whose mean probability filters, where there is no pool
 _SIGNAL_FROM = 100  # given images from which the unseen among them can steer augmentation
 _SHARED = ("network", "batch", "precision", "device", "ticks", "snapshots", "size")
 
@@ -41,24 +37,19 @@ Train = Callable[[TrainSettings], Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Generation:
-    """What was made of some given labels.
+    """What was made of some given labels."""
 
-    Attributes:
-        made: generated images that passed the filter.
-        pool: images of the pool with the classes that they were taken for; None without a pool.
-        semi_supervised: class probabilities by the discriminator that learned from given labels and
-            the pool, as a function of images; None without a pool.
-        facts: JSON values for the report.
-    """
-
-    made: Made
-    pool: Given | None
-    semi_supervised: Callable[[np.ndarray], np.ndarray] | None
-    facts: dict[str, Any]
+    made: FilteredImages  # generated images that passed the filter
+    # Images of the pool with the classes that they were taken for; None without a pool
+    pool: LabelledSet | None
+    # Class probabilities by the discriminator that learned from given labels and the pool; None
+    # without a pool
+    semi_supervised: Probabilities | None
+    facts: dict[str, Any]  # JSON values for the report
 
 
 def generate_for(
-    given: Given,
+    given: LabelledSet,
     pool: np.ndarray | None,
     counts: Sequence[int],
     folder: Path,
@@ -72,9 +63,7 @@ def generate_for(
     classes make the pool, or that part of it, images with labels for the generator.
 
     Args:
-        given: all the labels that may be used here.
         pool: uint8 [M, R, R, C] without labels, or None.
-        counts: images wanted of each class.
         folder: for the runs and `made.npz`.
         train: settings -> a finished run, with its `model`.
 
@@ -85,26 +74,42 @@ def generate_for(
     named, semi_supervised = None, None
     if pool is not None:
         say("  classes of the pool ...")
-        learned = _trained(train, _classify_settings(given, pool, folder, options)).model
+        unknown = len(given.classes)  # the last class holds the images of unknown class
+        known = [given.labels, np.full(len(pool), unknown)]
+        data = write_arrays(folder / "pool.npz", [given.images, pool], known)
+        shared = {name: value for name, value in options.gan.items() if name in _SHARED}
+        values = {"out": str(folder / "classifier"), "unlabelled": str(unknown)}
+        learned = _trained(train, "classify", data, options, values, shared).model
         semi_supervised = partial(class_probabilities, learned)
-        named = _named_pool(given, pool, semi_supervised)
+        found = semi_supervised(pool)
+        rows = np.flatnonzero(found.max(axis=1) >= CONFIDENT)
+        own = found.argmax(axis=1)[rows].astype(np.int64)
+        named = LabelledSet(name="pool", images=pool[rows], labels=own, classes=given.classes)
         images.append(named.images)
         labels.append(named.labels)
     data = write_arrays(folder / "generator.npz", images, labels)
-    run = _trained(train, _generator_settings(data, len(given), folder, options))
+    signal = "held-out" if len(given) >= _SIGNAL_FROM else "scores"
+    values = {
+        "out": str(folder / "generator"),
+        "conditional": True,
+        "size": SIZE,
+        "balance": options.balance,
+        "augment": {"kinds": options.kinds, "mode": "adaptive", "signal": signal},
+    }
+    run = _trained(train, "robust", data, options, values, options.gan)
     facts_path, arrays_path = folder / "made.json", folder / "made.npz"
     if not facts_path.exists():
-        judge = semi_supervised or _ensemble(given, options)
         made = draw_filtered(
             run.model,
             given,
-            judge,
+            semi_supervised or _ensemble(given, options),
             counts,
             band=options.band,
             reject=options.reject,
             seed=options.seed,
         )
-        _keep(made, arrays_path)
+        with written_whole(arrays_path) as temporary, temporary.open("xb") as file:
+            np.savez(file, **vars(made))
         facts = {
             "given": len(given),
             "pool": 0 if pool is None else len(pool),
@@ -112,101 +117,44 @@ def generate_for(
             "images_seen": run.model.config["training"]["images"],
             "model_sha256": run.model.config["sha256"],
             "copy_rate": made.copy_rate,
-            "classes": made.facts(given.classes),
+            "classes": made.to_dict(given.classes),
         }
         write_durably(facts_path, json.dumps(facts, indent=1) + "\n")
     facts = json.loads(facts_path.read_text(encoding="utf-8"))
-    made = _kept(arrays_path)
+    with np.load(arrays_path) as stored:
+        made = FilteredImages(**stored)
     kept, drawn = len(made.labels), int(made.drawn.sum())
     say(f"  {kept:,} of {sum(counts):,} wanted images passed the filter, {drawn:,} were drawn")
     return Generation(made=made, pool=named, semi_supervised=semi_supervised, facts=facts)
 
 
-def _trained(train: Train, settings: TrainSettings) -> Any:
+def _trained(
+    train: Train,
+    preset: str,
+    data: str,
+    options: Augment,
+    values: dict[str, Any],
+    gan: Mapping[str, Any],
+) -> Any:
     """Trains with nothing on the screen; all of it stands in the run's log.txt.
 
     There are several runs, and their remedies name flags that the verb does not have.
     """
+    values = {**values, "images": options.images, "seed": options.seed, "ticks": 10, "snapshots": 2}
     with contextlib.redirect_stderr(io.StringIO()):
-        return train(settings)
+        return train(override(preset_settings(preset, data, values), gan))
 
 
-def _generator_settings(data: str, given: int, folder: Path, options: Augment) -> TrainSettings:
-    signal = "held-out" if given >= _SIGNAL_FROM else "scores"
-    values = {
-        "out": str(folder / "generator"),
-        "conditional": True,
-        "size": SIZE,
-        "images": options.images,
-        "seed": options.seed,
-        "balance": options.balance,
-        "ticks": 10,
-        "snapshots": 2,
-        "augment": {"kinds": options.kinds, "mode": "adaptive", "signal": signal},
-    }
-    return override(preset_settings("robust", data, values), options.gan)
-
-
-def _classify_settings(
-    given: Given, pool: np.ndarray, folder: Path, options: Augment
-) -> TrainSettings:
-    """Settings of the semi-supervised run: the last class holds the images of unknown class."""
-    unknown = len(given.classes)
-    labels = [given.labels, np.full(len(pool), unknown)]
-    data = write_arrays(folder / "pool.npz", [given.images, pool], labels)
-    values = {
-        "out": str(folder / "classifier"),
-        "images": options.images,
-        "seed": options.seed,
-        "unlabelled": str(unknown),
-        "ticks": 10,
-        "snapshots": 2,
-    }
-    shared = {name: value for name, value in options.gan.items() if name in _SHARED}
-    return override(preset_settings("classify", data, values), shared)
-
-
-def _named_pool(given: Given, pool: np.ndarray, judge: Callable[[np.ndarray], np.ndarray]) -> Given:
-    """Returns the images of the pool whose class the judge is sure of, with that class."""
-    found = judge(pool)
-    rows = np.flatnonzero(found.max(axis=1) >= CONFIDENT)
-    labels = found.argmax(axis=1)[rows].astype(np.int64)
-    return Given(name="pool", images=pool[rows], labels=labels, classes=given.classes)
-
-
-def _ensemble(given: Given, options: Augment) -> Callable[[np.ndarray], np.ndarray]:
+def _ensemble(given: LabelledSet, options: Augment) -> Probabilities:
     """Returns the mean probabilities of classifiers that were trained on the given labels."""
-    recipe = Recipe(steps=options.steps, flip=options.flip)
-    networks = []
+    images, labels, classes = given.images, given.labels, len(given.classes)
+    recipe, networks = Recipe(steps=options.steps, flip=options.flip), []
     for index in range(FILTERING):
-        seed = key(options.seed, "filter", index)
-        sampler = MixedSampler(given.labels, share=0.0, seed=seed, balance=True)
+        own = key(options.seed, "filter", index)
+        sampler = MixedSampler(labels, share=0.0, seed=own, balance=True)
         networks.append(
             train_classifier(
-                given.images,
-                given.labels,
-                sampler,
-                len(given.classes),
-                recipe=recipe,
-                classical=True,
-                seed=seed,
+                images, labels, sampler, classes, recipe=recipe, classical=True, seed=own
             )
         )
-    return lambda images: np.mean([probabilities(one, images) for one in networks], axis=0)
-
-
-def _keep(made: Made, path: Path) -> None:
-    dropped = np.stack([made.dropped[reason] for reason in REASONS])
-    with written_whole(path) as temporary, temporary.open("xb") as file:
-        np.savez(file, images=made.images, labels=made.labels, drawn=made.drawn, dropped=dropped)
-
-
-def _kept(path: Path) -> Made:
-    with np.load(path) as stored:
-        dropped: dict[str, np.ndarray] = dict(zip(REASONS, stored["dropped"], strict=True))
-        return Made(
-            images=stored["images"],
-            labels=stored["labels"],
-            drawn=stored["drawn"],
-            dropped=dropped,
-        )
+    return lambda images: np.mean([probabilities(network, images) for network in networks], axis=0)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,31 +10,21 @@ import numpy as np
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import written_whole
 from elegan.common.randomness import key
-from elegan.data import ImageData, has_test_split, open_data
+from elegan.data import has_test_split, open_data
 from elegan.data.duplicates import image_hashes
 from elegan.options import Augment
 
-LEAST = 2
-"""Images that each class must have, so that one can be trained on while another is judged."""
+LEAST = 2  # images that each class must have, so that one can be trained on while another is judged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Given:
-    """Images with their classes.
+class LabelledSet:
+    """Images with their classes."""
 
-    Attributes:
-        name: of the data.
-        images: uint8 [N, R, R, C].
-        labels: int64 [N], each an index into `classes`.
-        classes: their names.
-        names: of the images.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
-    names: tuple[str, ...] = ()
+    name: str  # of the data
+    images: np.ndarray  # uint8 [N, R, R, C]
+    labels: np.ndarray  # int64 [N], each an index into `classes`
+    classes: tuple[str, ...]  # their names
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,18 +42,11 @@ class Given:
         whole.update(np.ascontiguousarray(self.labels.astype(np.int64)).data)
         return whole.hexdigest()
 
-    def take(self, rows: np.ndarray) -> "Given":
+    def take(self, rows: np.ndarray) -> "LabelledSet":
         """Returns the chosen images."""
-        names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
-        return Given(
-            name=self.name,
-            images=self.images[rows],
-            labels=self.labels[rows],
-            classes=self.classes,
-            names=names,
-        )
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
 
-    def share_of_each(self, part: float, seed: int) -> "Given":
+    def share_of_each(self, part: float, seed: int) -> "LabelledSet":
         """Returns that part of each class, at least one image, drawn by the seed."""
         order = np.random.default_rng(key(seed, "part of the labels")).permutation(len(self))
         kept = []
@@ -73,7 +56,7 @@ class Given:
         return self.take(np.sort(np.concatenate(kept)))
 
 
-def open_given(options: Augment) -> tuple[Given, list[str]]:
+def open_given(options: Augment) -> tuple[LabelledSet, list[str]]:
     """Opens the given labels, and them alone; returns them and what a person should know.
 
     Images that occur twice are used once, so that none is trained on and judged.
@@ -88,22 +71,20 @@ def open_given(options: Augment) -> tuple[Given, list[str]]:
         limit=options.limit,
         seed=options.seed,
     )
-    labels = data.labels
-    if labels is None or len(data.classes) < 2:
+    if data.labels is None or len(data.classes) < 2:
         raise EleganError(
             f"Augmenting needs images of at least two classes, and {options.data} has no labels."
             " Put them into one subfolder a class, or name labels in labels.csv."
         )
-    notes = list(data.notes)
-    rows = _first_of_each(np.asarray(data.images))
+    notes, images = list(data.notes), np.array(data.images)
+    rows = np.sort(np.unique(image_hashes(images), return_index=True)[1])
     if len(rows) < len(data):
         notes.append(f"{len(data) - len(rows)} images occur twice and are used once.")
-    given = _as_given(data).take(rows)
-    small = [
-        name
-        for name, count in zip(given.classes, given.counts.tolist(), strict=True)
-        if count < LEAST
-    ]
+    labels = data.labels.astype(np.int64)
+    given = LabelledSet(name=data.name, images=images, labels=labels, classes=data.classes)
+    given = given.take(rows)
+    counts = zip(given.classes, given.counts, strict=True)
+    small = [name for name, count in counts if count < LEAST]
     if small:
         raise EleganError(
             f"Each class needs at least {LEAST} different images, so that one can be judged while"
@@ -112,21 +93,17 @@ def open_given(options: Augment) -> tuple[Given, list[str]]:
     return given, notes
 
 
-def open_pool(options: Augment, given: Given) -> np.ndarray | None:
+def open_pool(options: Augment, given: LabelledSet) -> np.ndarray | None:
     """Opens the declared pool, uint8 [M, R, R, C], without the given images; None without one.
 
     Labels that the pool may have are not looked at.
     """
     if options.unlabelled is None:
         return None
-    resolution, channels = given.images.shape[1], given.images.shape[3]
-    pool = open_data(
-        str(options.unlabelled), resolution=resolution, channels=channels, fit=options.fit
-    )
+    pool = _open_like(given, str(options.unlabelled), options)
     images = np.asarray(pool.images)
-    known = set(image_hashes(given.images))
-    fresh = [row for row, digest in enumerate(image_hashes(images)) if digest not in known]
-    if not fresh:
+    fresh = _new_rows(images, given.images)
+    if not len(fresh):
         raise UsageError(
             f"--unlabelled {options.unlabelled} holds no image beside the given ones."
             " Leave it out, or name another folder."
@@ -134,29 +111,37 @@ def open_pool(options: Augment, given: Given) -> np.ndarray | None:
     return images[fresh]
 
 
-def open_test(options: Augment, given: Given, pool: np.ndarray | None) -> Given | None:
+def open_test(options: Augment, given: LabelledSet, pool: np.ndarray | None) -> LabelledSet | None:
     """Opens the test split, where the data have one: for the verdict, after all was chosen.
 
     Images that were given or are in the pool are left out of it, and so are other classes.
     """
     if not has_test_split(str(options.data)):
         return None
-    resolution, channels = given.images.shape[1], given.images.shape[3]
-    data = open_data(
-        str(options.data), split="test", resolution=resolution, channels=channels, fit=options.fit
-    )
+    data = _open_like(given, str(options.data), options, split="test")
     if data.labels is None:
         return None
-    known = set(image_hashes(given.images)) | set(image_hashes(pool) if pool is not None else ())
     number = {name: index for index, name in enumerate(given.classes)}
-    of_class = np.array([number.get(name, -1) for name in data.classes])
-    labels = of_class[data.labels]
-    fresh = np.array([one not in known for one in image_hashes(np.asarray(data.images))])
-    rows = np.flatnonzero(fresh & (labels >= 0))
+    labels = np.array([number.get(name, -1) for name in data.classes])[data.labels]
+    images = np.asarray(data.images)
+    rows = _new_rows(images, given.images, *([] if pool is None else [pool]))
+    rows = rows[labels[rows] >= 0]
     if not len(rows):
         return None
-    images = np.asarray(data.images)[rows]
-    return Given(name=data.name, images=images, labels=labels[rows], classes=given.classes)
+    return LabelledSet(
+        name=data.name, images=images[rows], labels=labels[rows], classes=given.classes
+    )
+
+
+def _open_like(given: LabelledSet, data: str, options: Augment, split: str = "train"):
+    resolution, channels = given.images.shape[1], given.images.shape[3]
+    return open_data(data, split=split, resolution=resolution, channels=channels, fit=options.fit)
+
+
+def _new_rows(images: np.ndarray, *known: np.ndarray) -> np.ndarray:
+    """Returns the rows of the images that are in none of the known sets."""
+    seen = {digest for others in known for digest in image_hashes(others)}
+    return np.flatnonzero([digest not in seen for digest in image_hashes(images)])
 
 
 def folds(labels: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
@@ -166,12 +151,9 @@ def folds(labels: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
     """
     order = np.random.default_rng(key(seed, "folds")).permutation(len(labels))
     fold = np.empty(len(labels), np.int64)
-    dealt = 0
-    for label in np.unique(labels):
-        own = order[labels[order] == label]
-        fold[own] = (dealt + np.arange(len(own))) % count
-        dealt += len(own)
-    return [np.flatnonzero(fold == one) for one in range(count)]
+    # Dealt class by class, in one round over the folds.
+    fold[order[np.argsort(labels[order], kind="stable")]] = np.arange(len(labels)) % count
+    return [np.flatnonzero(fold == number) for number in range(count)]
 
 
 def write_arrays(path: Path, images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> str:
@@ -183,22 +165,3 @@ def write_arrays(path: Path, images: Sequence[np.ndarray], labels: Sequence[np.n
         with written_whole(path) as temporary, temporary.open("xb") as file:
             np.savez(file, images=np.concatenate(images), labels=np.concatenate(labels))
     return str(path)
-
-
-def _as_given(data: ImageData) -> Given:
-    assert data.labels is not None
-    return Given(
-        name=data.name,
-        images=np.array(data.images),
-        labels=data.labels.astype(np.int64),
-        classes=data.classes,
-        names=tuple(data.image_names()),
-    )
-
-
-def _first_of_each(images: np.ndarray) -> np.ndarray:
-    """Returns the rows of the first of all images that are equal pixel for pixel."""
-    first: dict[bytes, int] = {}
-    for row, digest in enumerate(image_hashes(images)):
-        first.setdefault(digest, row)
-    return np.array(sorted(first.values()), np.int64)

@@ -5,7 +5,7 @@ loader = DataLoader(mixed, batch_size=64, sampler=mixed.sampler())
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,107 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
-from elegan.applications.synthetic.classifier import MixedSampler
 from elegan.applications.synthetic.folder import IMAGES, REPORT
 from elegan.common.errors import EleganError, UsageError, did_you_mean
+from elegan.common.randomness import key
+from elegan.data import batch_indices
 from elegan.models.samples import folder_name
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_BLOCK = 1024  # generated images are drawn for so many places at a time
+
+
+class MixedSampler(Sampler[int]):
+    """Places of images in real ones followed by generated ones, mixed at a stated share.
+
+    The real images alone say which class is next: in natural order all of them once an epoch, or
+    with `balance` every class equally often. Then of every 1/share places in a row one has a
+    generated image of that class in place of the real one. So two shares differ in where images
+    come from and in nothing else. What stands at a place is a function of the seed and the place.
+
+    Args:
+        real: class numbers int [N] of the real images, places 0..N-1.
+        made: class numbers int [M] of the generated images, places N..N+M-1.
+        share: of generated images, 0 to 1.
+        length: images an epoch; by default as many as there are real ones.
+        balance: whether every class comes equally often.
+
+    Raises:
+        UsageError: the share is none, or there is no real image, or with a share no generated one.
+    """
+
+    def __init__(
+        self,
+        real: Any,
+        made: Any = (),
+        *,
+        share: float,
+        length: int | None = None,
+        seed: int = 0,
+        balance: bool = False,
+    ) -> None:
+        self._real, self._made = np.asarray(real, np.int64), np.asarray(made, np.int64)
+        if not 0 <= share <= 1:
+            raise UsageError(f"The share of generated images is 0 to 1, not {share}.")
+        if not len(self._real):
+            raise UsageError("There is no real image to mix generated ones with.")
+        if share and not len(self._made):
+            raise UsageError(f"A share of {share} needs generated images, and there are none.")
+        self.share, self.seed, self.balance = share, seed, balance
+        self.length = len(self._real) if length is None else length
+        self.epoch = 0
+        self._classes = np.unique(self._real)
+        self._real_of, self._made_of = (
+            {label: np.flatnonzero(labels == label) for label in self._classes.tolist()}
+            for labels in (self._real, self._made)
+        )
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        """Yields the places of one epoch; the next call yields those of the next."""
+        first = self.epoch * self.length
+        self.epoch += 1
+        for start in range(first, first + self.length, _BLOCK):
+            yield from self.at(start, min(_BLOCK, first + self.length - start)).tolist()
+
+    def at(self, position: int, count: int) -> np.ndarray:
+        """Returns `count` places int64 from `position` of the endless stream on."""
+        places = self._real_places(position, count)
+        if not self.share:
+            return places
+        # A whisker more, so that a tenth ten times over is one.
+        reached = np.floor(np.arange(position, position + count + 1) * self.share + 1e-9)
+        uniform = self._uniform(position, count)
+        for row in np.flatnonzero(np.diff(reached)):
+            own = self._made_of[int(self._real[places[row]])]
+            if len(own):
+                places[row] = len(self._real) + own[int(uniform[row] * len(own))]
+        return places
+
+    def _real_places(self, position: int, count: int) -> np.ndarray:
+        if not self.balance:
+            return batch_indices(self.seed, position, count, len(self._real))
+        number = len(self._classes)
+        order = batch_indices(self.seed, position, count, number)
+        places = np.empty(count, np.int64)
+        for row, turn in enumerate(order.tolist()):
+            label = int(self._classes[turn])
+            own, stream = self._real_of[label], key(self.seed, "mixed class", label)
+            places[row] = own[batch_indices(stream, (position + row) // number, 1, len(own))[0]]
+        return places
+
+    def _uniform(self, position: int, count: int) -> np.ndarray:
+        """Returns numbers in [0, 1) that depend on the seed and the place."""
+        first, last = position // _BLOCK, (position + count - 1) // _BLOCK
+        blocks = [
+            np.random.default_rng(key(self.seed, "generated", block)).random(_BLOCK)
+            for block in range(first, last + 1)
+        ]
+        return np.concatenate(blocks)[position - first * _BLOCK :][:count]
 
 
 class MixedImages(Dataset[tuple[Any, int]]):
@@ -90,16 +183,12 @@ class MixedImages(Dataset[tuple[Any, int]]):
             seed: of the order; each epoch goes on in it.
             balance: whether every class comes equally often; by default as in the report.
         """
-        advised, evenly = self._advice() if share is None or balance is None else (0.0, False)
-        share = advised if share is None else share
-        balance = evenly if balance is None else balance
+        if share is None or balance is None:
+            advised, evenly = self._advice()
+            share = advised if share is None else share
+            balance = evenly if balance is None else balance
         return MixedSampler(
-            self.labels,
-            self.made_labels,
-            share=share,
-            length=length,
-            seed=seed,
-            balance=balance,
+            self.labels, self.made_labels, share=share, length=length, seed=seed, balance=balance
         )
 
     def _advice(self) -> tuple[float, bool]:
@@ -142,16 +231,14 @@ def _files(folder: Path, names: Sequence[str]) -> tuple[list[Path], np.ndarray]:
     for own in sorted(root.iterdir()) if root.is_dir() else []:
         if not own.is_dir() or own.name.startswith("."):
             continue
-        found = sorted(one for one in own.iterdir() if one.suffix.lower() in _SUFFIXES)
-        if not found:
-            continue
-        if own.name not in numbers:
+        found = sorted(path for path in own.iterdir() if path.suffix.lower() in _SUFFIXES)
+        if found and own.name not in numbers:
             raise UsageError(
                 f"{own} is no class of the real images.{did_you_mean(own.name, names)}"
                 f" Known: {', '.join(names)}."
             )
         files += found
-        labels += [numbers[own.name]] * len(found)
+        labels += [numbers[own.name] for _ in found]
     if not files:
         raise EleganError(f"{folder} holds no generated image. Make some with elegan augment.")
     return files, np.array(labels, np.int64)

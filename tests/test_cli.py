@@ -382,3 +382,52 @@ def test_a_signal_saves_says_how_to_go_on_and_sets_the_code(
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     assert events[-1]["event"] == "stop"
     assert events[-1]["images"] > 0
+
+
+# --- what a newcomer types ----------------------------------------------------------------------
+
+
+def test_short_flags_and_usual_names_are_understood(data: str, tmp_path: Path, capsys) -> None:
+    words = ["train", data, "--dry-run", "-o", str(tmp_path / "run"), "--images", "2k"]
+    asked = _facts(capsys, *words, *TINY, "--batch-size", "4", "--lr", "3e-4")
+    assert asked["out"] == str(tmp_path / "run")
+    settings = asked["settings"]
+    assert settings["batch"] == 4
+    rates = settings["optimizer"]
+    assert (rates["generator_rate"], rates["discriminator_rate"]) == (3e-4, 3e-4)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_fits_a_screen(verb: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = _ask(capsys, verb, "--help")[1].splitlines()
+    assert len(lines) <= 42
+    assert max(map(len, lines)) <= 80
+
+
+def test_all_settings_are_explained_where_all_are_asked_for(capsys) -> None:
+    short, whole = (_ask(capsys, "train", flag)[1] for flag in ("--help", "--help-all"))
+    assert "--loss.r1" not in short
+    assert "--loss.r1" in whole
+    assert "zero-centred gradient penalty on real images" in " ".join(whole.split())
+
+
+def test_what_stands_by_its_place_has_a_name(capsys) -> None:
+    assert "MODEL" in _ask(capsys, "generate")[2]
+    assert "DATA" in _ask(capsys, "train")[2]
+    assert "[DATA]" in _ask(capsys, "prune", "--help")[1]
+
+
+def test_bash_completes_verbs_and_flags() -> None:
+    script = subprocess.run(
+        [sys.executable, "-m", "elegan", "--completion"], capture_output=True, text=True, check=True
+    ).stdout
+    ask = 'COMP_WORDS=({words}); COMP_CWORD={place}; _elegan; printf "%s " "${{COMPREPLY[@]}}"'
+    for words, place, expected in (
+        ("elegan upsc", 1, "upscale "),
+        ("elegan upscale --stren", 2, "--strength "),
+        ("elegan train --loss.adv", 2, "--loss.adversarial "),
+    ):
+        asked = script + "\n" + ask.format(words=words, place=place)
+        found = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+        assert found.stdout == expected

@@ -153,13 +153,22 @@ def _train(words: list[str], as_json: bool) -> int:
         words = [default.data, *words]  # the file names the data, unless the command does
     import tyro
 
+    shell = dataclasses.make_dataclass(
+        "Train",
+        [("data", _named(str, "data"), dataclasses.field())],
+        bases=(TrainSettings,),
+        kw_only=True,
+        frozen=True,
+    )
+    values = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
     settings = tyro.cli(
-        TrainSettings,
+        shell,
         prog="elegan train",
-        default=dataclasses.replace(default, data=tyro.MISSING),
+        default=shell(**{**values, "data": tyro.MISSING}),
         args=_counted(words),
         config=(tyro.conf.PositionalRequiredArgs,),
     )
+    settings = TrainSettings(**{name: getattr(settings, name) for name in values})
     from elegan import api
 
     found = api.plan_with(settings) if dry_run else api.train_with(settings)
@@ -182,7 +191,7 @@ def _parse(verb: str, kind: type, words: list[str]) -> dict[str, Any]:
     if verb in PHOTOS:
         given.insert(0, ("inputs", list[str], dataclasses.field()))
     given.sort(key=lambda item: item[2].default is not dataclasses.MISSING)
-    required = [(name, hint) for name, hint, item in given if _is_required(item)]
+    required = [(name, _named(hint, name)) for name, hint, item in given if _is_required(item)]
     optional = [item for item in given if not _is_required(item[2])]
     shell = dataclasses.make_dataclass(kind.__name__, [*required, *optional])
     if positional := _positional_optional(kind):
@@ -191,6 +200,13 @@ def _parse(verb: str, kind: type, words: list[str]) -> dict[str, Any]:
         shell, prog=f"elegan {verb}", args=words, config=(tyro.conf.PositionalRequiredArgs,)
     )
     return dict(vars(parsed))
+
+
+def _named(hint: Any, name: str) -> Any:
+    """The type of what stands by its place, which a message calls MODEL and not STR."""
+    import tyro
+
+    return Annotated[hint, tyro.conf.arg(metavar=name.upper())]
 
 
 def _default(field: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save
 from torch import Tensor
@@ -113,6 +114,18 @@ def _lives(process: int) -> bool:
     return process != os.getpid()
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """Reads a JSON object, which anybody may have written.
+
+    Raises:
+        ValueError: the text is no JSON, or holds something else.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds no JSON object but {type(found).__name__}")
+    return found
+
+
 def write_files(folder: Path, files: Mapping[str, Callable[[Path], object]]) -> list[Path]:
     """Writes files into a folder of the person's choosing, replacing only what it wrote before.
 
@@ -132,8 +145,8 @@ def write_files(folder: Path, files: Mapping[str, Callable[[Path], object]]) -> 
     """
     ledger, paths = folder / LEDGER, {name: folder / name for name in files}
     try:
-        noted = dict(json.loads(ledger.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        noted = json_object(ledger.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         noted = {}
     for name, path in paths.items():
         if not os.path.lexists(path):

@@ -20,7 +20,14 @@ from torch import Tensor
 
 from elegan.common import distributed
 from elegan.common.errors import EleganError
-from elegan.common.files import flush, save_tensors, sha256, temporary_beside, write_durably
+from elegan.common.files import (
+    flush,
+    json_object,
+    save_tensors,
+    sha256,
+    temporary_beside,
+    write_durably,
+)
 
 VERSION = 2
 KEPT = 2
@@ -92,7 +99,7 @@ def load(folder: Path, say: Callable[[str], None] = print) -> tuple[Parts, dict[
         path = folder / f"{sequence:04d}"
         try:
             found = _read(path)
-        except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+        except (OSError, ValueError, LookupError, SafetensorError) as error:
             say(f"Checkpoint {path} is damaged ({error}); trying the one before it.")
             damaged.append(path)
             continue
@@ -109,7 +116,7 @@ def load(folder: Path, say: Callable[[str], None] = print) -> tuple[Parts, dict[
 
 
 def _read(path: Path) -> tuple[Parts, dict[str, Any]]:
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json_object((path / "manifest.json").read_text(encoding="utf-8"))
     if manifest["version"] not in (1, VERSION):
         raise ValueError(f"written by format {manifest['version']}, this elegan reads {VERSION}")
     # Version 1 was the same without this checksum; reading it costs a word, and runs that were
@@ -133,9 +140,9 @@ def _digest(manifest: Mapping[str, Any]) -> str:
 def _is_numbered(path: Path, sequence: int) -> bool:
     """Whether a folder is the checkpoint of that number, and not one that a person calls so."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        return manifest["sequence"] == sequence
-    except (OSError, ValueError, LookupError, TypeError):
+        manifest = json_object((path / "manifest.json").read_text(encoding="utf-8"))
+        return manifest.get("sequence") == sequence
+    except (OSError, ValueError):
         return False
 
 

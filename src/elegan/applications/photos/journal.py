@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elegan.common.errors import EleganError
+from elegan.common.files import json_object
 
 MAX_LISTED = 20  # failures and notes that the text shows before it counts
 
@@ -244,8 +245,8 @@ class Journal:
         except FileNotFoundError:
             return False
         for line in text.splitlines():
-            with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
-                entry = json.loads(line)
+            with contextlib.suppress(ValueError):
+                entry = json_object(line)
                 if {"source", "stamp", "output", "state", "options"} <= entry.keys():
                     self._keep(entry)
         return bool(text) and not text.endswith("\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.common.files import refuse_overlap, remove_temporaries, write_durably
+from elegan.common.files import json_object, refuse_overlap, remove_temporaries, write_durably
 from elegan.options import Augment
 from elegan.training.run_folder import RunFolder
 
@@ -50,8 +50,8 @@ class OutputFolder:
 
     def _compare(self, settings: Path, asked: dict[str, Any]) -> None:
         try:  # another program's augment.json may hold anything
-            before = dict(json.loads(settings.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            before = json_object(settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise EleganError(
                 f"{settings} cannot be read: {error}. Name another folder with --out."
             ) from None
@@ -93,8 +93,8 @@ class OutputFolder:
             return
         text = path.read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines():
-            with contextlib.suppress(ValueError, LookupError, TypeError):
-                entry = json.loads(line)
+            with contextlib.suppress(ValueError, LookupError):
+                entry = json_object(line)
                 self._kept[entry["name"]] = entry["found"]
         if text and not text.endswith("\n"):  # a kill tore the last line
             with path.open("a", encoding="utf-8") as file:

@@ -14,7 +14,6 @@ from figures import publish, table
 from runs import parser, short
 
 import elegan
-from elegan.applications.characters.dataset.drawn import drawn_characters
 from elegan.applications.characters.map_model import STAGES
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.planes import (
@@ -23,6 +22,7 @@ from elegan.applications.characters.planes import (
     picture_of_planes,
     picture_of_points,
 )
+from elegan.applications.characters.renderer import drawn_characters
 from elegan.applications.characters.scoring import score
 from elegan.data.pictures import grid, save_png
 from elegan.metrics.neighbours import nearest, small_pixels

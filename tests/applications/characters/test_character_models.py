@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 
 import elegan
-from elegan.applications.characters.dataset.drawn import drawn_characters
-from elegan.applications.characters.fitting import find_outlines
+from elegan.applications.characters.fitting import fault_of_maps, find_outlines
 from elegan.applications.characters.making import make_characters
 from elegan.applications.characters.map_model import (
     MapModel,
@@ -27,7 +26,6 @@ from elegan.applications.characters.planes import (
     GENERATED,
     INPUTS,
     PLANES,
-    fault_of_maps,
     flat,
     from_premultiplied,
     map_planes,
@@ -35,6 +33,7 @@ from elegan.applications.characters.planes import (
     render_inputs,
     to_premultiplied,
 )
+from elegan.applications.characters.renderer import drawn_characters
 from elegan.cli import main
 from elegan.common.errors import EleganError, UsageError
 from elegan.models import saving, shipping
@@ -72,25 +71,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path / "maps",
         "maps",
         maps,
-        sizes={**sizes, "resolution": SIDE},
-        facts={"attributes": ATTRIBUTES, "codes": [0, 4], "data": {"name": "x", "licence": ""}},
-        training={},
+        {**sizes, "resolution": SIDE},
+        {"attributes": ATTRIBUTES, "codes": [0, 4], "data": {"name": "x", "licence": ""}},
+        {},
     )
     save_stage(
         path / "points",
         "points",
         PointNetwork(**points),
-        sizes=points,
-        facts={"resolution": SIDE},
-        training={},
+        points,
+        {"resolution": SIDE},
+        {},
     )
     save_stage(
         path / "render",
         "render",
         build_translator("restorer", shape, **render),
-        sizes=render,
-        facts={"network": "restorer", "resolution": RESOLUTION},
-        training={},
+        render,
+        {"network": "restorer", "resolution": RESOLUTION},
+        {},
     )
     join_stages({one: path / one for one in ("maps", "points", "render")}, path / "model")
     return path

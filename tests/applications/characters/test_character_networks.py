@@ -24,7 +24,7 @@ def test_each_combination_has_a_code_of_its_own_and_is_read_back() -> None:
     code = AttributeCode([3, 1, 4])
     rows = list(itertools.product(range(3), range(1), range(4)))
     codes = [code.encode(row) for row in rows]
-    assert codes == list(range(code.total))
+    assert codes == list(range(12))
     vectors = code(torch.tensor(codes))
     assert vectors.shape == (12, 8)
     for row, vector in zip(rows, vectors, strict=True):

@@ -16,8 +16,7 @@ from elegan.applications import TASKS
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.planes import map_planes
 from elegan.applications.characters.points_task import Examples, PointBatches, split_points
-from elegan.applications.characters.task import stage_settings
-from elegan.applications.characters.training_data import open_character_data
+from elegan.applications.characters.task import open_character_data, stage_settings
 from elegan.common import distributed
 from elegan.common.errors import EleganError, UsageError
 from elegan.settings import TrainSettings, preset_settings
@@ -135,7 +134,7 @@ def test_planes_hold_each_part_whole_and_the_colours_as_seen() -> None:
     data = open_character_data(settings("characters-maps"))
     planes = data.planes()
     assert planes.shape == (COUNT, 16, 16, 15)
-    whole = data.characters.amodal
+    whole = data.amodal
     assert whole is not None
     mean = whole[2, 3].reshape(16, 2, 16, 2).mean(axis=(1, 3))
     assert np.abs(planes[2, ..., 3] - mean).max() <= 1
@@ -208,21 +207,14 @@ def test_the_stated_share_of_maps_is_drawn_and_the_rest_is_real() -> None:
         maps=np.full((3, 12, 16, 16), 255, np.uint8),
         points=np.full((3, 21 + 12 * 32, 2), np.nan, np.float32),
     )
-    batches = PointBatches(
-        data,
-        lambda: drawn,
-        share=0.25,
-        batch=40,
-        seed=0,
-        device=torch.device("cpu"),
-        world=distributed.world(),
-    )
+    chosen = settings("characters-points", batch=40, characters={**CHARACTERS, "generated": 0.25})
+    batches = PointBatches(data, lambda: drawn, chosen, torch.device("cpu"), distributed.world())
     share = np.mean([(batches.at(40 * k).known.sum(dim=1) == 0).float().mean() for k in range(6)])
     assert 0.15 < share < 0.35
     real = batches.measured(1)
     outlines, facial = split_points(real.points[0].numpy(), real.known[0].numpy() > 0)
     assert facial.shape == (21, 2)
-    assert np.allclose(outlines["face"], data.characters.outlines[0, 3], atol=1e-6) or len(outlines)
+    assert np.allclose(outlines["face"], data.outlines[0, 3], atol=1e-6) or len(outlines)
 
 
 def test_a_stage_without_its_generator_says_what_to_type(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from elegan.applications.characters.fitting import aligned, fit_outline
-from elegan.applications.characters.outlines import fill, first_crossing, iou
-from elegan.applications.characters.tracing import fitted
+from elegan.applications.characters.outlines import fill, first_crossing, fitted, iou
 
 SIDE = 32
 ANGLES = np.arange(32) * (2 * np.pi / 32)

@@ -4,19 +4,17 @@ import numpy as np
 import pytest
 
 from elegan.applications.characters.curves import closed_curve, evaluate
-from elegan.applications.characters.drawing.plan import plan_character
-from elegan.applications.characters.drawing.renderer import render
 from elegan.applications.characters.outlines import (
     check,
     compose,
     fill,
     first_crossing,
     iou,
-    svg,
-    svg_path,
+    resample,
 )
-from elegan.applications.characters.parts import INDEX, PARTS
-from elegan.applications.characters.tracing import resample
+from elegan.applications.characters.parts import INDEX, PARTS, plan_character
+from elegan.applications.characters.points import svg, svg_path
+from elegan.applications.characters.renderer import render
 from elegan.common.errors import EleganError
 
 
@@ -31,7 +29,7 @@ def test_32_points_give_the_part_back() -> None:
         drawn = render(plan_character(0, index), 96, samples=8)
         for part, polygon in enumerate(drawn.outlines):
             if polygon is not None:
-                points = resample(polygon, 32, spacing="even")
+                points = resample(polygon, 32)
                 assert first_crossing(points) is None
                 shares[PARTS[part]].append(iou(fill(points, 96), drawn.amodal[part]))
     for name, values in shares.items():

@@ -4,12 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elegan.applications.characters.drawing.plan import plan_character
-from elegan.applications.characters.drawing.renderer import render
-from elegan.applications.characters.outlines import iou
-from elegan.applications.characters.parts import COLOURS, KEY_POINTS, PARTS
+from elegan.applications.characters.outlines import compose, iou, resample
+from elegan.applications.characters.parts import COLOURS, KEY_POINTS, PARTS, plan_character
+from elegan.applications.characters.planes import fill_outlines
 from elegan.applications.characters.points import CharacterPoints, read_points, write_points
-from elegan.applications.characters.tracing import resample
+from elegan.applications.characters.renderer import render
 from elegan.common.errors import EleganError, UsageError
 
 
@@ -51,7 +50,7 @@ def test_points_come_back_and_give_the_maps(points: CharacterPoints, file: Path)
     assert read.palette == points.palette
     assert read.attributes == points.attributes
     np.testing.assert_allclose(read.key_points["chin"], points.key_points["chin"], atol=1e-5)
-    maps = read.maps(64)
+    maps = compose(fill_outlines(read.outlines, 64))
     truth = render(plan_character(0, 3), 64).visible
     assert maps.shape == truth.shape
     assert np.mean([iou(one, other) for one, other in zip(maps, truth, strict=True)]) > 0.9

@@ -1,6 +1,6 @@
 import numpy as np
 
-from elegan.applications.characters.rasters import coverage, fill_all
+from elegan.applications.characters.curves import coverage, fill_all
 
 
 def winding(polygon: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -1,12 +1,18 @@
 import numpy as np
 import pytest
 
-from elegan.applications.characters.drawing.face import EXPRESSIONS
-from elegan.applications.characters.drawing.plan import ATTRIBUTES, HELD_OUT, plan_character
-from elegan.applications.characters.drawing.renderer import render
+from elegan.applications.characters.curves import coverage
 from elegan.applications.characters.outlines import compose, iou
-from elegan.applications.characters.parts import INDEX, KEY_POINTS, PARTS
-from elegan.applications.characters.rasters import coverage
+from elegan.applications.characters.parts import (
+    ATTRIBUTES,
+    HELD_OUT,
+    INDEX,
+    KEY_POINTS,
+    PARTS,
+    plan_character,
+)
+from elegan.applications.characters.renderer import render
+from elegan.applications.characters.shapes import EXPRESSIONS
 from elegan.common.errors import UsageError
 
 

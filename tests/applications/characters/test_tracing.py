@@ -1,9 +1,7 @@
 import numpy as np
-import pytest
 
-from elegan.applications.characters.curves import closed_curve, signed_area
-from elegan.applications.characters.rasters import coverage
-from elegan.applications.characters.tracing import fitted, from_start, outline, resample, trace
+from elegan.applications.characters.curves import coverage, signed_area
+from elegan.applications.characters.outlines import fitted, from_start, outline, resample, trace
 
 
 def circle(radius: float, count: int = 400, middle: tuple[float, float] = (0.5, 0.5)) -> np.ndarray:
@@ -52,12 +50,11 @@ def test_random_masks_give_closed_loops_that_enclose_the_mask() -> None:
     assert abs(total - mask.sum()) < 0.15 * mask.sum()
 
 
-@pytest.mark.parametrize("spacing", ["even", "shape"])
-def test_the_order_of_the_polygon_does_not_matter(spacing: str) -> None:
+def test_the_order_of_the_polygon_does_not_matter() -> None:
     shape = circle(0.3) * (1.0, 0.6)
-    expected = resample(shape, 32, spacing=spacing)
+    expected = resample(shape, 32)
     for other in (shape[::-1], np.roll(shape, 123, axis=0)):
-        np.testing.assert_allclose(resample(other, 32, spacing=spacing), expected, atol=2e-3)
+        np.testing.assert_allclose(resample(other, 32), expected, atol=2e-3)
     assert expected.shape == (32, 2)
     np.testing.assert_allclose(expected[0], [0.5, 0.3 - 0.18], atol=1e-3)  # the middle of the top
     assert expected[1, 0] > 0.5
@@ -65,33 +62,12 @@ def test_the_order_of_the_polygon_does_not_matter(spacing: str) -> None:
 
 
 def test_even_points_are_evenly_spaced() -> None:
-    points = resample(circle(0.3, 4000), 40, spacing="even")
+    points = resample(circle(0.3, 4000), 40)
     steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
     np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
-
-
-def test_points_by_shape_sit_at_corners() -> None:
-    star = circle(0.4, 10)
-    star[1::2] = 0.5 + 0.4 * (star[1::2] - 0.5)
-    star = star[:, ::-1]
-    points = resample(star, 32, spacing="shape")
-    for corner in star:
-        assert np.linalg.norm(points - corner, axis=1).min() < 0.01
-    even = resample(star, 32, spacing="even")
-    truth = coverage(star, 64)
-
-    def error(chosen: np.ndarray) -> float:
-        return float(np.abs(coverage(closed_curve(chosen), 64) - truth).sum())
-
-    assert error(points) < 0.7 * error(even)
 
 
 def test_the_start_is_the_highest_place_above_the_middle() -> None:
     u = np.array([[0.1, 0.1], [0.3, 0.1], [0.3, 0.7], [0.7, 0.7], [0.7, 0.1], [0.9, 0.1],
                   [0.9, 0.9], [0.1, 0.9]])  # fmt: skip
     np.testing.assert_allclose(from_start(u)[0], [0.5, 0.7])
-
-
-def test_an_unknown_spacing_is_refused() -> None:
-    with pytest.raises(ValueError, match="even, shape"):
-        resample(circle(0.2), spacing="odd")

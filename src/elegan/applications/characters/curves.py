@@ -1,9 +1,11 @@
-"""Curves through points: centripetal Catmull-Rom splines as cubic Bezier pieces, and brush strokes.
+"""Curves through points, centripetal Catmull-Rom splines as cubic Bezier pieces; and filling them.
 
 The parameterisation by the square root of the distance is the one that never loops or forms cusps
 within a piece: Yuksel, Schaefer and Keyser 2011, "Parameterization and applications of Catmull-Rom
 curves". The pieces are those of the pyramid of Barry and Goldman 1988, written as Bezier curves:
-both are cubic polynomials, so the conversion is exact.
+both are cubic polynomials, so the conversion is exact. Filling is exact at the centre of every
+sample: it is inside where the polygon winds about it in its own direction; so loops that run
+backwards, as the inset of a thin shape has, stay empty.
 """
 
 import functools
@@ -33,16 +35,10 @@ def whole(half: Sequence[Knot]) -> list[Knot]:
 def beziers_between(
     before: np.ndarray, start: np.ndarray, end: np.ndarray, after: np.ndarray
 ) -> np.ndarray:
-    """Converts pieces of a centripetal Catmull-Rom spline to Bezier control points.
+    """Converts pieces of a spline, each of four consecutive points [S, 2], to Beziers [S, 4, 2].
 
     A piece from `start` to `end` that has no length is a point; a neighbour that coincides with its
     end is replaced by the mirror image of the other, so that the curve leaves straight.
-
-    Args:
-        before, start, end, after: float [S, 2], four consecutive points for each piece.
-
-    Returns:
-        float64 [S, 4, 2].
     """
     middle = np.sqrt(np.linalg.norm(end - start, axis=1, keepdims=True))
     first = np.sqrt(np.linalg.norm(start - before, axis=1, keepdims=True))
@@ -106,17 +102,16 @@ class Polylines(NamedTuple):
 
     @property
     def ends(self) -> np.ndarray:
-        """Where each one ends in `points`: int64 [C]."""
+        """Where each polyline ends in `points`: int64 [C]."""
         return np.cumsum(self.counts)
 
     def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices [M] of the points before and after each; an open end is its own neighbour."""
-        ends = self.ends
-        starts = ends - self.counts
+        starts, last = self.ends - self.counts, self.ends - 1
         before = np.arange(-1, len(self.points) - 1)
         after = np.arange(1, len(self.points) + 1)
-        before[starts] = np.where(self.closed, ends - 1, starts)
-        after[ends - 1] = np.where(self.closed, starts, ends - 1)
+        before[starts] = np.where(self.closed, last, starts)
+        after[last] = np.where(self.closed, starts, last)
         return before, after
 
     def normals(self) -> np.ndarray:
@@ -137,12 +132,9 @@ class Polylines(NamedTuple):
 def polylines(
     curves: Sequence[Sequence[Knot]], closed: Sequence[bool], samples: int = SAMPLES
 ) -> Polylines:
-    """Evaluates many curves at once.
+    """Evaluates curves of two or more knots, three where the last leads to the first.
 
-    Args:
-        curves: knots of each, three or more where it is closed, else two or more.
-        closed: whether the last knot leads to the first.
-        samples: points for each knot; an open curve ends at its last knot.
+    Each knot gives as many points as there are samples; an open curve ends at its last knot.
     """
     flat = np.array(
         [(knot[0], knot[1], 1.0 if len(knot) > 2 else 0.0) for curve in curves for knot in curve]
@@ -207,38 +199,88 @@ def cut_off(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def insets(lines: Polylines, normals: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Moves closed polylines inwards, more on their lower sides, as ink lies: float64 [M, 2].
+class Region(NamedTuple):
+    """The inside of a polygon: bool [rows, columns], at (top, left) of the samples."""
 
-    Where a shape is thinner than twice that, the result runs backwards: not filled by a rule that
-    wants a positive winding number.
+    top: int
+    left: int
+    inside: np.ndarray
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Where it lies within an array of samples."""
+        rows, columns = self.inside.shape
+        return slice(self.top, self.top + rows), slice(self.left, self.left + columns)
+
+
+_NOWHERE = Region(0, 0, np.zeros((0, 0), bool))
+
+
+def fill_all(
+    points: np.ndarray, sizes: np.ndarray, turns: np.ndarray, rows: int, columns: int
+) -> list[Region]:
+    """Finds the samples inside each of many polygons: for each the smallest box that holds it.
+
+    One pass over the edges of all, and one running sum over all their boxes.
 
     Args:
-        lines: what to move.
-        normals: of `lines`.
-        widths: float [C], of each line.
+        points: float [M, 2] of one polygon after another, in samples, whose centres are at halves.
+        sizes: points of each.
+        turns: 1 for each that runs clockwise to the eye, -1 for the others.
+        rows, columns: of the canvas; what lies beyond is cut off.
     """
-    inward = normals * np.repeat(lines.turns(), lines.counts)[:, None]
-    weight = np.repeat(widths, lines.counts)[:, None] * (0.85 - 0.3 * inward[:, 1:])
-    return lines.points + inward * weight
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    ends = np.cumsum(sizes)
+    following = np.arange(1, len(points) + 1)
+    following[ends - 1] = ends - sizes
+    x, y = points[:, 0], points[:, 1]
+    first_row = np.clip(np.ceil(y - 0.5), 0, rows).astype(np.int64)
+    row_after = first_row[following]
+    count = np.abs(row_after - first_row)
+    crossing = np.flatnonzero(count)
+    if not len(crossing):
+        return [_NOWHERE] * len(sizes)
+    # Every row that an edge crosses becomes one entry.
+    count = count[crossing]
+    edge = np.repeat(crossing, count)
+    step = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    row = np.minimum(first_row, row_after)[edge] + step
+    rise = y[following] - y
+    slope = (x[following] - x) / np.where(rise == 0, 1.0, rise)
+    where = x[edge] + (row + 0.5 - y[edge]) * slope[edge]
+    column = np.clip(np.ceil(where - 0.5), 0, columns).astype(np.int64)
+    # Clockwise and y down: on the left side of the shape the edge runs up.
+    sign = np.where((row_after < first_row) == (turns[owner] > 0), 1, -1).astype(np.int8)
+    present, first = np.unique(owner[edge], return_index=True)
+    top = np.minimum.reduceat(row, first)
+    left = np.minimum.reduceat(column, first)
+    height = np.maximum.reduceat(row, first) - top + 1
+    # One column more, in which the winding number is back at zero for the next row.
+    width = np.maximum.reduceat(column, first) - left + 1
+    area = height * width
+    offset = np.cumsum(area) - area
+    index = np.searchsorted(present, owner[edge])
+    flat = offset[index] + (row - top[index]) * width[index] + column - left[index]
+    winding = np.zeros(int(area.sum()), np.int8)
+    np.add.at(winding, flat, sign[edge])
+    np.add.accumulate(winding, out=winding)
+    inside = np.greater(winding, 0, out=winding.view(bool))
+    regions = [_NOWHERE] * len(sizes)
+    boxes = np.stack([present, top, left, height, width, offset], axis=1).tolist()
+    for number, top_, left_, height_, width_, offset_ in boxes:
+        box = inside[offset_ : offset_ + height_ * width_].reshape(height_, width_)
+        regions[number] = Region(top_, left_, box[:, :-1])
+    return regions
 
 
-def brush_sides(
-    lines: Polylines, normals: np.ndarray, widths: np.ndarray, tapers: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both sides [M, 2] of a brush drawn along polylines, the left one first.
+def coverage(polygon: np.ndarray, size: int, samples: int = 8) -> np.ndarray:
+    """Returns the share of each pixel that a polygon [N, 2] covers: float32 [size, size].
 
-    Args:
-        lines: the middle of the brush.
-        normals: of `lines`.
-        widths: float [C], at the widest place, in the middle.
-        tapers: float [C, 2], widths at both ends as shares of that.
+    The polygon is in canvas units and may run either way; a pixel has samples x samples samples.
     """
-    counts, ends = lines.counts, lines.ends
-    place = np.arange(len(normals)) - np.repeat(ends - counts, counts)
-    t = place / np.repeat(np.maximum(counts - 1, 1), counts)
-    bulge = 4 * t * (1 - t)
-    taper = np.where(t < 0.5, *np.repeat(tapers, counts, axis=0).T)
-    profile = np.repeat(widths, counts) * (bulge + (1 - bulge) * taper)
-    side = normals * (0.5 * profile)[:, None]
-    return lines.points - side, lines.points + side
+    side = size * samples
+    points = clockwise(np.asarray(polygon, np.float64)) * side
+    region = fill_all(points, np.array([len(points)]), np.ones(1), side, side)[0]
+    canvas = np.zeros((side, side), np.float32)
+    canvas[region.place] = region.inside
+    return canvas.reshape(size, samples, size, samples).mean(axis=(1, 3))

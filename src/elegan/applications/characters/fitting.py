@@ -1,21 +1,20 @@
-"""From maps to outlines: curves fitted to contours, and the second stage as a model."""
+"""From maps to outlines: which maps are valid, and curves that are fitted to them."""
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from elegan.applications.characters.curves import clockwise, closed_curve
-from elegan.applications.characters.outlines import check, first_crossing
-from elegan.applications.characters.parts import INSIDE, PARTS
-from elegan.applications.characters.planes import ON_FACE, present
-from elegan.applications.characters.rasters import coverage
-from elegan.applications.characters.tracing import fitted, resample
+from elegan.applications.characters.curves import clockwise, closed_curve, coverage
+from elegan.applications.characters.outlines import check, first_crossing, fitted, resample, trace
+from elegan.applications.characters.parts import INDEX, INSIDE, PARTS
+from elegan.applications.characters.planes import ON_FACE
 from elegan.common.errors import EleganError
 
+_FAINT = 0.12  # a map with a lower peak holds no part; a thin mouth at 32 pixels has more
 _STEPS = 8  # chords on each piece of the curve
-_SAMPLES, _MOST = 8, 256  # a side in each pixel where the covered area is counted, and in all
+_SAMPLES, _MAX_SAMPLES = 8, 256  # a side where the covered area is counted: in a pixel, in all
 _MARGIN = 2  # pixels about the outline that are compared as well
 _STIFF, _STILL = 1.0, 0.01
 """What bending an outline, and moving it at all, cost beside a pixel that is wrong. A drawn map is
@@ -27,18 +26,73 @@ _SETTLED = 0.01  # share by which a round must better the fit, lest it be the la
 _OFFSETS = 8  # starts that are tried between two points
 
 
+def fault_of_maps(amodal: np.ndarray) -> str | None:
+    """Says why maps [P, H, W] are no valid character, or None where they are.
+
+    Valid maps have one face, and two eyes and a mouth whose middles lie inside it, the left eye on
+    the left; a map counts from half of its peak on, so that a thin lash counts at any resolution.
+    """
+    pieces = _pieces(amodal[INDEX["face"]])
+    if not pieces or pieces[0].area < 0.01:
+        return "no face"
+    if len(pieces) > 1 and pieces[1].area > 0.1 * pieces[0].area:
+        return "more than one face"
+    middles = {}
+    for name in ("eye-left", "eye-right", "mouth"):
+        found = _pieces(amodal[INDEX[name]])
+        if not found:
+            return f"no {name}"
+        if len(found) > 1 and found[1].area > 0.4 * found[0].area:
+            return f"more than one {name}"
+        middles[name] = found[0].middle
+        if not _within(pieces[0].rim, *found[0].middle):
+            return f"{name} outside the face"
+    if middles["eye-left"][0] >= middles["eye-right"][0]:
+        return "eyes in the wrong order"
+    return None
+
+
+class _Piece(NamedTuple):
+    """A piece of a map: area and middle in canvas units, and its outer rim [M, 2]."""
+
+    area: float
+    middle: tuple[float, float]
+    rim: np.ndarray
+
+
+def _pieces(mask: np.ndarray) -> list[_Piece]:
+    """The pieces of a map, the largest first; holes, which features leave in a face, are closed."""
+    peak = float(mask.max())
+    if peak < _FAINT:
+        return []
+    found = []
+    for loop in trace(mask, peak / 2):
+        x, y = loop.T
+        twist = x * np.roll(y, -1) - np.roll(x, -1) * y
+        area = float(twist.sum() / 2)
+        if area > 1e-5:  # a hole runs the other way
+            middle_x = ((x + np.roll(x, -1)) * twist).sum() / (6 * area)
+            middle_y = ((y + np.roll(y, -1)) * twist).sum() / (6 * area)
+            found.append(_Piece(area, (float(middle_x), float(middle_y)), loop))
+    return sorted(found, key=lambda piece: -piece.area)
+
+
+def _within(rim: np.ndarray, x: float, y: float) -> bool:
+    """Whether a place lies within a closed polygon [M, 2]: a ray to the right crosses it oddly."""
+    x_0, y_0 = rim.T
+    x_1, y_1 = np.roll(rim, -1, axis=0).T
+    spans = (y_0 > y) != (y_1 > y)
+    rise = np.where(spans, y_1 - y_0, 1.0)
+    return bool((spans & (x_0 + (y - y_0) / rise * (x_1 - x_0) > x)).sum() % 2)
+
+
 def aligned(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Puts points evenly along a closed polygon, each as near as may be to its namesake.
+    """Puts points evenly along a closed polygon [M, 2], clockwise, each near its namesake.
 
-    Args:
-        polygon: [M, 2], such as `tracing.trace` finds.
-        points: [N, 2], whose order and start are kept.
-
-    Returns:
-        float64 [N, 2] on the polygon, clockwise.
+    Order and start are those of `points` [N, 2].
     """
     count = len(points)
-    dense = resample(polygon, count * _OFFSETS, spacing="even")
+    dense = resample(polygon, count * _OFFSETS)
     starts = np.arange(len(dense))
     rows = (starts[:, None] + _OFFSETS * np.arange(count)) % len(dense)
     distance = ((dense[rows] - clockwise(points)) ** 2).sum(axis=(1, 2))
@@ -58,8 +112,7 @@ def fit_outline(points: np.ndarray, mask: np.ndarray, rounds: int = 6) -> tuple[
         rounds: at most.
 
     Returns:
-        float64 [N, 2] on the canvas, and the sum of squared differences between coverage and map
-        that are left.
+        points, and the sum of squared differences between coverage and map that are left.
     """
     size = mask.shape[0]
     origin, side = _window(points, size)
@@ -74,7 +127,9 @@ def fit_outline(points: np.ndarray, mask: np.ndarray, rounds: int = 6) -> tuple[
         for halving in range(_HALVINGS):
             there = np.clip(here + step / 2**halving, low, high)
             curve_there, rest_there = _compared(there, wanted)
-            after = float(np.square(rest_there).sum()) + _strain(there - start)
+            moved = there - start
+            strain = float((moved * (_penalty(len(moved)) @ moved)).sum())
+            after = float(np.square(rest_there).sum()) + strain
             if after < before and first_crossing(there) is None:
                 break
         else:
@@ -98,7 +153,7 @@ def _compared(points: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nd
     """The curve through points in pixels, and what the map [S, S] has more than it covers."""
     side = wanted.shape[0]
     curve = closed_curve(points, _STEPS)
-    samples = min(_SAMPLES, max(2, _MOST // side))
+    samples = min(_SAMPLES, max(2, _MAX_SAMPLES // side))
     return curve, wanted - coverage(curve / side, side, samples)
 
 
@@ -126,20 +181,14 @@ def _step(points: np.ndarray, start: np.ndarray, curve: np.ndarray, rest: np.nda
     return outwards * moves.clip(-_FARTHEST, _FARTHEST)[:, None]
 
 
-def _strain(moved: np.ndarray) -> float:
-    """What moving points by [N, 2] pixels in all costs."""
-    return float((moved * (_penalty(len(moved)) @ moved)).sum())
-
-
 @functools.cache
 def _penalty(count: int) -> np.ndarray:
-    one = np.eye(count)
-    bending = 2 * one - np.roll(one, 1, axis=0) - np.roll(one, -1, axis=0)
-    return _STIFF * bending.T @ bending + _STILL * one
+    still = np.eye(count)
+    bending = 2 * still - np.roll(still, 1, axis=0) - np.roll(still, -1, axis=0)
+    return _STIFF * bending.T @ bending + _STILL * still
 
 
-@dataclass(frozen=True, kw_only=True)
-class FoundOutlines:
+class FoundOutlines(NamedTuple):
     """The outlines of a character.
 
     Attributes:
@@ -159,14 +208,14 @@ def find_outlines(amodal: np.ndarray, guesses: np.ndarray) -> FoundOutlines:
 
     Places that a network says are off by a fraction of a pixel, in which a mouth has room, and
     along an outline they are hardly defined. So the network gives the order and where to begin; the
-    maps say where the outline is (`fitting.fit_outline`).
+    maps say where the outline is (`fit_outline`).
 
     Args:
         amodal: maps of parts by themselves [P, M, M] in 0..1.
         guesses: [P, 32, 2], the network's outlines; those of missing parts mean nothing.
     """
     outlines, traced, dropped = {}, [], []
-    for index in np.flatnonzero(present(amodal)).tolist():
+    for index in np.flatnonzero(amodal.max(axis=(1, 2)) >= _FAINT).tolist():
         name = PARTS[index]
         found = _fitted(name, guesses[index], amodal[index], outlines.get("face"))
         if found is None or (name in INSIDE and INSIDE[name] not in outlines):
@@ -175,7 +224,7 @@ def find_outlines(amodal: np.ndarray, guesses: np.ndarray) -> FoundOutlines:
         outlines[name], by_tracing = found
         if by_tracing:
             traced.append(name)
-    return FoundOutlines(outlines=outlines, traced=tuple(traced), dropped=tuple(dropped))
+    return FoundOutlines(outlines, tuple(traced), tuple(dropped))
 
 
 def _fitted(
@@ -185,7 +234,12 @@ def _fitted(
     beginnings = [(_fillable(name, guess), False)]
     if loops := fitted(mask):
         along = _fillable(name, aligned(loops[0], guess))
-        if along is not None and not (name in ON_FACE and _is_stray(along, face)):
+        stray = False
+        if along is not None and face is not None and name in ON_FACE:
+            # Beside the face lies no feature, but a speck of noise in its map.
+            middle = along.mean(axis=0)
+            stray = ((middle < face.min(axis=0)) | (middle > face.max(axis=0))).any()
+        if not stray:
             beginnings.append((along, True))
     fits = []
     for points, by_tracing in beginnings:
@@ -194,16 +248,8 @@ def _fitted(
             fits.append((error, _fillable(name, moved), points, by_tracing))
     if not fits:
         return None
-    _, moved, points, by_tracing = min(fits, key=lambda one: one[0])
+    _, moved, points, by_tracing = min(fits, key=lambda fit: fit[0])
     return (points if moved is None else moved), by_tracing
-
-
-def _is_stray(points: np.ndarray, face: np.ndarray | None) -> bool:
-    """Whether a feature's traced outline lies beside the face: a speck of noise in its map."""
-    if face is None:
-        return False
-    middle = points.mean(axis=0)
-    return bool(((middle < face.min(axis=0)) | (middle > face.max(axis=0))).any())
 
 
 def _fillable(name: str, points: np.ndarray) -> np.ndarray | None:

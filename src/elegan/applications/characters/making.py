@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 
 from elegan.applications.characters.model import Character, CharacterModel
-from elegan.applications.characters.outlines import write_svg
-from elegan.applications.characters.parts import COLOURS, PARTS
+from elegan.applications.characters.parts import COLOURS, INDEX
 from elegan.applications.characters.planes import (
     colours_of_parts,
     on_white,
@@ -20,13 +19,13 @@ from elegan.applications.characters.planes import (
     picture_of_planes,
     picture_of_points,
 )
-from elegan.applications.characters.points import read_points, write_points
+from elegan.applications.characters.points import as_colour, read_points, write_points
+from elegan.applications.characters.points import svg as svg_text
 from elegan.common.errors import EleganError, UsageError, lookup
 from elegan.common.files import write_durably, write_files, written_whole
-from elegan.data.pictures import grid
+from elegan.data.pictures import grid, save_png
 
-_MOST_COLUMNS, _STAGE_SIZE = 8, 256
-LOCK = "lock"
+_MAX_COLUMNS, _STAGE_SIZE = 8, 256
 _Files = dict[str, Callable[[Path], None]]  # name within the folder -> what writes it
 
 
@@ -50,11 +49,13 @@ class MadeCharacters:
         """For a person."""
         count = len(self.characters)
         lines = [f"{count} character{'s' if count != 1 else ''} in {self.out}"]
-        for name, one in zip(self.names, self.characters, strict=True):
-            if not one.valid:
-                lines.append(f"  {name}: no valid maps in {one.attempts} draws; the last are shown")
-            if one.dropped:
-                lines.append(f"  {name}: without {', '.join(one.dropped)}, which were too faint")
+        for name, made in zip(self.names, self.characters, strict=True):
+            if not made.valid:
+                lines.append(
+                    f"  {name}: no valid maps in {made.attempts} draws; the last are shown"
+                )
+            if made.dropped:
+                lines.append(f"  {name}: without {', '.join(made.dropped)}, which were too faint")
         if self.rejected:
             lines.append(
                 f"  {self.rejected} of {self.drawn} maps drawn ({self.rejected / self.drawn:.0%})"
@@ -65,25 +66,22 @@ class MadeCharacters:
     @property
     def drawn(self) -> int:
         """How many maps were drawn; where points are given, none."""
-        return sum(one.attempts for one in self.characters if one.planes is not None)
+        return sum(made.attempts for made in self.characters if made.planes is not None)
 
     @property
     def rejected(self) -> int:
         """How many of them were not valid and drawn anew."""
-        return sum(one.attempts - 1 for one in self.characters if one.planes is not None)
+        return sum(made.attempts - 1 for made in self.characters if made.planes is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """For a script."""
-        rows = [
-            {"name": name, **one.to_dict()}
-            for name, one in zip(self.names, self.characters, strict=True)
-        ]
+        pairs = zip(self.names, self.characters, strict=True)
         return {
             "out": str(self.out),
             "maps_drawn": self.drawn,
             "maps_rejected": self.rejected,
-            "characters": rows,
-            "files": [str(one) for one in self.files],
+            "characters": [{"name": name, **made.to_dict()} for name, made in pairs],
+            "files": [str(path) for path in self.files],
         }
 
 
@@ -123,7 +121,7 @@ def make_characters(
     if n < 1:
         raise UsageError(f"-n must be 1 or more, not {n}.")
     out = Path(out)
-    locked = isinstance(palette, str | Path) and str(palette) == LOCK
+    locked = isinstance(palette, str | Path) and str(palette) == "lock"
     given = {} if palette is None or locked else _palette(palette)
     if points is not None:
         if n != 1 or attributes or locked:
@@ -131,7 +129,8 @@ def make_characters(
                 "--points says all of one character, so -n, --attribute and --palette lock have"
                 " nothing to do. Leave them out; a palette file may be given."
             )
-        made = [_from_file(model, Path(points), given)]
+        chosen = read_points(points)
+        made = [model.from_points(replace(chosen, palette={**chosen.palette, **given}))]
         names = (Path(points).stem.removesuffix(".points"),)
     else:
         if locked:
@@ -140,10 +139,11 @@ def make_characters(
         made = model.generate(n, seed=seed, attributes=attributes, palette=given, watch=watch)
         names = tuple(f"{seed}-{number:04d}" for number in range(n))
     files: _Files = {}
-    for name, one in zip(names, made, strict=True):
-        files |= _of_one(one, name, stages=stages, transparent=transparent, svg=svg)
+    for name, character in zip(names, made, strict=True):
+        files |= _of_one(character, name, stages=stages, transparent=transparent, svg=svg)
     if points is not None:  # rendered beside its file, which stays as the person edited it
-        files = {n: write for n, write in files.items() if not _is_same(out / n, Path(points))}
+        own = Path(points).resolve()
+        files = {name: write for name, write in files.items() if (out / name).resolve() != own}
     if sprite_sheet:
         files |= _sheet(made, names, transparent)
     if gif:
@@ -156,101 +156,84 @@ def make_characters(
     return MadeCharacters(characters=tuple(made), names=names, files=tuple(written), out=out)
 
 
-def _from_file(model: CharacterModel, path: Path, given: Mapping[str, Any]) -> Character:
-    points = read_points(path)
-    return model.from_points(replace(points, palette={**points.palette, **given}))
-
-
 def _palette(palette: str | Path | Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
-    """Colours from a mapping, or from a file that holds one or a character's points."""
-    if isinstance(palette, Mapping):
-        return _colours(palette)
-    try:
-        table = json.loads(Path(palette).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EleganError(
-            f"The palette '{palette}' cannot be read: {error}. Name a JSON file such as"
-            ' {"hair": "#c04060"}, the .json of a character, or lock.'
-        ) from error
-    if isinstance(table, dict) and "outlines" in table:
-        table = table.get("palette", {})
-    if not isinstance(table, dict):
-        raise EleganError(f"The palette '{palette}' must hold an object of colours by slot.")
-    return _colours(table)
+    """Colours, "#rrggbb" or three numbers in 0..255, by slot.
 
-
-def _colours(table: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
-    """Colours as "#rrggbb" or three numbers in 0..255, by slot.
+    Args:
+        palette: a mapping, or a file that holds one or a character's points.
 
     Raises:
         UsageError: a slot is unknown, or a colour is no colour.
     """
+    table: Any = palette
+    if not isinstance(palette, Mapping):
+        try:
+            table = json.loads(Path(palette).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EleganError(
+                f"The palette '{palette}' cannot be read: {error}. Name a JSON file such as"
+                ' {"hair": "#c04060"}, the .json of a character, or lock.'
+            ) from error
+        if isinstance(table, dict) and "outlines" in table:
+            table = table.get("palette", {})
+        if not isinstance(table, dict):
+            raise EleganError(f"The palette '{palette}' must hold an object of colours by slot.")
     found = {}
     for slot, value in table.items():
         lookup(dict.fromkeys(COLOURS), slot, "colour slot")
         try:
-            triple = tuple(bytes.fromhex(value[1:])) if isinstance(value, str) else tuple(value)
-            red, green, blue = (int(one) for one in triple)
-            if (isinstance(value, str) and value[0] != "#") or not all(
-                0 <= one <= 255 for one in (red, green, blue)
-            ):
+            written = isinstance(value, str)
+            found[slot] = as_colour(bytes.fromhex(value[1:]) if written else value)
+            if (written and value[0] != "#") or not all(0 <= tone <= 255 for tone in found[slot]):
                 raise ValueError("out of range")
         except (ValueError, TypeError, IndexError):
             raise UsageError(
                 f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\"."
             ) from None
-        found[slot] = (red, green, blue)
     return found
 
 
-def _is_same(path: Path, other: Path) -> bool:
-    return path.resolve() == other.resolve()
-
-
-def _of_one(one: Character, name: str, *, stages: bool, transparent: bool, svg: bool) -> _Files:
+def _of_one(made: Character, name: str, *, stages: bool, transparent: bool, svg: bool) -> _Files:
+    outlines, image = made.points.outlines, _shown(made, transparent)
     files: _Files = {
-        f"{name}.png": partial(_png, one.image if transparent else on_white(one.image)),
-        f"{name}.points.json": lambda path: write_points(path, one.points),
+        f"{name}.png": partial(save_png, image),
+        f"{name}.points.json": lambda path: write_points(path, made.points),
     }
-    outlines = one.points.outlines
     if stages:
-        if one.planes is not None:
-            seen = picture_of_planes(one.planes)
-            scale = max(1, _STAGE_SIZE // seen.shape[0])
-            seen = seen.repeat(scale, axis=0).repeat(scale, axis=1)
-            files[f"{name}-1-maps.png"] = partial(_png, seen)
-        places = list(one.points.key_points.values())
-        facial = np.array(places, np.float64).reshape(-1, 2)
-        drawn = picture_of_points(outlines, facial, _STAGE_SIZE)
-        files[f"{name}-2-points.png"] = partial(_png, drawn)
-        curves = picture_of_outlines(outlines, _STAGE_SIZE)
-        files[f"{name}-3-outline.png"] = partial(_png, curves)
-        scale = max(1, _STAGE_SIZE // one.image.shape[0])
-        full = one.image.repeat(scale, axis=0).repeat(scale, axis=1)
-        full = full if transparent else on_white(full)
-        files[f"{name}-4-character.png"] = partial(_png, full)
+        facial = np.array(list(made.points.key_points.values()), np.float64).reshape(-1, 2)
+        pictures = {
+            "2-points": picture_of_points(outlines, facial, _STAGE_SIZE),
+            "3-outline": picture_of_outlines(outlines, _STAGE_SIZE),
+            "4-character": _enlarged(image),
+        }
+        if made.planes is not None:
+            pictures = {"1-maps": _enlarged(picture_of_planes(made.planes)), **pictures}
+        for stage, picture in pictures.items():
+            files[f"{name}-{stage}.png"] = partial(save_png, picture)
     if svg:
-        colours = _svg_colours(one)
-        files[f"{name}.svg"] = lambda path: write_svg(path, outlines, colours)
+        palette = np.array([made.points.palette[slot] for slot in COLOURS], np.uint8)
+        flat = np.rint(colours_of_parts(palette) * 255).astype(np.uint8)
+        named = {part: f"#{bytes(flat[index]).hex()}" for part, index in INDEX.items()}
+        files[f"{name}.svg"] = lambda path: write_durably(path, svg_text(outlines, named))
     return files
 
 
-def _svg_colours(one: Character) -> dict[str, str]:
-    palette = np.array([one.points.palette[slot] for slot in COLOURS], np.uint8)
-    colours = np.rint(colours_of_parts(palette) * 255).astype(np.uint8)
-    return {
-        part: f"#{bytes(colour).hex()}"
-        for part, colour in zip(PARTS, colours.tolist(), strict=True)
-    }
+def _shown(made: Character, transparent: bool) -> np.ndarray:
+    return made.image if transparent else on_white(made.image)
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    scale = max(1, _STAGE_SIZE // picture.shape[0])
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def _sheet(made: Sequence[Character], names: Sequence[str], transparent: bool) -> _Files:
     """All pictures side by side without gaps, and where each lies."""
-    images = np.stack([one.image if transparent else on_white(one.image) for one in made])
-    columns = min(_MOST_COLUMNS, len(images))
+    images = np.stack([_shown(character, transparent) for character in made])
+    columns = min(_MAX_COLUMNS, len(images))
     size = images.shape[1]
-    filling = np.zeros((-len(images) % columns, *images.shape[1:]), np.uint8)
-    filling += 0 if transparent else 255
+    tone = 0 if transparent else 255
+    filling = np.full((-len(images) % columns, *images.shape[1:]), tone, np.uint8)
     sheet = grid(np.concatenate([images, filling]), columns, gap=0)
     places = {
         name: {"x": size * (place % columns), "y": size * (place // columns)}
@@ -258,21 +241,15 @@ def _sheet(made: Sequence[Character], names: Sequence[str], transparent: bool) -
     }
     text = json.dumps({"image": "sprites.png", "size": size, "sprites": places}, indent=1)
     return {
-        "sprites.png": partial(_png, sheet),
+        "sprites.png": partial(save_png, sheet),
         "sprites.json": lambda path: write_durably(path, text),
     }
 
 
 def _film(model: CharacterModel, made: Sequence[Character], path: Path) -> None:
-    frames = [
-        Image.fromarray(on_white(one.image)) for one in model.film([one.points for one in made])
-    ]
+    stops = [character.points for character in made]
+    frames = [Image.fromarray(on_white(frame.image)) for frame in model.film(stops)]
     with written_whole(path) as temporary:
         frames[0].save(
             temporary, format="GIF", save_all=True, append_images=frames[1:], duration=60, loop=0
         )
-
-
-def _png(image: np.ndarray, path: Path) -> None:
-    with written_whole(path) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG")

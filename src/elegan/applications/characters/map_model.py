@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from elegan.applications.characters.networks import AttributeCode, MapGenerator
+from elegan.applications.characters.networks import MapGenerator
 from elegan.applications.characters.planes import PLANES
 from elegan.common.errors import EleganError, UsageError, did_you_mean
 from elegan.common.randomness import key, normal
@@ -27,23 +27,20 @@ from elegan.networks import ImageShape
 
 STAGES = ("maps", "points", "render")
 TASK = "characters"
+_AT_ONCE = 64  # maps that are drawn together
 
 
 def save_stage(
     folder: Path,
     stage: str,
     network: nn.Module,
-    *,
     sizes: Mapping[str, Any],
     facts: Mapping[str, Any],
     training: Mapping[str, Any],
 ) -> None:
-    """Writes one stage as a model folder of its own.
+    """Writes one of `STAGES` as a model folder of its own.
 
-    Args:
-        stage: one of `STAGES`.
-        sizes: what builds the network again.
-        facts: what using it depends on, as JSON values.
+    Sizes are what builds the network again, facts what using it depends on, as JSON values.
     """
     head = {"format": FORMAT, "version": VERSION, "task": f"{TASK}-{stage}", "stage": stage}
     entry = {"sizes": dict(sizes), **facts, "training": dict(training)}
@@ -57,8 +54,7 @@ def read_stage(folder: Path, stage: str) -> dict[str, Any]:
         EleganError: there is no such model, or it cannot be read.
     """
     try:
-        facts = read_config(folder)
-        return facts[stage]
+        return read_config(folder)[stage]
     except UNREADABLE as error:
         raise EleganError(
             f"The stage '{stage}' in {folder} cannot be read: {error}. Train it with"
@@ -73,11 +69,11 @@ def join_stages(folders: Mapping[str, Path], out: Path) -> None:
         EleganError: a stage is missing or damaged, or the stages do not fit together.
     """
     entries = {stage: read_stage(folders[stage], stage) for stage in STAGES}
-    if entries["maps"]["sizes"]["resolution"] != entries["points"]["resolution"]:
+    drawn, learnt = entries["maps"]["sizes"]["resolution"], entries["points"]["resolution"]
+    if drawn != learnt:
         raise EleganError(
-            "The stages do not fit together: maps are"
-            f" {entries['maps']['sizes']['resolution']} pixels wide, the points were learnt on"
-            f" {entries['points']['resolution']}. Train both with one --characters.maps."
+            f"The stages do not fit together: maps are {drawn} pixels wide, the points were learnt"
+            f" on {learnt}. Train both with one --characters.maps."
         )
     parts = {}
     for stage, entry in entries.items():
@@ -85,17 +81,9 @@ def join_stages(folders: Mapping[str, Path], out: Path) -> None:
             parts[stage] = (read_tensors(folders[stage], entry), entry)
         except UNREADABLE as error:
             raise EleganError(f"The stage in {folders[stage]} cannot be read: {error}.") from error
-    head = {
-        "format": FORMAT,
-        "version": VERSION,
-        "task": TASK,
-        "resolution": entries["render"]["resolution"],
-        "licence": entries["maps"]["data"]["licence"],
-    }
-    save_parts(out, head, parts)
-
-
-_AT_ONCE = 64
+    head = {"format": FORMAT, "version": VERSION, "task": TASK}
+    head |= {"resolution": entries["render"]["resolution"]}
+    save_parts(out, {**head, "licence": entries["maps"]["data"]["licence"]}, parts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,15 +130,11 @@ class MapModel:
         return self.network.shape.resolution
 
     def code_of(self, asked: Mapping[str, str], random: np.random.Generator) -> int:
-        """Returns a code with the attributes asked for, the others as the data had them.
-
-        Args:
-            asked: attributes of this stage, by their full names.
-        """
+        """Returns a code with the attributes asked for (full names), the others as in the data."""
         if not self.attributes:
             return 0
-        code = AttributeCode([len(values) for values in self.attributes.values()])
-        known = [_decoded(one, code.counts) for one in self.codes.tolist()]
+        code = self.network.code
+        known = [code.decode(number) for number in self.codes.tolist()]
         wanted = {
             place: values.index(asked[name])
             for place, (name, values) in enumerate(self.attributes.items())
@@ -165,13 +149,10 @@ class MapModel:
 
     def values_of(self, code: int) -> dict[str, str]:
         """Returns the attributes that a code stands for."""
-        counts = [len(values) for values in self.attributes.values()]
-        indices = _decoded(code, counts)
-        return {
-            name: values[index]
-            for (name, values), index in zip(self.attributes.items(), indices, strict=True)
-        }
+        pairs = zip(self.attributes.items(), self.network.code.decode(code), strict=True)
+        return {name: values[index] for (name, values), index in pairs}
 
+    @torch.inference_mode()
     def draw(
         self, numbers: Iterable[int], *, seed: int, asked: Mapping[str, str] | None = None
     ) -> tuple[np.ndarray, list[int]]:
@@ -180,33 +161,17 @@ class MapModel:
         Returns:
             float32 [N, 15, M, M] in 0..1, and the code of each.
         """
-        numbers = list(numbers)
-        codes = [
-            self.code_of(asked or {}, np.random.default_rng(key(seed, "attributes", number)))
-            for number in numbers
-        ]
-        noise = torch.cat(
-            [normal((1, self.network.latent), seed, "character", number) for number in numbers]
-        )
-        return self.planes(noise, codes), codes
-
-    @torch.inference_mode()
-    def planes(self, noise: torch.Tensor, codes: list[int]) -> np.ndarray:
-        """Noise [N, latent] and codes -> planes float32 [N, 15, M, M] in 0..1."""
-        labels = torch.tensor(codes) if self.attributes else None
+        codes, noise = [], []
+        for number in numbers:
+            random = np.random.default_rng(key(seed, "attributes", number))
+            codes.append(self.code_of(asked or {}, random))
+            noise.append(normal((1, self.network.latent), seed, "character", number))
         parts = []
-        for start in range(0, len(noise), _AT_ONCE):
+        for start in range(0, len(codes), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            parts.append(self.network(noise[part], None if labels is None else labels[part]))
-        return ((torch.cat(parts).numpy() + 1) / 2).clip(0, 1).astype(np.float32)
-
-
-def _decoded(code: int, counts: Iterable[int]) -> tuple[int, ...]:
-    indices = []
-    for count in reversed(list(counts)):
-        code, index = divmod(code, count)
-        indices.append(index)
-    return tuple(reversed(indices))
+            labels = torch.tensor(codes[part]) if self.attributes else None
+            parts.append(self.network(torch.cat(noise[part]), labels))
+        return ((torch.cat(parts).numpy() + 1) / 2).clip(0, 1).astype(np.float32), codes
 
 
 def resolve_attributes(
@@ -228,7 +193,7 @@ def resolve_attributes(
             )
         having = [full for full in able if value in known[full]]
         if not having:
-            values = [one for full in able for one in known[full]]
+            values = [own for full in able for own in known[full]]
             raise UsageError(
                 f"Unknown value '{value}' of attribute '{name}'.{did_you_mean(value, values)}"
                 f" Known: {', '.join(values)}."

@@ -8,23 +8,34 @@ from typing import Any
 import numpy as np
 import torch
 
-from elegan.applications.characters.colours import EYE, HAIR, SKIN, from_oklch
-from elegan.applications.characters.fitting import FoundOutlines, find_outlines
+from elegan.applications.characters.fitting import FoundOutlines, fault_of_maps, find_outlines
 from elegan.applications.characters.map_model import TASK, MapModel, resolve_attributes
 from elegan.applications.characters.networks import PointNetwork
-from elegan.applications.characters.outlines import compose
-from elegan.applications.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
+from elegan.applications.characters.outlines import POINTS, compose
+from elegan.applications.characters.parts import (
+    COLOURS,
+    EYE,
+    HAIR,
+    KEY_POINTS,
+    PARTS,
+    SKIN,
+    from_oklch,
+)
 from elegan.applications.characters.planes import (
     INPUTS,
-    fault_of_maps,
     fill_outlines,
     from_premultiplied,
     read_palette,
     render_inputs,
     strokes,
 )
-from elegan.applications.characters.points import REQUIRED, CharacterPoints
-from elegan.applications.characters.tracing import POINTS
+from elegan.applications.characters.points import (
+    REQUIRED,
+    CharacterPoints,
+    Colours,
+    as_colour,
+    blended,
+)
 from elegan.common.errors import EleganError, UsageError
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_config
 from elegan.models.shipping import shipped_of
@@ -32,8 +43,11 @@ from elegan.networks import TranslationShape, Translator, build_translator
 
 ATTEMPTS = 16  # draws of maps for one character before it is given up
 _STEP = 100_003  # numbers of a character's attempts lie so far apart
-_COLOUR_ATTRIBUTES = {"hair-colour": ("hair", HAIR), "eye-colour": ("iris", EYE)}
-_COLOUR_ATTRIBUTES["skin"] = ("skin", SKIN)
+_NAMED_COLOURS = {
+    "hair-colour": ("hair", HAIR),
+    "eye-colour": ("iris", EYE),
+    "skin": ("skin", SKIN),
+}
 _FALLBACK = {"skin": (250, 222, 200), "hair": (90, 70, 60), "iris": (80, 110, 170)}
 _FALLBACK |= {"mouth": (120, 40, 45), "clothes": (90, 100, 130), "trim": (220, 215, 200)}
 
@@ -64,10 +78,10 @@ class Character:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `--json` says of it."""
-        palette = {slot: f"#{bytes(one).hex()}" for slot, one in self.points.palette.items()}
+        palette = self.points.palette.items()
         return {
             "attributes": dict(self.points.attributes),
-            "palette": palette,
+            "palette": {slot: f"#{bytes(colour).hex()}" for slot, colour in palette},
             "valid_maps": self.valid,
             "attempts": self.attempts,
             "traced": list(self.traced),
@@ -80,7 +94,7 @@ class CharacterModel:
     """The three stages, loaded.
 
     Attributes:
-        facts: model.json.
+        config: model.json.
         maps: the first stage.
         points: the second, in evaluation mode.
         render: the third, in evaluation mode.
@@ -102,16 +116,13 @@ class CharacterModel:
         folder = _shipped() if path is None else find_model(Path(path))
         try:
             facts = read_config(folder)
-        except UNREADABLE as error:
-            raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
-        if facts.get("task") != TASK:
-            raise UsageError(
-                f"The model in {folder} is for '{facts.get('task')}', not for '{TASK}'. Name the"
-                " run folder of `elegan train DATA --task characters`, all of whose stages are"
-                " complete."
-            )
-        maps = MapModel.from_entry(folder, facts["maps"])
-        try:
+            if facts.get("task") != TASK:
+                raise UsageError(
+                    f"The model in {folder} is for '{facts.get('task')}', not for '{TASK}'. Name"
+                    " the run folder of `elegan train DATA --task characters`, all of whose stages"
+                    " are complete."
+                )
+            maps = MapModel.from_entry(folder, facts["maps"])
             points = PointNetwork(**facts["points"]["sizes"])
             load_part(folder, facts["points"], points)
             entry = facts["render"]
@@ -130,7 +141,7 @@ class CharacterModel:
     @property
     def attributes(self) -> dict[str, tuple[str, ...]]:
         """What can be asked for: the first stage's attributes, and colours by name."""
-        colours = {name: tuple(table) for name, (_, table) in _COLOUR_ATTRIBUTES.items()}
+        colours = {name: tuple(table) for name, (_, table) in _NAMED_COLOURS.items()}
         return {**self.maps.attributes, **colours}
 
     def generate(
@@ -139,7 +150,7 @@ class CharacterModel:
         *,
         seed: int = 0,
         attributes: Mapping[str, str] | None = None,
-        palette: Mapping[str, tuple[int, int, int]] | None = None,
+        palette: Colours | None = None,
         watch: Callable[[int], None] | None = None,
     ) -> list[Character]:
         """Makes characters; number i of a seed is the same whatever `n` is.
@@ -151,34 +162,28 @@ class CharacterModel:
 
         Raises:
             UsageError: an attribute, a value or a colour slot is unknown.
+            EleganError: a character lacks a part that it needs, however often maps are drawn.
         """
         asked = resolve_attributes(attributes or {}, self.attributes)
         made = []
         for number in range(n):
-            made.append(self._one(number, seed, asked, palette or {}))
+            made.append(self._generate(number, seed, asked, palette or {}))
             if watch is not None:
                 watch(number + 1)
         return made
 
-    def _one(
-        self,
-        number: int,
-        seed: int,
-        asked: Mapping[str, str],
-        palette: Mapping[str, tuple[int, int, int]],
+    def _generate(
+        self, number: int, seed: int, asked: Mapping[str, str], palette: Colours
     ) -> Character:
         """Draws maps until they are valid; else the last are used, as far as they go."""
-        attempt, made = 0, None
         for attempt in range(ATTEMPTS):
-            place = number + attempt * _STEP
-            planes, codes = self.maps.draw([place], seed=seed, asked=asked)
-            fault = fault_of_maps(planes[0, : len(PARTS)])
-            if fault is not None and attempt + 1 < ATTEMPTS:
-                continue
-            attributes = {**self.maps.values_of(codes[0]), **asked}
-            made = self.from_planes(planes[0], attributes=attributes, palette=palette)
-            if made is not None:
-                return replace(made, valid=fault is None, attempts=attempt + 1)
+            planes, codes = self.maps.draw([number + attempt * _STEP], seed=seed, asked=asked)
+            valid = fault_of_maps(planes[0, : len(PARTS)]) is None
+            if valid or attempt + 1 == ATTEMPTS:
+                attributes = {**self.maps.values_of(codes[0]), **asked}
+                made = self.from_planes(planes[0], attributes=attributes, palette=palette)
+                if made is not None:
+                    return replace(made, valid=valid, attempts=attempt + 1)
         raise EleganError(
             f"Character {number} of seed {seed} came out without"
             f" {', '.join(REQUIRED)} that can be drawn, {ATTEMPTS} times. Train the stage maps"
@@ -190,28 +195,28 @@ class CharacterModel:
         planes: np.ndarray,
         *,
         attributes: Mapping[str, str] | None = None,
-        palette: Mapping[str, tuple[int, int, int]] | None = None,
+        palette: Colours | None = None,
     ) -> Character | None:
         """Takes planes [15, M, M] through the later stages; None where a needed part is missing."""
-        attributes = attributes or {}
-        amodal = planes[: len(PARTS)]
-        found, key_points = self.find_points(amodal)
+        found, key_points = self.find_points(planes[: len(PARTS)])
         if any(name not in found.outlines for name in REQUIRED):
             return None
-        points = CharacterPoints(
-            outlines=found.outlines,
-            key_points=key_points,
-            palette=self._palette(planes, attributes, palette or {}),
-            attributes=attributes,
-        )
-        made = self.from_points(points)
+        # Colours as given, else as asked for by name, else as read from the flat planes.
+        attributes = attributes or {}
+        read, is_read = read_palette(planes)
+        colours = dict(_FALLBACK)
+        colours |= {slot: as_colour(read[i]) for i, slot in enumerate(COLOURS) if is_read[i]}
+        for name, (slot, table) in _NAMED_COLOURS.items():
+            if attributes.get(name) in table:
+                colours[slot] = as_colour(from_oklch(np.array(table[attributes[name]])))
+        colours |= palette or {}
+        made = self.from_points(CharacterPoints(found.outlines, key_points, colours, attributes))
         return replace(made, planes=planes, traced=found.traced, dropped=found.dropped)
 
     def find_points(self, amodal: np.ndarray) -> tuple[FoundOutlines, dict[str, np.ndarray]]:
         """Maps [P, M, M] -> outlines that agree with them and can be filled, and key points."""
         facial, guesses = self.predict_points(amodal[None])
-        places = {name: facial[0, place] for place, name in enumerate(KEY_POINTS)}
-        return find_outlines(amodal, guesses[0]), places
+        return find_outlines(amodal, guesses[0]), dict(zip(KEY_POINTS, facial[0], strict=True))
 
     @torch.inference_mode()
     def predict_points(self, amodal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -223,14 +228,12 @@ class CharacterModel:
 
     def from_points(self, points: CharacterPoints) -> Character:
         """Fills the outlines and renders; what the points do not say of colours is usual."""
-        palette = np.array(
-            [points.palette.get(slot, _FALLBACK[slot]) for slot in COLOURS], np.uint8
-        )
+        colours = {slot: points.palette.get(slot, _FALLBACK[slot]) for slot in COLOURS}
+        palette = np.array(list(colours.values()), np.uint8)
         masks = fill_outlines(points.outlines, self.resolution)
-        lines = strokes(points.outlines, masks)
-        image = self.render_masks(compose(masks), lines, palette)
-        colours = {slot: _triple(one) for slot, one in zip(COLOURS, palette, strict=True)}
-        return Character(points=replace(points, palette=colours), image=image)
+        image = self.render_masks(compose(masks), strokes(points.outlines, masks), palette)
+        named = dict(zip(COLOURS, map(as_colour, palette), strict=True))
+        return Character(points=replace(points, palette=named), image=image)
 
     @torch.inference_mode()
     def render_masks(
@@ -238,57 +241,13 @@ class CharacterModel:
     ) -> np.ndarray:
         """What is seen [P, R, R], lines [R, R] and palette uint8 [6, 3] -> uint8 [R, R, 4]."""
         inputs = torch.from_numpy(render_inputs(visible, lines, palette))[None]
-        made = self.render(inputs)[0].permute(1, 2, 0).numpy()
-        return from_premultiplied(made)
-
-    def _palette(
-        self,
-        planes: np.ndarray,
-        attributes: Mapping[str, str],
-        given: Mapping[str, tuple[int, int, int]],
-    ) -> dict[str, tuple[int, int, int]]:
-        """Colours as given, else as asked by name, else as read from the flat planes."""
-        read, found = read_palette(planes)
-        palette = dict(_FALLBACK)
-        for place, slot in enumerate(COLOURS):
-            if found[place]:
-                palette[slot] = _triple(read[place])
-        for name, (slot, table) in _COLOUR_ATTRIBUTES.items():
-            if name in attributes and attributes[name] in table:
-                palette[slot] = _triple(from_oklch(np.array(table[attributes[name]])))
-        return {**palette, **dict(given)}
+        return from_premultiplied(self.render(inputs)[0].permute(1, 2, 0).numpy())
 
     def film(self, stops: Sequence[CharacterPoints], frames: int = 12) -> Iterator[Character]:
-        """Yields characters on the way from each of `stops` to the next, and back to the first.
-
-        Points and colours are blended; parts that one end lacks come or go half way.
-        """
-        for one, other in zip(stops, [*stops[1:], stops[0]], strict=True):
+        """Yields characters on the way from each of `stops` to the next, and back to the first."""
+        for start, end in zip(stops, [*stops[1:], stops[0]], strict=True):
             for frame in range(frames):
-                yield self.from_points(_blended(one, other, frame / frames))
-
-
-def _triple(colour: np.ndarray) -> tuple[int, int, int]:
-    red, green, blue = (int(one) for one in colour)
-    return red, green, blue
-
-
-def _blended(one: CharacterPoints, other: CharacterPoints, share: float) -> CharacterPoints:
-    outlines = {}
-    for name in PARTS:
-        ends = one.outlines.get(name), other.outlines.get(name)
-        if ends[0] is not None and ends[1] is not None and len(ends[0]) == len(ends[1]):
-            outlines[name] = (1 - share) * ends[0] + share * ends[1]
-        elif (nearest := ends[share >= 0.5]) is not None:
-            outlines[name] = nearest
-    for name, outer in INSIDE.items():
-        if name in outlines and outer not in outlines:
-            del outlines[name]
-    palette = {}
-    for slot in COLOURS:
-        pair = np.array([one.palette[slot], other.palette[slot]], np.float64)
-        palette[slot] = _triple(np.rint(pair[0] * (1 - share) + pair[1] * share))
-    return CharacterPoints(outlines=outlines, palette=palette)
+                yield self.from_points(blended(start, end, frame / frames))
 
 
 def _shipped() -> Path:

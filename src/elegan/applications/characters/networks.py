@@ -3,9 +3,9 @@
 The third stage, from maps to the finished picture, is the registered translator `restorer`.
 """
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,40 +24,27 @@ _WEIGHT = 12.0  # of a palette's number in the linear model: it counts as the sq
 class AttributeCode(nn.Module):
     """One whole number that stands for a value of each of several attributes.
 
-    The number counts like a clock: the last attribute turns fastest.
-
-    Args:
-        counts: how many values each attribute has.
+    The number counts like a clock: the last attribute turns fastest. `counts` says how many values
+    each has.
     """
 
     def __init__(self, counts: Sequence[int]) -> None:
         super().__init__()
         self.counts = tuple(counts)
-
-    @property
-    def length(self) -> int:
-        """Of the vectors that `forward` gives."""
-        return sum(self.counts)
-
-    @property
-    def total(self) -> int:
-        """How many codes there are."""
-        return math.prod(self.counts)
+        self.length = sum(counts)  # of the vectors that `forward` gives
 
     def encode(self, indices: Sequence[int]) -> int:
         """Returns the code of a value for each attribute."""
-        code = 0
-        for index, count in zip(indices, self.counts, strict=True):
-            code = code * count + index
-        return code
+        return int(np.ravel_multi_index(tuple(indices), self.counts))
+
+    def decode(self, code: int) -> tuple[int, ...]:
+        """Returns the values' indices that a code stands for."""
+        return tuple(int(index) for index in np.unravel_index(code, self.counts))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes int64 [N] -> float32 [N, length]: for each attribute 1 at its value, else 0."""
-        parts = []
-        for count in reversed(self.counts):
-            parts.append(functional.one_hot(codes % count, count).float())
-            codes = torch.div(codes, count, rounding_mode="floor")
-        return torch.cat(parts[::-1], dim=1)
+        indices = zip(torch.unravel_index(codes, self.counts), self.counts, strict=True)
+        return torch.cat([functional.one_hot(*pair).float() for pair in indices], dim=1)
 
 
 class FlatColours(nn.Module):
@@ -78,15 +65,13 @@ class FlatColours(nn.Module):
 
         The palette's last colour is the background's.
         """
-        shares = (maps.clamp(-1, 1) + 1) / 2
+        shares = ((maps.clamp(-1, 1) + 1) / 2).split(1, dim=1)
         tones = palette[..., None, None]
-        free, colours = torch.ones_like(shares[:, :1]), torch.zeros_like(shares[:, :1])
-        for part in reversed(range(len(self.slots))):
-            seen = shares[:, part : part + 1]
+        free, colours = torch.ones_like(shares[0]), torch.zeros_like(shares[0])
+        for part, slot in reversed(list(enumerate(self.slots))):
+            seen = shares[part]
             if part in self.inside:
-                outer = self.inside[part]
-                seen = seen * shares[:, outer : outer + 1]
-            slot = self.slots[part]
+                seen = seen * shares[self.inside[part]]
             colours = colours + free * seen * (tones[:, slot] if slot >= 0 else 1.0)
             free = free * (1 - seen)
         return colours + free * tones[:, -1]
@@ -95,18 +80,16 @@ class FlatColours(nn.Module):
 class MapGenerator(ResidualGenerator):
     """Noise and attributes -> planes of a character: maps of its parts, then flat colours.
 
-    Colours are drawn as a palette, and laid out by the maps: flat they are by construction.
-    Likewise a feature is cut off at the rim of the part that it lies on: no mouth is beside a face.
+    Colours are drawn as a palette and laid out by the maps, so they are flat. A feature is cut off
+    at the rim of the part that it lies on: no mouth is beside a face.
 
-    The network draws what a linear model of the data lacks. That model is the mean, a part for each
-    value of an attribute and the first principal components, each times one number of the noise
-    (Turk and Pentland 1991, "Eigenfaces"), of maps and palette together. It is fitted once by
-    `set_linear` and never trained. So the first sample is a blurred character, not noise, which
-    saves a CPU most of the time that the loop would take to find where eyes belong.
+    The network draws what a linear model of the data lacks: the mean, a part for each value of an
+    attribute and the first principal components, each times one number of the noise (Turk and
+    Pentland 1991, "Eigenfaces"), of maps and palette together. It is fitted once by `set_linear`
+    and never trained. So the first sample is a blurred character, not noise, which saves a CPU most
+    of the time that it would take to find where eyes belong.
 
     Args:
-        shape: of the planes.
-        latent: length of the noise.
         slots, inside: of `FlatColours`.
         on: pairs of parts, the first of which is nowhere but on the second.
         attributes: how many values each attribute has; none for no condition.
@@ -143,17 +126,14 @@ class MapGenerator(ResidualGenerator):
         numbers = len(slots) * shape.resolution**2 + self.tones * 3
         self.register_buffer("mean", torch.full((numbers,), -1.0))
         self.register_buffer("basis", torch.zeros(self.components + code.length, numbers))
-        for last in (self.to_patches, self.tint[-1]):
-            nn.init.zeros_(last.weight)  # pyright: ignore[reportArgumentType]
-        nn.init.zeros_(self.tint[-1].bias)  # pyright: ignore[reportArgumentType]
+        for last in (self.to_patches.weight, self.tint[-1].weight, self.tint[-1].bias):
+            nn.init.zeros_(last)  # pyright: ignore[reportArgumentType]
 
     @torch.no_grad()
     def set_linear(self, maps: Tensor, palettes: Tensor, codes: Tensor | None) -> float:
-        """Fits the linear model to maps [N, P, R, R] and palettes [N, S, 3], both in [-1, 1]
-        (, codes int64 [N]).
+        """Fits the linear model; returns the share of the variance that it explains.
 
-        Returns:
-            the share of their variance that it explains.
+        Maps [N, P, R, R] and palettes [N, S, 3], both in [-1, 1] (, codes int64 [N]).
         """
         rows = torch.cat([maps.float().flatten(1), _WEIGHT * palettes.float().flatten(1)], dim=1)
         mean = rows.mean(dim=0)
@@ -180,10 +160,14 @@ class MapGenerator(ResidualGenerator):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, latent] (, codes int64 [N]) -> planes float32 [N, C, R, R] in [-1, 1]."""
-        told = self._told(latents, labels)
+        told = latents[:, : self.components]
+        if self.code.counts:
+            assert labels is not None
+            told = torch.cat([told, self.code(labels)], dim=1)
         linear = told.float() @ self.basis + self.mean
         tones = linear[:, -self.tones * 3 :] / _WEIGHT
-        beginning = linear[:, : -self.tones * 3].unflatten(1, self._map_shape)
+        side = self.shape.resolution
+        beginning = linear[:, : -self.tones * 3].unflatten(1, (self.shape.channels, side, side))
         joined = torch.cat([latents, _STRENGTH * told[:, self.components :]], dim=1)
         drawn = without_checkerboard(super().forward(joined))
         maps = self._cut_off(clip(2 * drawn + beginning, training=self.training))
@@ -199,23 +183,11 @@ class MapGenerator(ResidualGenerator):
         """Multiplies the share that a feature has of a pixel by that of the part it lies on."""
         if not self.on:
             return maps
-        shares = (maps.clamp(-1, 1) + 1) / 2
-        whole = torch.ones_like(shares[:, 0])
-        parts = range(maps.shape[1])
-        limits = [shares[:, self.on[part]] if part in self.on else whole for part in parts]
+        shares = ((maps.clamp(-1, 1) + 1) / 2).unbind(1)
+        whole = torch.ones_like(shares[0])
+        on = [self.on.get(part) for part in range(len(shares))]
+        limits = [whole if part is None else shares[part] for part in on]
         return (maps + 1) * torch.stack(limits, dim=1) - 1
-
-    def _told(self, latents: Tensor, labels: Tensor | None) -> Tensor:
-        """The numbers of the noise that the linear model uses, and each attribute's value."""
-        used = latents[:, : self.components]
-        if not self.code.counts:
-            return used
-        assert labels is not None
-        return torch.cat([used, self.code(labels)], dim=1)
-
-    @property
-    def _map_shape(self) -> tuple[int, int, int]:
-        return self.shape.channels, self.shape.resolution, self.shape.resolution
 
 
 class MapDiscriminator(ResidualDiscriminator):
@@ -245,10 +217,10 @@ class MapDiscriminator(ResidualDiscriminator):
         """Planes [N, C, R, R] (, codes int64 [N]) -> logits [N]."""
         features = self.features(images)
         logits = self.head(features)
-        if self.projection is not None:
-            assert labels is not None
-            logits = logits + (features * self.projection(self.code(labels))).sum(dim=1)
-        return logits
+        if self.projection is None:
+            return logits
+        assert labels is not None
+        return logits + (features * self.projection(self.code(labels))).sum(dim=1)
 
     def stages(self) -> list[nn.Module]:
         stages = super().stages()
@@ -297,7 +269,11 @@ class PointNetwork(nn.Module):
         part in turn.
         """
         side = maps.shape[-1]
-        hidden = functional.leaky_relu(self.stem(torch.cat([maps, _grid_planes(maps)], 1)), _SLOPE)
+        # Two planes say where a pixel is, in [-1, 1] (Liu et al. 2018).
+        line = torch.linspace(-1, 1, side, device=maps.device, dtype=maps.dtype)
+        planes = torch.stack([line.expand(side, side), line[:, None].expand(side, side)])
+        grid = planes.expand(len(maps), 2, side, side)
+        hidden = functional.leaky_relu(self.stem(torch.cat([maps, grid], 1)), _SLOPE)
         outer = self.outer(functional.leaky_relu(self.down(hidden), _SLOPE))
         middle = self.middle(functional.leaky_relu(self.halve(outer), _SLOPE))
         inner = self.inner(functional.leaky_relu(self.halve_again(middle), _SLOPE))
@@ -305,33 +281,27 @@ class PointNetwork(nn.Module):
         middle = middle + functional.interpolate(self.widen(inner), size=side // 4)
         outer = outer + functional.interpolate(self.widen_again(middle), size=side // 2)
         features = functional.leaky_relu(self.last(outer), _SLOPE)
-        small = functional.avg_pool2d(maps, 2)
+        small = functional.avg_pool2d(maps, 2).split(1, dim=1)
+        pairs = zip(self.heads, small, strict=True)
         heats = [self.facial(features)]
-        for part, head in enumerate(self.heads):
-            heats.append(head(torch.cat([features, small[:, part : part + 1]], dim=1)))
+        heats += [head(torch.cat([features, own], dim=1)) for head, own in pairs]
         return soft_argmax(torch.cat(heats, dim=1))
 
     def stages(self) -> list[nn.Module]:
         """The parts in forward order; together they hold every parameter once."""
-        return [
-            nn.ModuleList([self.stem, self.down, self.outer]),
-            nn.ModuleList([self.halve, self.middle]),
-            nn.ModuleList([self.halve_again, self.inner, self.everything]),
-            nn.ModuleList([self.widen, self.widen_again, self.last]),
-            nn.ModuleList([self.facial, self.heads]),
-        ]
+        first, second = [self.stem, self.down, self.outer], [self.halve, self.middle]
+        third = [self.halve_again, self.inner, self.everything]
+        fourth = [self.widen, self.widen_again, self.last]
+        parts = first, second, third, fourth, [self.facial, self.heads]
+        return [nn.ModuleList(part) for part in parts]
 
 
 class NoDiscriminator(nn.Module):
-    """Stands where a stage has no second player; it is never moved."""
+    """Stands where a stage has no second player; it is never asked nor moved."""
 
     def __init__(self) -> None:
         super().__init__()
         self.nothing = nn.Parameter(torch.zeros(1))
-
-    def forward(self, points: Tensor) -> Tensor:
-        """Anything [N, ...] -> zeros [N]."""
-        return self.nothing.expand(len(points))
 
     def stages(self) -> list[nn.Module]:
         return [self]
@@ -341,9 +311,9 @@ def without_checkerboard(images: Tensor) -> Tensor:
     """The mean of each pixel, the next one, and those below: [N, C, R, R] -> the same shape.
 
     A convolution whose channels become 2x2 pixels has weights of its own for each of the four, and
-    draws a checkerboard where nothing changes. Any four neighbours hold one pixel of each kind, so
-    that their mean has none, whatever the weights (Sugawara, Shiota and Kiya 2018,
-    "Super-resolution using convolutional neural networks without any checkerboard artifacts").
+    draws a checkerboard. Any four neighbours hold one pixel of each kind, so that their mean has
+    none (Sugawara, Shiota and Kiya 2018, "Super-resolution using convolutional neural networks
+    without any checkerboard artifacts").
     """
     return functional.avg_pool2d(functional.pad(images, (0, 1, 0, 1), mode="replicate"), 2, 1)
 
@@ -358,14 +328,6 @@ def soft_argmax(heats: Tensor) -> Tensor:
     x = torch.linspace(0, 1, width, device=heats.device)
     y = torch.linspace(0, 1, height, device=heats.device)
     return torch.stack([(shares.sum(dim=2) * x).sum(2), (shares.sum(dim=3) * y).sum(2)], dim=2)
-
-
-def _grid_planes(maps: Tensor) -> Tensor:
-    """Two planes [N, 2, R, R] that say where a pixel is, in [-1, 1] (Liu et al. 2018)."""
-    side = maps.shape[-1]
-    line = torch.linspace(-1, 1, side, device=maps.device, dtype=maps.dtype)
-    planes = torch.stack([line.expand(side, side), line[:, None].expand(side, side)])
-    return planes.expand(len(maps), 2, side, side)
 
 
 def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:

@@ -1,40 +1,149 @@
-"""Outlines of parts as a few points: curves through them, checks, masks, composition and SVG."""
+"""Between masks of parts and their outlines, a few points each: traced, checked, filled, composed.
 
-from collections.abc import Iterable, Mapping
-from html import escape
-from pathlib import Path
+Tracing is by marching squares (Lorensen and Cline 1987, "Marching cubes", in two dimensions): where
+neighbouring pixels lie on two sides of the level, the outline passes between their centres, at the
+place that a straight line between the two values gives. So a soft mask is outlined to a fraction of
+a pixel.
+"""
 
 import numpy as np
 
-from elegan.applications.characters.curves import closed_beziers, closed_curve, signed_area
-from elegan.applications.characters.parts import INDEX, INSIDE, PARTS
-from elegan.applications.characters.rasters import coverage
+from elegan.applications.characters.curves import clockwise, closed_curve, coverage, signed_area
+from elegan.applications.characters.parts import INDEX, INSIDE
 from elegan.common.errors import EleganError
-from elegan.common.files import written_whole
 
+POINTS = 32
+_ROUNDS, _CLOSE_ENOUGH = 5, 0.02
 SLACK = 1e-6  # in canvas units: what rounding may push a point over the rim
-_SHOWN = 4
+_MAX_NAMED = 4
+
+# Sides of a cell of four pixel centres: 0 top, 1 right, 2 bottom, 3 left. The corners count 1 (top
+# left), 2 (top right), 4 (bottom right) and 8 (bottom left) where they are inside. An outline
+# enters by the first side and leaves by the second with the inside on its right, so that it
+# runs clockwise to the eye. Where two opposite corners are inside and the middle as well, the count
+# is negative.
+_WAYS: dict[int, tuple[tuple[int, int], ...]] = {
+    1: ((0, 3),), 2: ((1, 0),), 3: ((1, 3),), 4: ((2, 1),), 6: ((2, 0),), 7: ((2, 3),),
+    8: ((3, 2),), 9: ((0, 2),), 11: ((1, 2),), 12: ((3, 1),), 13: ((0, 1),), 14: ((3, 0),),
+    5: ((0, 3), (2, 1)), -5: ((0, 1), (2, 3)), 10: ((1, 0), (3, 2)), -10: ((1, 2), (3, 0)),
+}  # fmt: skip
+_SIDES = ((0, 0, 0), (1, 0, 1), (0, 1, 0), (0, 0, 1))
+"""Of each side, named alike from both cells that share it: its first pixel, to the right and below,
+and 1 if it leads down."""
+
+
+def trace(mask: np.ndarray, level: float = 0.5) -> list[np.ndarray]:
+    """Finds the outlines of a mask [H, W], bool or in 0..1, the largest first.
+
+    What is above the level is inside, what is beyond the canvas outside. Closed polygons float64
+    [M, 2] in canvas units run clockwise to the eye about what is inside, else about a hole.
+    """
+    height, width = mask.shape
+    values = np.pad(np.asarray(mask, np.float64), 1)
+    corner = (values > level).astype(np.uint8)
+    cells = corner[:-1, :-1] + 2 * corner[:-1, 1:] + 4 * corner[1:, 1:] + 8 * corner[1:, :-1]
+    following: dict[tuple[int, int, int], tuple[int, int, int]] = {}
+    rows, columns = np.nonzero((cells > 0) & (cells < 15))
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        case = int(cells[row, column])
+        if case in (5, 10) and values[row : row + 2, column : column + 2].mean() > level:
+            case = -case
+        for enter, leave in _WAYS[case]:
+            (right, below, down), (right_2, below_2, down_2) = _SIDES[enter], _SIDES[leave]
+            here = row + below, column + right, down
+            following[here] = row + below_2, column + right_2, down_2
+    loops = []
+    while following:
+        start, here = following.popitem()
+        loop = [start]
+        while here != start:
+            loop.append(here)
+            here = following.pop(here)
+        row, column, down = np.array(loop).T
+        first, second = values[row, column], values[row + down, column + 1 - down]
+        share = (level - first) / (second - first)
+        # The padding moves pixel centres by one: padded pixel 1 has its centre at 0.5.
+        x, y = column - 0.5 + share * (1 - down), row - 0.5 + share * down
+        loops.append(np.stack([x, y], axis=1) / (width, height))
+    return sorted(loops, key=lambda loop: -abs(signed_area(loop)))
+
+
+def fitted(mask: np.ndarray) -> list[np.ndarray]:
+    """Finds the outlines of a mask at the level at which they enclose as much as it covers.
+
+    For most masks that is a half; in a soft mask of a thing two pixels thick the half would lose
+    its tips.
+    """
+    wanted = float(np.sum(mask, dtype=np.float64)) / mask.size
+    low, high = 0.0, 0.99
+    level, loops = 0.5, trace(mask)
+    for _ in range(_ROUNDS):
+        area = sum(signed_area(loop) for loop in loops)
+        if abs(area - wanted) <= _CLOSE_ENOUGH * wanted:
+            break
+        low, high = (level, high) if area > wanted else (low, level)
+        level = (low + high) / 2
+        loops = trace(mask, level)
+    return loops
+
+
+def outline(mask: np.ndarray, count: int = POINTS) -> np.ndarray | None:
+    """Returns the outline of the largest piece of a mask by `resample`; None where it is empty."""
+    loops = fitted(mask)
+    return resample(loops[0], count) if loops else None
+
+
+def resample(polygon: np.ndarray, count: int = POINTS) -> np.ndarray:
+    """Puts points evenly along a closed polygon [M, 2], clockwise from its canonical start.
+
+    That is where the vertical line through the middle of the polygon's area first meets it from
+    above: the crown of a head, the middle of an upper lid. So the same number is the same place in
+    alike shapes.
+
+    Raises:
+        ValueError: the polygon has no length.
+    """
+    polygon = from_start(clockwise(np.asarray(polygon, np.float64)))
+    closed = np.concatenate([polygon, polygon[:1]])
+    steps = np.sqrt((np.diff(closed, axis=0) ** 2).sum(axis=1))
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    if along[-1] <= 0:
+        raise ValueError("An outline without length has no points.")
+    wanted = np.arange(count) * (along[-1] / count)
+    return np.stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def from_start(polygon: np.ndarray) -> np.ndarray:
+    """Turns the order of a clockwise polygon [M, 2] so that it begins at its canonical start."""
+    x, y = polygon.T
+    x_next, y_next = np.roll(x, -1), np.roll(y, -1)
+    twist = x * y_next - y * x_next
+    area = twist.sum()
+    middle = ((x + x_next) * twist).sum() / (3 * area) if abs(area) > 1e-12 else x.mean()
+    middle = min(max(middle, x.min() + 1e-9), x.max() - 1e-9)
+    crossing = np.flatnonzero((x <= middle) != (x_next <= middle))
+    if not len(crossing):
+        return polygon
+    share = (middle - x[crossing]) / (x_next[crossing] - x[crossing])
+    height = y[crossing] + share * (y_next[crossing] - y[crossing])
+    first = int(height.argmin())
+    start = np.array([[middle, height[first]]])
+    after = int(crossing[first]) + 1
+    return np.concatenate([start, polygon[after:], polygon[:after]])
 
 
 def fill(points: np.ndarray, size: int, samples: int = 8) -> np.ndarray:
     """Fills the closed curve through points [N, 2]: float32 [size, size], coverage in 0..1."""
-    return coverage(closed_curve(points, _steps(size, len(points))), size, samples)
-
-
-def _steps(size: int, count: int) -> int:
-    """Enough points on each piece that its chords stay within a small part of a pixel."""
-    return int(np.clip(4 * size / max(count, 1), 4, 32))
+    # Enough points on each piece that its chords stay within a small part of a pixel.
+    steps = int(np.clip(4 * size / max(len(points), 1), 4, 32))
+    return coverage(closed_curve(points, steps), size, samples)
 
 
 def compose(masks: np.ndarray) -> np.ndarray:
-    """What is seen of parts that lie over each other.
+    """Coverage of each part by itself, float32 [P, H, W] -> what is seen of it under the others.
 
-    Args:
-        masks: float32 [P, H, W], the coverage of each part of `PARTS` by itself.
-
-    Returns:
-        float32 [P, H, W]; with what stays transparent they add up to 1. Where the edges of two
-        parts meet within a pixel, coverages are multiplied, as image programs do.
+    With what stays transparent they add up to 1. Where the edges of two parts meet within a pixel,
+    coverages are multiplied, as image programs do.
     """
     visible = np.array(masks, np.float32)
     for name, outer in INSIDE.items():
@@ -98,19 +207,17 @@ def check(name: str, points: np.ndarray) -> None:
 
 
 def _some(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:_SHOWN]))
-    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
+    shown = ", ".join(map(str, numbers[:_MAX_NAMED]))
+    more = f" and {len(numbers) - _MAX_NAMED} more" if len(numbers) > _MAX_NAMED else ""
     return f"point{'s' if len(numbers) > 1 else ''} {shown}{more}"
 
 
 def first_crossing(
     points: np.ndarray, samples: int = 6
 ) -> tuple[int, int, tuple[float, float]] | None:
-    """Finds where the closed curve through points [N, 2] meets itself.
+    """Finds where the closed curve through points [N, 2] meets itself, if it does.
 
-    Returns:
-        the numbers of the two points after which the meeting pieces begin, and the place; None
-        where there is no such place.
+    Returns the numbers of the two points after which the meeting pieces begin, and the place.
     """
     line = closed_curve(points, samples)
     step = np.roll(line, -1, axis=0) - line
@@ -129,59 +236,3 @@ def first_crossing(
     share = side[two, one] / (side[two, one] - next_side[two, one])
     x, y = (line[one] + share * step[one]).tolist()
     return one // samples, two // samples, (x, y)
-
-
-def svg_path(points: np.ndarray, scale: float = 1.0) -> str:
-    """Returns the closed curve through points [N, 2] as the `d` of an SVG path, exactly."""
-    pieces = closed_beziers(points) * scale
-    moves = [f"M{_pair(pieces[0, 0])}"]
-    moves += [f"C{' '.join(_pair(point) for point in piece[1:])}" for piece in pieces]
-    return " ".join(moves) + " Z"
-
-
-def _pair(point: Iterable[float]) -> str:
-    return ",".join(f"{value:.6g}" for value in point)
-
-
-def svg(
-    outlines: Mapping[str, np.ndarray],
-    colours: Mapping[str, str] | None = None,
-    *,
-    size: int = 512,
-    line: float = 0.004,
-) -> str:
-    """Returns an SVG document of the outlines of parts, from back to front, each under its name.
-
-    Args:
-        outlines: points [N, 2] by the names of `PARTS`.
-        colours: what to fill parts with, as "#rrggbb"; none for the lines alone.
-        size: of the picture in user units.
-        line: width of lines, in canvas units.
-    """
-    clips, shapes = [], []
-    for name in PARTS:
-        if name not in outlines:
-            continue
-        path = svg_path(outlines[name], size)
-        clip = ""
-        if (outer := INSIDE.get(name)) in outlines and outer is not None:
-            around = svg_path(outlines[outer], size)
-            clips.append(f'<clipPath id="in-{outer}"><path d="{around}"/></clipPath>')
-            clip = f' clip-path="url(#in-{outer})"'
-        colour = escape((colours or {}).get(name, "none"), quote=True)
-        shapes.append(f'<path id="{name}" fill="{colour}"{clip} d="{path}"/>')
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}">'
-    group = f'<g stroke="#2b2430" stroke-width="{line * size:.4g}" stroke-linejoin="round">'
-    return "\n".join([head, f"<defs>{''.join(clips)}</defs>", group, *shapes, "</g>", "</svg>", ""])
-
-
-def write_svg(
-    path: str | Path, outlines: Mapping[str, np.ndarray], colours: Mapping[str, str] | None = None
-) -> None:
-    """Writes `svg` to a file, whole or not at all.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    with written_whole(path) as temporary:
-        temporary.write_text(svg(outlines, colours), encoding="utf-8")

@@ -1,39 +1,27 @@
 """Maps, outlines and colours as planes of networks and as pictures."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from elegan.applications.characters.curves import closed_curve
-from elegan.applications.characters.dataset.character_set import CharacterSet
 from elegan.applications.characters.outlines import compose, fill
 from elegan.applications.characters.parts import COLOURS, INDEX, INSIDE, PARTS
-from elegan.applications.characters.tracing import trace
 
-_SLOTS = {
-    "back-hair": "hair",
-    "front-hair": "hair",
-    "brow-left": "hair",
-    "brow-right": "hair",
-    "neck": "skin",
-    "face": "skin",
-    "clothes": "clothes",
-    "mouth": "mouth",
-    "iris-left": "iris",
-    "iris-right": "iris",
-}
+_SLOTS = dict.fromkeys(("back-hair", "front-hair", "brow-left", "brow-right"), "hair")
+_SLOTS |= {"neck": "skin", "face": "skin", "clothes": "clothes", "mouth": "mouth"}
+_SLOTS |= {"iris-left": "iris", "iris-right": "iris"}
 """The colour of each part; an eye without one is white."""
-_EYES = ("eye-left", "eye-right", "iris-left", "iris-right")
+ON_FACE = ("mouth", "eye-left", "eye-right", "iris-left", "iris-right", "brow-left", "brow-right")
 GENERATED: dict[str, list[Any]] = {
     "slots": [COLOURS.index(_SLOTS[part]) if part in _SLOTS else -1 for part in PARTS],
     "inside": [[INDEX[inner], INDEX[outer]] for inner, outer in INSIDE.items()],
-    "on": [[INDEX[name], INDEX["face"]] for name in ("mouth", *_EYES)],
+    "on": [[INDEX[name], INDEX["face"]] for name in ON_FACE if "brow" not in name],
 }
 """What the generator of maps is told of parts: whose colours lie over each other, and what is
 nowhere but on the face. Brows may be beside it."""
-ON_FACE = ("mouth", *_EYES, "brow-left", "brow-right")
 
 PLANES = len(PARTS) + 3
 """What the generator of maps draws: each part by itself, then flat red, green and blue."""
@@ -43,7 +31,6 @@ INPUTS = 3 + 1 + 1 + len(PARTS) + 3
 part, and the trim's colour all over."""
 
 SAMPLES = 4  # a side in each pixel, where outlines are filled
-_FAINT = 0.12  # a map with a lower peak holds no part; a thin mouth at 32 pixels has more
 LINE_WIDTH = 1 / 64  # of outlines' strokes, in canvas units
 _SHARP = 4  # times the resolution at which strokes are drawn
 
@@ -54,20 +41,6 @@ def colours_of_parts(palette: np.ndarray) -> np.ndarray:
     for part, slot in _SLOTS.items():
         table[INDEX[part]] = palette[COLOURS.index(slot)] / np.float32(255)
     return table
-
-
-def whole_parts(characters: CharacterSet) -> np.ndarray:
-    """Maps of parts by themselves, uint8 [N, P, R, R], as far as the data know them.
-
-    Where only what is seen is known, the face is closed where eyes, brows and mouth lie on it.
-    """
-    if characters.amodal is not None:
-        return characters.amodal
-    whole = np.array(characters.maps)
-    on_face = [INDEX[name] for name in ON_FACE]
-    covered = whole[:, [INDEX["face"], *on_face]].sum(axis=1, dtype=np.uint16)
-    whole[:, INDEX["face"]] = covered.clip(0, 255)
-    return whole
 
 
 def flat(visible: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,14 +122,9 @@ def fill_outlines(outlines: Mapping[str, np.ndarray], size: int) -> np.ndarray:
 
 
 def strokes(outlines: Mapping[str, np.ndarray], masks: np.ndarray) -> np.ndarray:
-    """Draws the outlines as lines from back to front, each part hiding what lies behind it.
+    """Draws outlines [N, 2] by part as lines, from back to front: the share [size, size] of line.
 
-    Args:
-        outlines: points [N, 2] by part, in canvas units.
-        masks: of each part by itself, [P, size, size].
-
-    Returns:
-        [size, size], the share that is line.
+    Each part hides, as its mask in [P, size, size] says, what lies behind it.
     """
     size = masks.shape[-1]
     side, lines = size * _SHARP, np.zeros((size, size), np.float32)
@@ -164,79 +132,17 @@ def strokes(outlines: Mapping[str, np.ndarray], masks: np.ndarray) -> np.ndarray
     for index, name in enumerate(PARTS):
         if name not in outlines:
             continue
-        curve = closed_curve(outlines[name], 6) * side
         sheet = Image.new("L", (side, side))
-        ImageDraw.Draw(sheet).line(
-            [tuple(point) for point in np.concatenate([curve, curve[:1]]).tolist()], 255, width
-        )
+        ImageDraw.Draw(sheet).line(_closed_line(outlines[name], 6, side), 255, width)
         drawn = np.asarray(sheet.resize((size, size), Image.Resampling.BOX), np.float32) / 255
         lines = np.maximum(lines * (1 - masks[index]), drawn)
     return lines
 
 
-def fault_of_maps(amodal: np.ndarray) -> str | None:
-    """Says why maps [P, H, W] are no valid character, or None where they are.
-
-    Valid maps have one face, and two eyes and a mouth whose middles lie inside it, the left eye on
-    the left; a map counts from half of its peak on, so that a thin lash counts at any resolution.
-    """
-    pieces = _pieces(amodal[INDEX["face"]])
-    if not pieces or pieces[0].area < 0.01:
-        return "no face"
-    if len(pieces) > 1 and pieces[1].area > 0.1 * pieces[0].area:
-        return "more than one face"
-    middles = {}
-    for name in ("eye-left", "eye-right", "mouth"):
-        found = _pieces(amodal[INDEX[name]])
-        if not found:
-            return f"no {name}"
-        if len(found) > 1 and found[1].area > 0.4 * found[0].area:
-            return f"more than one {name}"
-        middles[name] = found[0].middle
-        if not _within(pieces[0].rim, *found[0].middle):
-            return f"{name} outside the face"
-    if middles["eye-left"][0] >= middles["eye-right"][0]:
-        return "eyes in the wrong order"
-    return None
-
-
-class _Piece(NamedTuple):
-    """A piece of a map: area and middle in canvas units, and its outer rim [M, 2]."""
-
-    area: float
-    middle: tuple[float, float]
-    rim: np.ndarray
-
-
-def _pieces(mask: np.ndarray) -> list[_Piece]:
-    """The pieces of a map, the largest first; holes, which features leave in a face, are closed."""
-    peak = float(mask.max())
-    if peak < _FAINT:
-        return []
-    found = []
-    for loop in trace(mask, peak / 2):
-        x, y = loop.T
-        twist = x * np.roll(y, -1) - np.roll(x, -1) * y
-        area = float(twist.sum() / 2)
-        if area > 1e-5:  # a hole runs the other way
-            middle_x = ((x + np.roll(x, -1)) * twist).sum() / (6 * area)
-            middle_y = ((y + np.roll(y, -1)) * twist).sum() / (6 * area)
-            found.append(_Piece(area, (float(middle_x), float(middle_y)), loop))
-    return sorted(found, key=lambda one: -one.area)
-
-
-def _within(rim: np.ndarray, x: float, y: float) -> bool:
-    """Whether a place lies within a closed polygon [M, 2]: a ray to the right crosses it oddly."""
-    x_0, y_0 = rim.T
-    x_1, y_1 = np.roll(rim, -1, axis=0).T
-    spans = (y_0 > y) != (y_1 > y)
-    rise = np.where(spans, y_1 - y_0, 1.0)
-    return bool((spans & (x_0 + (y - y_0) / rise * (x_1 - x_0) > x)).sum() % 2)
-
-
-def present(amodal: np.ndarray) -> np.ndarray:
-    """Which parts are there in maps [P, H, W]: bool [P]."""
-    return amodal.max(axis=(1, 2)) >= _FAINT
+def _closed_line(points: np.ndarray, steps: int, side: int) -> list[tuple[float, ...]]:
+    """The closed curve through points in canvas units, as Pillow takes it."""
+    curve = closed_curve(points, steps) * side
+    return [tuple(place) for place in np.concatenate([curve, curve[:1]]).tolist()]
 
 
 _HUES = np.linspace(0, 1, len(PARTS), endpoint=False)
@@ -289,13 +195,12 @@ def picture_of_outlines(outlines: Mapping[str, np.ndarray], size: int) -> np.nda
     draw = ImageDraw.Draw(sheet)
     for index, name in enumerate(PARTS):
         if name in outlines:
-            curve = closed_curve(outlines[name], 8) * size * 2
-            line = [tuple(point) for point in np.concatenate([curve, curve[:1]]).tolist()]
-            light = tuple(round(255 - (255 - one) * 0.35) for one in _rgb(index, 1))
+            line = _closed_line(outlines[name], 8, size * 2)
+            light = tuple(round(255 - (255 - tone) * 0.35) for tone in _rgb(index, 1))
             draw.polygon(line, fill=light)
             draw.line(line, fill=(43, 36, 48), width=max(2, size // 128))
     return np.asarray(sheet.resize((size, size), Image.Resampling.BOX))
 
 
 def _rgb(index: int, light: float) -> tuple[int, ...]:
-    return tuple(round(255 * light * float(one)) for one in FALSE_COLOURS[index])
+    return tuple(round(255 * light * float(tone)) for tone in FALSE_COLOURS[index])

@@ -1,21 +1,30 @@
-"""The file of a character's points: outlines, key points and colours that a person can edit."""
+"""A character's points, which a person can edit, as a file; and its outlines as SVG."""
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elegan.applications.characters.drawing.plan import check_attributes
-from elegan.applications.characters.outlines import check, compose, fill
-from elegan.applications.characters.parts import COLOURS, INDEX, INSIDE, KEY_POINTS, PARTS
+from elegan.applications.characters.curves import closed_beziers
+from elegan.applications.characters.outlines import check
+from elegan.applications.characters.parts import (
+    COLOURS,
+    INSIDE,
+    KEY_POINTS,
+    PARTS,
+    check_attributes,
+)
 from elegan.common.errors import EleganError, did_you_mean
 from elegan.common.files import written_whole
 
+Colours = Mapping[str, tuple[int, int, int]]
+"""(r, g, b) in 0..255 by slot of `COLOURS`."""
 FORMAT, VERSION = "elegan-points", 1
 REQUIRED = ("face", "eye-left", "eye-right", "mouth")
 """Parts without which there is no character."""
@@ -25,32 +34,21 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _DIGITS = 5  # a hundred-thousandth of the canvas
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CharacterPoints:
     """A character as points.
 
     Attributes:
         outlines: float64 [N, 2] by part, in canvas units, clockwise.
         key_points: float64 [2] by name; some or all.
-        palette: (r, g, b) in 0..255 by slot of `COLOURS`; some or all.
+        palette: some colours or all.
         attributes: as asked for; some or none.
     """
 
     outlines: Mapping[str, np.ndarray]
     key_points: Mapping[str, np.ndarray] = field(default_factory=dict)
-    palette: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    palette: Colours = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-    def masks(self, size: int) -> np.ndarray:
-        """Fills the outlines: float32 [P, size, size], each part by itself."""
-        masks = np.zeros((len(PARTS), size, size), np.float32)
-        for name, points in self.outlines.items():
-            masks[INDEX[name]] = fill(points, size)
-        return masks
-
-    def maps(self, size: int) -> np.ndarray:
-        """What is seen of each part: float32 [P, size, size]."""
-        return compose(self.masks(size))
 
 
 def write_points(path: str | Path, points: CharacterPoints) -> None:
@@ -59,6 +57,10 @@ def write_points(path: str | Path, points: CharacterPoints) -> None:
     Raises:
         EleganError: the file cannot be written.
     """
+
+    def rounded(place: np.ndarray) -> list[float]:
+        return [round(float(value), _DIGITS) for value in place]
+
     table = {
         "format": FORMAT,
         "version": VERSION,
@@ -66,35 +68,26 @@ def write_points(path: str | Path, points: CharacterPoints) -> None:
         "palette": {
             slot: f"#{bytes(map(int, colour)).hex()}" for slot, colour in points.palette.items()
         },
-        "key_points": {name: _rounded(place) for name, place in points.key_points.items()},
+        "key_points": {name: rounded(place) for name, place in points.key_points.items()},
         "outlines": {
-            name: [_rounded(point) for point in points.outlines[name]]
+            name: [rounded(point) for point in points.outlines[name]]
             for name in PARTS
             if name in points.outlines
         },
     }
+    lines = []
+    for key, value in table.items():
+        text = json.dumps(value)
+        if isinstance(value, dict) and value:
+            inner = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
+            text = f"{{\n{inner}\n }}"
+        lines.append(f" {json.dumps(key)}: {text}")
     try:
         with written_whole(path) as temporary:
-            temporary.write_text(_laid_out(table), encoding="utf-8")
+            temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     except OSError as error:
         why = error.strerror or error
         raise EleganError(f"Could not write '{path}': {why}. Name another place.") from error
-
-
-def _rounded(place: np.ndarray) -> list[float]:
-    return [round(float(value), _DIGITS) for value in place]
-
-
-def _laid_out(table: Mapping[str, Any]) -> str:
-    """JSON with each part on a line of its own, so that a person finds it."""
-    lines = []
-    for key, value in table.items():
-        if isinstance(value, dict) and value:
-            inner = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
-            lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
-        else:
-            lines.append(f" {json.dumps(key)}: {json.dumps(value)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def read_points(path: str | Path) -> CharacterPoints:
@@ -130,10 +123,8 @@ def parse_points(table: Any) -> CharacterPoints:
             f"Version {table.get('version')} of the format is not known, only {VERSION}."
         )
     _known(table, _KEYS, "key")
-    outlines = _object(table, "outlines")
-    _known(outlines, PARTS, "part")
-    missing = [name for name in REQUIRED if name not in outlines]
-    if missing:
+    outlines = _object(table, "outlines", PARTS, "part")
+    if missing := [name for name in REQUIRED if name not in outlines]:
         raise EleganError(
             f"There is no outline of {', '.join(missing)}, without which there is no character."
         )
@@ -143,10 +134,8 @@ def parse_points(table: Any) -> CharacterPoints:
     arrays = {name: _array(f"The outline of '{name}'", value) for name, value in outlines.items()}
     for name, points in arrays.items():
         check(name, points)
-    places = _object(table, "key_points")
-    _known(places, KEY_POINTS, "key point")
     key_points = {}
-    for name, value in places.items():
+    for name, value in _object(table, "key_points", KEY_POINTS, "key point").items():
         point = _array(f"The key point '{name}'", [value])[0]
         if not ((point >= 0) & (point <= 1)).all():
             raise EleganError(
@@ -154,21 +143,24 @@ def parse_points(table: Any) -> CharacterPoints:
                 " Both numbers lie between 0 and 1."
             )
         key_points[name] = point
-    palette = _object(table, "palette")
-    _known(palette, COLOURS, "colour slot")
+    palette = {}
+    for slot, value in _object(table, "palette", COLOURS, "colour slot").items():
+        if not isinstance(value, str) or not _COLOUR.fullmatch(value):
+            raise EleganError(f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\".")
+        palette[slot] = as_colour(bytes.fromhex(value[1:]))
     attributes = check_attributes(_object(table, "attributes"))
-    return CharacterPoints(
-        outlines=arrays,
-        key_points=key_points,
-        palette={slot: _colour(slot, value) for slot, value in palette.items()},
-        attributes=attributes,
-    )
+    return CharacterPoints(arrays, key_points, palette, attributes)
 
 
-def _object(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _object(
+    table: Mapping[str, Any], key: str, known: tuple[str, ...] = (), what: str = ""
+) -> dict[str, Any]:
+    """The value of a key, whose own names are checked where they are known."""
     value = table.get(key, {})
     if not isinstance(value, dict):
         raise EleganError(f'"{key}" must be an object {{...}} of names and values.')
+    if known:
+        _known(value, known, what)
     return value
 
 
@@ -192,8 +184,67 @@ def _array(what: str, value: Any) -> np.ndarray:
     return np.array(value, np.float64).reshape(-1, 2)
 
 
-def _colour(slot: str, value: Any) -> tuple[int, int, int]:
-    if not isinstance(value, str) or not _COLOUR.fullmatch(value):
-        raise EleganError(f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\".")
-    red, green, blue = bytes.fromhex(value[1:])
+def as_colour(values: Iterable[float]) -> tuple[int, int, int]:
+    """Returns three numbers as a colour."""
+    red, green, blue = (int(value) for value in values)
     return red, green, blue
+
+
+def blended(start: CharacterPoints, end: CharacterPoints, share: float) -> CharacterPoints:
+    """Returns points and colours at a share, 0 to 1, of the way between those of two characters.
+
+    Parts that one of them lacks come or go half way.
+    """
+    outlines = {}
+    for name in PARTS:
+        ends = start.outlines.get(name), end.outlines.get(name)
+        if ends[0] is not None and ends[1] is not None and len(ends[0]) == len(ends[1]):
+            outlines[name] = (1 - share) * ends[0] + share * ends[1]
+        elif (nearest := ends[share >= 0.5]) is not None:
+            outlines[name] = nearest
+    for name, outer in INSIDE.items():
+        if outer not in outlines:
+            outlines.pop(name, None)
+    palette = {}
+    for slot in COLOURS:
+        pair = np.array([start.palette[slot], end.palette[slot]], np.float64)
+        palette[slot] = as_colour(np.rint(pair[0] * (1 - share) + pair[1] * share))
+    return CharacterPoints(outlines, palette=palette)
+
+
+def svg_path(points: np.ndarray, scale: float = 1.0) -> str:
+    """Returns the closed curve through points [N, 2] as the `d` of an SVG path, exactly."""
+    pieces = closed_beziers(points) * scale
+    places = [[f"{x:.6g},{y:.6g}" for x, y in piece] for piece in pieces]
+    return " ".join([f"M{places[0][0]}", *(f"C{' '.join(piece[1:])}" for piece in places), "Z"])
+
+
+def svg(
+    outlines: Mapping[str, np.ndarray],
+    colours: Mapping[str, str] | None = None,
+    *,
+    size: int = 512,
+    line: float = 0.004,
+) -> str:
+    """Returns an SVG document of the outlines of parts, from back to front, each under its name.
+
+    Args:
+        colours: what to fill parts with, as "#rrggbb"; none for the lines alone.
+        size: of the picture in user units.
+        line: width of lines, in canvas units.
+    """
+    clips, shapes = [], []
+    for name in PARTS:
+        if name not in outlines:
+            continue
+        path = svg_path(outlines[name], size)
+        clip = ""
+        if (outer := INSIDE.get(name)) in outlines and outer is not None:
+            around = svg_path(outlines[outer], size)
+            clips.append(f'<clipPath id="in-{outer}"><path d="{around}"/></clipPath>')
+            clip = f' clip-path="url(#in-{outer})"'
+        colour = escape((colours or {}).get(name, "none"), quote=True)
+        shapes.append(f'<path id="{name}" fill="{colour}"{clip} d="{path}"/>')
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}">'
+    group = f'<g stroke="#2b2430" stroke-width="{line * size:.4g}" stroke-linejoin="round">'
+    return "\n".join([head, f"<defs>{''.join(clips)}</defs>", group, *shapes, "</g>", "</svg>", ""])

@@ -6,21 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elegan.applications.characters.dataset.character_set import CharacterSet
-from elegan.applications.characters.dataset.drawn import drawn_characters
-from elegan.applications.characters.dataset.folder import open_characters
+from elegan.applications.characters.character_set import CharacterSet
+from elegan.applications.characters.fitting import fault_of_maps
+from elegan.applications.characters.folder import open_characters
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.outlines import compose, iou
 from elegan.applications.characters.parts import COLOURS, INDEX, PARTS
 from elegan.applications.characters.planes import (
-    fault_of_maps,
     fill_outlines,
     flat,
     from_premultiplied,
     on_white,
     strokes,
-    whole_parts,
 )
+from elegan.applications.characters.renderer import drawn_characters
 from elegan.metrics.distances import fit_gaussian, frechet_distance
 from elegan.metrics.extractors import extractor_for
 from elegan.metrics.image_quality import psnr
@@ -38,20 +37,16 @@ SLOT_PARTS: dict[str, tuple[str, ...]] = {
 """The flat areas of a picture that its colours tell apart; features are too small for that."""
 
 
-def face_widths(outlines: Shares) -> Shares:
-    """Outlines [N, P, 32, 2] -> the width of each face [N], in canvas units."""
-    x = outlines[:, INDEX["face"], :, 0]
-    return x.max(axis=1) - x.min(axis=1)
-
-
-def point_errors(found: Shares, truth: Shares, widths: Shares) -> dict[str, float]:
+def point_errors(found: Shares, truth: Shares, outlines: Shares) -> dict[str, float]:
     """Returns `nme`, the mean distance of known points as a share of the face's width, and `pck`,
     the share of them nearer than 5 % of it.
 
     Args:
         found, truth: [N, K, 2] in canvas units; truth is NaN where not known.
-        widths: [N], of the faces.
+        outlines: true ones [N, P, 32, 2].
     """
+    x = outlines[:, INDEX["face"], :, 0]
+    widths = x.max(axis=1) - x.min(axis=1)
     distance = np.sqrt(((found - truth) ** 2).sum(axis=2)) / widths[:, None]
     known = np.isfinite(distance)
     return {
@@ -70,9 +65,7 @@ def part_ious(found: Shares, truth: Shares) -> dict[str, float]:
     }
 
 
-def seen_again(
-    images: NDArray[np.uint8], visible: Shares, colours: Mapping[str, NDArray[np.uint8]]
-) -> float:
+def seen_again(images: NDArray[np.uint8], visible: Shares, palettes: NDArray[np.uint8]) -> float:
     """Segments pictures anew by their colours and compares with the masks that they were made from.
 
     Each opaque pixel belongs to the slot (hair, skin, clothes) whose flat colour, or a shade of it,
@@ -80,22 +73,17 @@ def seen_again(
     network that could favour one renderer; shading, lines and alike colours keep it below 1 for
     true pictures, whose figure is the ceiling.
 
-    Args:
-        images: [N, R, R, 4].
-        visible: [N, P, R, R], what is seen of each part.
-        colours: of each slot [N, 3].
-
-    Returns:
-        the mean intersection over union over pictures and slots.
+    Images [N, R, R, 4], what is seen of each part [N, P, R, R] and palettes [N, 6, 3] -> the mean
+    intersection over union over pictures and slots.
     """
     found = []
-    slots = list(SLOT_PARTS)
-    for row, image in enumerate(images):
-        parts = [[INDEX[one] for one in SLOT_PARTS[slot]] for slot in slots]
-        masks = np.stack([visible[row, own].sum(axis=0) for own in parts])
+    slots = [COLOURS.index(slot) for slot in SLOT_PARTS]
+    parts = [[INDEX[part] for part in parts] for parts in SLOT_PARTS.values()]
+    for image, seen, palette in zip(images, visible, palettes, strict=True):
+        masks = np.stack([seen[own].sum(axis=0) for own in parts])
         sure = masks.max(axis=0) > 0.5  # edges and features belong to no slot
         pixels = _hue_like(image[..., :3].astype(np.float64))
-        centres = np.stack([_hue_like(colours[slot][row].astype(np.float64)) for slot in slots])
+        centres = _hue_like(palette[slots].astype(np.float64))
         nearest = ((pixels[:, :, None] - centres) ** 2).sum(axis=3).argmin(axis=2)
         opaque = image[..., 3] > 127
         for place in range(len(slots)):
@@ -114,7 +102,8 @@ def _hue_like(colours: Shares) -> Shares:
 
 
 MAIN_PARTS = ("back-hair", "neck", "clothes", "face", "front-hair")
-_DRAWN = "rendered"
+Outlines = dict[str, np.ndarray]
+"""Points [32, 2] by part."""
 
 
 def score(
@@ -141,114 +130,101 @@ def score(
         baselines: pictures that came about in other ways, uint8 [N, R, R, 3], by name: each is a
             row of `stages` with its distance.
     """
-    truth = _truth(data, 2 * n, model.resolution, seed)
-    count = len(truth) // 2
-    others = on_white(np.asarray(truth.images[count:]))
+    if data == "rendered":
+        truth = drawn_characters(2 * n, model.resolution, split="test", seed=seed + 1)
+    else:
+        truth = open_characters(data, model.resolution, split="test")
+    count = min(2 * n, len(truth)) // 2
+    others = on_white(np.asarray(truth.images[count : min(2 * n, len(truth))]))
     truth = truth.chosen(np.arange(count))
     side = model.maps.side
     step = truth.resolution // side
     cells = (count, len(PARTS), side, step, side, step)
-    small = (whole_parts(truth) / np.float32(255)).reshape(cells).mean(axis=(3, 5))
+    small = (truth.whole_parts() / np.float32(255)).reshape(cells).mean(axis=(3, 5))
     drawn, _ = model.maps.draw(range(n), seed=seed)
-    found = [dict(model.find_points(one)[0].outlines) for one in small]
-    rows, drawn_valid = _rows(model, truth, found, drawn)
+    found = [dict(model.find_points(maps)[0].outlines) for maps in small]
+    valid = [planes for planes in drawn if fault_of_maps(planes[: len(PARTS)]) is None]
+    rows = [*_true_rows(model, truth, found), *_drawn_rows(model, valid)]
     for name, images in (baselines or {}).items():
-        rows.append({"maps": "", "points": "", "picture": name, "images": images})
-        rows[-1]["count"] = len(images)
+        names = {"maps": "", "points": "", "picture": name}
+        rows.append({**names, "images": images, "count": len(images)})
     extractor = extractor_for(None)
     reference = fit_gaussian(extractor.features(others))
     for row in rows:
         images = row.pop("images")
-        row[f"FD-{extractor.name}"] = frechet_distance(
-            fit_gaussian(extractor.features(_opaque(images))), reference
-        )
-    real_valid = np.mean([fault_of_maps(one) is None for one in small])
+        opaque = on_white(images) if images.shape[-1] == 4 else images
+        own = fit_gaussian(extractor.features(opaque))
+        row[f"FD-{extractor.name}"] = frechet_distance(own, reference)
+    real_valid = np.mean([fault_of_maps(maps) is None for maps in small])
     return {
         "task": model.config["task"],
         "data": data,
         "characters": count,
         "drawn": n,
-        "maps": {"valid": drawn_valid, "valid_of_truth": float(real_valid)},
+        "maps": {"valid": len(valid) / len(drawn), "valid_of_truth": float(real_valid)},
         "points": _points(model, truth, small, found),
         "stages": rows,
     }
 
 
-def _opaque(images: np.ndarray) -> np.ndarray:
-    return on_white(images) if images.shape[-1] == 4 else images
-
-
-def _truth(data: str, count: int, resolution: int, seed: int) -> CharacterSet:
-    if data == _DRAWN:
-        return drawn_characters(count, resolution, split="test", seed=seed + 1)
-    found = open_characters(data, resolution, split="test")
-    return found.chosen(np.arange(min(count, len(found))))
-
-
 def _points(
-    model: CharacterModel,
-    truth: CharacterSet,
-    small: np.ndarray,
-    found: list[dict[str, np.ndarray]],
+    model: CharacterModel, truth: CharacterSet, small: np.ndarray, found: list[Outlines]
 ) -> dict[str, Any]:
     facial, network = model.predict_points(small)
-    whole = whole_parts(truth) / np.float32(255)
-    rows = range(len(truth))
+    whole = truth.whole_parts() / np.float32(255)
     ways = {
         "iou": found,
-        "iou_network": [_named(network[row], truth, row) for row in rows],
-        "iou_ceiling": [_named(truth.outlines[row], truth, row) for row in rows],
+        "iou_network": [truth.outlines_of(row, own) for row, own in enumerate(network)],
+        "iou_ceiling": [truth.outlines_of(row) for row in range(len(truth))],
     }
-    scores: dict[str, Any] = point_errors(facial, truth.key_points, face_widths(truth.outlines))
-    for name, outlines in ways.items():
-        masks = np.stack([fill_outlines(one, truth.resolution) for one in outlines])
-        scores[name] = part_ious(masks, whole)
-        main = [scores[name][part] for part in MAIN_PARTS if part in scores[name]]
-        scores[name.replace("iou", "iou_main")] = float(np.mean(main))
+    scores: dict[str, Any] = point_errors(facial, truth.key_points, truth.outlines)
+    for name, ways_outlines in ways.items():
+        masks = [fill_outlines(outlines, truth.resolution) for outlines in ways_outlines]
+        scores[name] = part_ious(np.stack(masks), whole)
+        scores[name.replace("iou", "iou_main")] = _of_main_parts(scores[name])
     return scores
 
 
-def _named(outlines: np.ndarray, truth: CharacterSet, row: int) -> dict[str, np.ndarray]:
-    """The outlines [P, 32, 2] of the parts that a true character has, by name."""
-    there = np.isfinite(truth.outlines[row]).all(axis=(1, 2))
-    return {name: outlines[place] for place, name in enumerate(PARTS) if there[place]}
+def _of_main_parts(ious: Mapping[str, float]) -> float:
+    return float(np.mean([ious[name] for name in MAIN_PARTS if name in ious]))
 
 
-def _rows(
-    model: CharacterModel,
-    truth: CharacterSet,
-    found: list[dict[str, np.ndarray]],
-    drawn: np.ndarray,
-) -> tuple[list[dict[str, Any]], float]:
-    """The end-to-end table; and the share of drawn maps that are valid."""
-    whole = truth.maps / np.float32(255)
-    size = truth.resolution
-    sources: dict[tuple[str, str], list[dict[str, np.ndarray]]] = {
-        ("truth", "truth"): [_named(truth.outlines[row], truth, row) for row in range(len(truth))],
-        ("truth", "model"): found,
-    }
-    rows = []
-    palettes = np.asarray(truth.palettes)
+def _true_rows(
+    model: CharacterModel, truth: CharacterSet, found: list[Outlines]
+) -> list[dict[str, Any]]:
+    """Rows of true pictures, and of pictures made of true outlines and of those found."""
+    whole, palettes = truth.maps / np.float32(255), np.asarray(truth.palettes)
     pictures = np.asarray(truth.images)
-    rows.append(_row("truth", "truth", "truth", pictures, truth, whole, palettes, whole))
-    for (maps, points), outlines in sources.items():
-        masks = [fill_outlines(one, size) for one in outlines]
-        seen = np.stack([compose(one) for one in masks])
-        lines = np.stack([strokes(a, b) for a, b in zip(outlines, masks, strict=True)])
-        made = np.stack(
-            [model.render_masks(*one) for one in zip(seen, lines, palettes, strict=True)]
-        )
-        rows.append(_row(maps, points, "model", made, truth, seen, palettes, whole))
-        rows.append(_row(maps, points, "flat", _flat(seen, palettes), truth, seen, palettes, whole))
-    valid = [one for one in drawn if fault_of_maps(one[: len(PARTS)]) is None]
-    characters = [made for one in valid if (made := model.from_planes(one)) is not None]
-    if len(characters) > 1:
-        seen = np.stack([compose(fill_outlines(one.points.outlines, size)) for one in characters])
-        own = np.array([[one.points.palette[s] for s in COLOURS] for one in characters], np.uint8)
-        made = np.stack([one.image for one in characters])
-        rows.append(_row("model", "model", "model", made, None, seen, own, None))
-        rows.append(_row("model", "model", "flat", _flat(seen, own), None, seen, own, None))
-    return rows, len(valid) / len(drawn)
+    rows = [_row("truth", "truth", "truth", pictures, whole, palettes)]
+    own = [truth.outlines_of(row) for row in range(len(truth))]
+    for points, outlines in (("truth", own), ("model", found)):
+        masks = [fill_outlines(parts, truth.resolution) for parts in outlines]
+        seen = np.stack([compose(parts) for parts in masks])
+        lines = [strokes(*pair) for pair in zip(outlines, masks, strict=True)]
+        inputs = zip(seen, lines, palettes, strict=True)
+        made = np.stack([model.render_masks(*planes) for planes in inputs])
+        for picture, images in (("model", made), ("flat", _flat(seen, palettes))):
+            pairs = zip(on_white(images), on_white(pictures), strict=True)
+            scores = {"psnr": float(np.mean([psnr(*pair) for pair in pairs]))}
+            scores["iou"] = _of_main_parts(part_ious(seen, whole))
+            rows.append(_row("truth", points, picture, images, seen, palettes, **scores))
+    return rows
+
+
+def _drawn_rows(model: CharacterModel, valid: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Rows of characters made of valid maps that the model drew."""
+    made = [character for planes in valid if (character := model.from_planes(planes)) is not None]
+    if len(made) < 2:
+        return []
+    masks = [fill_outlines(character.points.outlines, model.resolution) for character in made]
+    seen = np.stack([compose(parts) for parts in masks])
+    palettes = [[character.points.palette[slot] for slot in COLOURS] for character in made]
+    own = np.array(palettes, np.uint8)
+    pictures = {
+        "model": np.stack([character.image for character in made]),
+        "flat": _flat(seen, own),
+    }
+    return [_row("model", "model", name, images, seen, own) for name, images in pictures.items()]
 
 
 def _row(
@@ -256,27 +232,19 @@ def _row(
     points: str,
     picture: str,
     images: np.ndarray,
-    truth: CharacterSet | None,
     seen: np.ndarray,
     palettes: np.ndarray,
-    whole: np.ndarray | None,
+    **scores: float,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"maps": maps, "points": points, "picture": picture, "images": images}
-    row["count"] = len(images)
-    if truth is not None and whole is not None and picture != "truth":
-        both = zip(on_white(images), on_white(np.asarray(truth.images)), strict=True)
-        row["psnr"] = float(np.mean([psnr(one, other) for one, other in both]))
-        ious = part_ious(seen, whole)
-        row["iou"] = float(np.mean([ious[name] for name in MAIN_PARTS if name in ious]))
-    colours = {slot: palettes[:, COLOURS.index(slot)] for slot in ("hair", "skin", "clothes")}
-    row["seen_again"] = seen_again(images, seen, colours)
-    return row
+    row |= {"count": len(images), **scores}
+    return {**row, "seen_again": seen_again(images, seen, palettes)}
 
 
 def _flat(seen: np.ndarray, palettes: np.ndarray) -> np.ndarray:
     pictures = []
-    for one, palette in zip(seen, palettes, strict=True):
-        colours, opacity = flat(one, palette)
+    for visible, palette in zip(seen, palettes, strict=True):
+        colours, opacity = flat(visible, palette)
         planes = np.concatenate([colours, opacity[None]]).transpose(1, 2, 0)
         pictures.append(from_premultiplied(planes * 2 - 1))
     return np.stack(pictures)
@@ -296,16 +264,13 @@ def format_characters(scores: Mapping[str, Any]) -> str:
     ]
     for row in scores["stages"]:
         distance = next(value for name, value in row.items() if name.startswith("FD-"))
+        shapes = {"psnr": ".2f", "iou": ".3f", "seen_again": ".3f"}
+        told = [format(row[name], shapes[name]) if name in row else "-" for name in shapes]
         lines.append(
             f"{row['maps']:<8}{row['points']:<8}{row['picture']:<9}"
-            f"{_or_dash(row.get('psnr'), '.2f'):>7}{_or_dash(row.get('iou'), '.3f'):>7}"
-            f"{_or_dash(row.get('seen_again'), '.3f'):>7}{distance:>9.3g}{row['count']:>4}"
+            f"{''.join(f'{value:>7}' for value in told)}{distance:>9.3g}{row['count']:>4}"
         )
     return "\n".join(lines)
-
-
-def _or_dash(value: float | None, shape: str) -> str:
-    return "-" if value is None else format(value, shape)
 
 
 def score_run(folder: RunFolder, settings: TrainSettings) -> str:

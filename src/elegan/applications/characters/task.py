@@ -6,23 +6,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from elegan.applications.characters.character_set import CharacterData
+from elegan.applications.characters.folder import open_characters
+from elegan.applications.characters.gan_tasks import CharacterMaps, CharacterRender, RenderDraw
 from elegan.applications.characters.map_model import STAGES, MapModel, join_stages
-from elegan.applications.characters.maps import CharacterMaps
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.points_task import (
     DRAWN,
-    CharacterPoints,
     PointBatches,
+    PointsTask,
     draw_examples,
 )
-from elegan.applications.characters.render_task import CharacterRender, RenderDraw
+from elegan.applications.characters.renderer import drawn_characters
 from elegan.applications.characters.scoring import format_characters, score, score_run
-from elegan.applications.characters.training_data import CharacterData, open_character_data
 from elegan.common import distributed
 from elegan.common.distributed import World
 from elegan.common.errors import UsageError, lookup
+from elegan.data import batch_indices
 from elegan.data.batches import Batches
 from elegan.data.patches import Patches
 from elegan.losses import ADVERSARIAL
@@ -34,6 +37,10 @@ from elegan.training.run import check, plan, refuse_changes, run_folder, train
 from elegan.training.run_folder import is_run
 from elegan.training.task import Hooks, TaskSpec
 
+RENDERED = "rendered"
+"""The name of the data that the renderer draws."""
+RESOLUTION = 64
+_TOLD = ("hair-style", "fringe", "expression")
 _SHARED = ("data", "limit", "seed", "size", "resolution", "device", "precision", "characters")
 _SHARED += ("images", "epochs", "minutes", "ticks", "snapshots")
 """What all stages of one run are told; all else is each stage's preset's."""
@@ -44,21 +51,49 @@ _IMAGES = {"maps": 1.0, "points": 0.75, "render": 0.375}
 _RENDERERS = ("restorer", "unet")
 
 
+def open_character_data(settings: TrainSettings) -> CharacterData:
+    """Opens or draws the characters that a stage trains on.
+
+    Raises:
+        UsageError: an attribute is unknown, or the resolutions do not fit together.
+        EleganError: there is no such data, or something in it cannot be read.
+    """
+    chosen, resolution = settings.characters, settings.resolution or RESOLUTION
+    side = chosen.maps or resolution // 2
+    if resolution % side or side % 8:
+        raise UsageError(
+            f"--characters.maps {side} must be a multiple of 8 and divide the resolution"
+            f" {resolution}. Type {resolution // 2}."
+        )
+    if settings.data == RENDERED:
+        found = drawn_characters(chosen.count, resolution, seed=settings.seed)
+    else:
+        found = open_characters(settings.data, resolution)
+    if settings.limit and settings.limit < len(found):
+        order = batch_indices(settings.seed, 0, len(found), len(found))
+        found = found.chosen(np.sort(order[: settings.limit]))
+    names = [name.strip() for name in chosen.attributes.split(",") if name.strip()]
+    if chosen.attributes == "auto":
+        names = [name for name in _TOLD if name in found.attributes]
+    for name in names:
+        lookup(found.attributes, name, "attribute")
+    conditions = {name: found.values(name) for name in names}
+    return CharacterData(**vars(found), side=side, conditions=conditions)
+
+
 def stage_settings(settings: TrainSettings, out: Path) -> dict[str, TrainSettings]:
     """Returns the settings of each stage of a run of task `characters`, in order.
 
     Args:
         out: the run folder; each stage has a run folder within.
     """
-    shared = {name: getattr(settings, name) for name in _SHARED}
     found = {}
     for stage in STAGES:
-        own = preset_settings(f"characters-{stage}", settings.data)
-        minutes = settings.minutes and settings.minutes * _TIME[stage]
-        images = settings.images and max(1, round(settings.images * _IMAGES[stage]))
-        found[stage] = dataclasses.replace(
-            own, **{**shared, "minutes": minutes, "images": images, "out": str(out / stage)}
-        )
+        own = {name: getattr(settings, name) for name in _SHARED} | {"out": str(out / stage)}
+        own["minutes"] = settings.minutes and settings.minutes * _TIME[stage]
+        own["images"] = settings.images and max(1, round(settings.images * _IMAGES[stage]))
+        usual = preset_settings(f"characters-{stage}", settings.data)
+        found[stage] = dataclasses.replace(usual, **own)
     return found
 
 
@@ -93,8 +128,7 @@ def _plan_stages(settings: TrainSettings, spec: TaskSpec) -> dict[str, Any]:
 
 def _check_all(settings: TrainSettings) -> None:
     usual = preset_settings(settings.preset, settings.data)
-    for one in dataclasses.fields(settings):
-        name = one.name
+    for name in vars(settings):
         if name in (*_SHARED, "task", "preset", "out", "batch"):
             continue
         if getattr(settings, name) != getattr(usual, name):
@@ -109,10 +143,8 @@ def _check_all(settings: TrainSettings) -> None:
 
 
 def _check_maps(settings: TrainSettings) -> None:
-    plain = dataclasses.replace(
-        settings, network=dataclasses.replace(settings.network, name="residual")
-    )
-    check_square(plain)
+    network = dataclasses.replace(settings.network, name="residual")
+    check_square(dataclasses.replace(settings, network=network))
     refuse_classifying(settings)
 
 
@@ -136,14 +168,8 @@ def _check_render(settings: TrainSettings) -> None:
 def _stream_maps(
     settings: TrainSettings, data: CharacterData, device: torch.device, world: World
 ) -> Batches:
-    return Batches(
-        data.as_images(),
-        batch=settings.batch,
-        seed=settings.seed,
-        device=device,
-        world=world,
-        conditional=bool(data.conditions),
-    )
+    where: Any = {"batch": settings.batch, "seed": settings.seed, "device": device, "world": world}
+    return Batches(data.as_images(), **where, conditional=bool(data.conditions))
 
 
 def _stream_points(
@@ -151,35 +177,22 @@ def _stream_points(
 ) -> PointBatches:
     draw = None
     if settings.characters.generated > 0:
-        model = MapModel.load(_source(settings))
+        source, beside = settings.characters.source, None
+        if source is None and settings.out:
+            beside = Path(settings.out).parent / "maps"
+        if source is None and (beside is None or not is_run(beside)):
+            raise UsageError(
+                "Which model draws maps for this stage? Name its run: --characters.source RUN; or"
+                " do without: --characters.generated 0."
+            )
+        model = MapModel.load(source or str(beside))
         if model.side != data.side:
             raise UsageError(
                 f"The first stage draws maps of {model.side} pixels, these are {data.side}. Type"
                 f" --characters.maps {model.side}."
             )
         draw = partial(draw_examples, model, DRAWN, settings.seed)
-    return PointBatches(
-        data,
-        draw,
-        share=settings.characters.generated,
-        batch=settings.batch,
-        seed=settings.seed,
-        device=device,
-        world=world,
-    )
-
-
-def _source(settings: TrainSettings) -> Path:
-    """The model whose generator draws maps: the one named, else the run `maps` beside this one."""
-    if settings.characters.source is not None:
-        return Path(settings.characters.source)
-    beside = Path(settings.out).parent / "maps" if settings.out else None
-    if beside is None or not is_run(beside):
-        raise UsageError(
-            "Which model draws maps for this stage? Name its run: --characters.source RUN; or do"
-            " without: --characters.generated 0."
-        )
-    return beside
+    return PointBatches(data, draw, settings, device, world)
 
 
 def _stream_render(
@@ -194,10 +207,6 @@ def _none(*_: Any) -> Any:
     raise NotImplementedError("characters are trained stage by stage")
 
 
-def _load(path: Path, device: str, precision: str) -> CharacterModel:
-    return CharacterModel.load(path)
-
-
 def _load_stage(path: Path, device: str, precision: str) -> Any:
     raise UsageError(
         f"{path} holds one stage of characters. Name the run of all three, as `elegan train"
@@ -205,27 +214,26 @@ def _load_stage(path: Path, device: str, precision: str) -> Any:
     )
 
 
-_SCORED = {"score": score, "format_scores": format_characters, "score_run": score_run}
+_ALL: dict[str, Any] = {"open_data": open_character_data, "score": score}
+_ALL |= {"format_scores": format_characters, "score_run": score_run}
 _STAGE: dict[str, Any] = {
-    "open_data": open_character_data,
+    **_ALL,
     "load": _load_stage,
     "usage": "elegan character --model {whole} --stages --out made, once all stages are",
     "final_scores": 0.0,
-    **_SCORED,
 }
 
 CHARACTERS: dict[str, TaskSpec] = {
     "characters": TaskSpec(
         about="characters: maps from noise, points from maps, pictures; the three in turn",
         check=_check_all,
-        open_data=open_character_data,
         stream=_none,
         build=_none,
-        load=_load,
+        load=lambda path, device, precision: CharacterModel.load(path),
         usage="elegan character --model {run} --stages --out made",
         train=train_stages,
         plan=_plan_stages,
-        **_SCORED,
+        **_ALL,
     ),
     "characters-maps": TaskSpec(
         about="characters, first stage: noise and attributes in, maps of parts out",
@@ -238,7 +246,7 @@ CHARACTERS: dict[str, TaskSpec] = {
         about="characters, second stage: maps in, key points and outlines out",
         check=_check_points,
         stream=_stream_points,
-        build=CharacterPoints,
+        build=PointsTask,
         **_STAGE,
     ),
     "characters-render": TaskSpec(

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,8 @@ from elegan.data.files import FileEntry
 PAIRS = {"eyes": ("eye-left", "eye-right"), "eyebrows": ("brow-left", "brow-right")}
 """Names of masks that hold two parts of ours, which are told apart by their landmarks."""
 
-ALIASES = {
-    "background": "",
-    "hair": "front-hair",
-    "head": "face",
-    "details": "face",
-    "earrings": "face",
-}
+ALIASES = {"background": "", "hair": "front-hair", "head": "face", "details": "face"}
+ALIASES["earrings"] = "face"
 """Other names of masks; "" is no part at all. What is painted on a face is face."""
 
 UNLIKE = ("glasses",)
@@ -42,7 +37,7 @@ _PLAIN = (
     " Of pictures alone the stages cannot be learnt, for nothing says where the parts are. Leave"
     " --task characters out: then they are generated plainly, from noise to pixels."
 )
-_SHOWN = 3
+_MAX_NAMED = 3
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -95,13 +90,16 @@ def read_layout(data: str) -> Layout:
     with files.reader(listing.archive) as read:
 
         def text(name: str) -> str:
-            entry = entries.get(root + name)
-            if entry is None:
+            if root + name not in entries:
                 raise EleganError(
                     f"'{data}' has no {name}, without which its characters cannot be read."
                     " docs/formats.md, Characters, describes it."
                 )
-            return _decoded(read, entry)
+            entry = entries[root + name]
+            try:
+                return read(entry).decode("utf-8-sig")
+            except Exception as error:  # zipfile raises many kinds on damaged members
+                raise EleganError(f"'{entry.name}' cannot be read: {error}.") from error
 
         meta = _json(text("meta.json"), "meta.json")
         landmarks = _landmarks(_json(text("landmarks.json"), "landmarks.json"))
@@ -115,20 +113,19 @@ def read_layout(data: str) -> Layout:
         raise UsageError(f"'{data}' has no masks.{_PLAIN}")
     _complete(data, "mask", "masks/ID.png", images, masks)
     _complete(data, "entry in landmarks.json", "landmarks.json", images, landmarks)
-    if labels:
-        _complete(data, "row in labels.csv", "labels.csv", images, labels)
-    ids = tuple(sorted(images))
+    _complete(data, "row in labels.csv", "labels.csv", images, labels or images)
+    licence = meta.get("license") or meta.get("licence") or ""
     used = [entries[name].stamp for name in sorted(entries) if name.startswith(root)]
     return Layout(
         name=path.stem,
-        ids=ids,
+        ids=tuple(sorted(images)),
         images=images,
         masks=masks,
         archive=listing.archive,
         mask_names=_mask_names(meta),
         landmarks=landmarks,
         labels=labels,
-        licence=_licence(meta),
+        licence=str(licence.get("text", "") if isinstance(licence, dict) else licence),
         stamp=repr((root, used)),
     )
 
@@ -148,8 +145,8 @@ def _find(data: str) -> Path:
 
 def _root(data: str, names: Sequence[str]) -> str:
     """Returns what stands before images/, with a slash, in the names of a folder's files."""
-    roots = [name.removesuffix("images/") for name in {re.sub(r"[^/]*$", "", n) for n in names}
-             if name.endswith("images/")]  # fmt: skip
+    folders = {name[: name.rfind("/") + 1] for name in names}
+    roots = [name.removesuffix("images/") for name in folders if name.endswith("images/")]
     if not roots:
         pictures = any(name.lower().endswith(files.IMAGE_SUFFIXES) for name in names)
         raise UsageError(
@@ -172,21 +169,14 @@ def _complete(
 ) -> None:
     missing = sorted(set(images) - set(others))
     if missing:
-        shown = ", ".join(missing[:_SHOWN])
-        more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+        shown = ", ".join(missing[:_MAX_NAMED])
+        more = f" and {len(missing) - _MAX_NAMED:,} more" if len(missing) > _MAX_NAMED else ""
         near = did_you_mean(missing[0], sorted(set(others) - set(images))[:5000])
-        one = "image has" if len(missing) == 1 else "images have"
+        some = "image has" if len(missing) == 1 else "images have"
         raise EleganError(
-            f"{len(missing):,} {one} no {what} in '{data}': {shown}{more}.{near} Add it in {where},"
-            " or take the image out of images/."
+            f"{len(missing):,} {some} no {what} in '{data}': {shown}{more}.{near} Add it in"
+            f" {where}, or take the image out of images/."
         )
-
-
-def _decoded(read: Callable[[FileEntry], bytes], entry: FileEntry) -> str:
-    try:
-        return read(entry).decode("utf-8-sig")
-    except Exception as error:  # zipfile raises many kinds on damaged members
-        raise EleganError(f"'{entry.name}' cannot be read: {error}.") from error
 
 
 def _json(text: str, name: str) -> dict[str, Any]:
@@ -257,7 +247,7 @@ def _places(entry: Mapping[str, Any], size: float) -> dict[str, tuple[float, flo
 
 
 def _point(value: Sequence[float], size: float) -> tuple[float, float]:
-    x, y = (float(one) / size for one in value)
+    x, y = (float(number) / size for number in value)
     if not (np.isfinite(x) and np.isfinite(y)):
         raise ValueError("a place is not a number")
     return x, y
@@ -285,8 +275,3 @@ def _labels(text: str) -> dict[str, dict[str, str]]:
                     f"labels.csv: the {column} of '{name}' is '{value}'. Write #RRGGBB."
                 )
     return labels
-
-
-def _licence(meta: Mapping[str, Any]) -> str:
-    licence = meta.get("license") or meta.get("licence") or ""
-    return str(licence.get("text", "")) if isinstance(licence, dict) else str(licence)

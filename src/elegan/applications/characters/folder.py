@@ -1,17 +1,18 @@
-"""Reading characters from a folder in the documented layout."""
+"""Characters in a folder of the documented layout: read, and written."""
 
+import csv
 import io
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from elegan.applications.characters.colours import HAIR, SKIN, nearest_name
-from elegan.applications.characters.dataset import character_set
-from elegan.applications.characters.dataset.character_set import CharacterSet
-from elegan.applications.characters.dataset.drawn import hash_of
-from elegan.applications.characters.dataset.layout import (
+from elegan.applications.characters.character_set import CharacterSet, hash_of, load, save
+from elegan.applications.characters.layout import (
     ALIASES,
     ATTRIBUTE_NAMES,
     PAIRS,
@@ -19,8 +20,16 @@ from elegan.applications.characters.dataset.layout import (
     Layout,
     read_layout,
 )
-from elegan.applications.characters.parts import COLOURS, INDEX, KEY_POINTS, PARTS
-from elegan.applications.characters.tracing import POINTS, outline
+from elegan.applications.characters.outlines import POINTS, outline
+from elegan.applications.characters.parts import (
+    COLOURS,
+    HAIR,
+    INDEX,
+    KEY_POINTS,
+    PARTS,
+    SKIN,
+    nearest_name,
+)
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import cache, files
 
@@ -49,8 +58,8 @@ def open_characters(data: str, resolution: int, *, split: str = "train") -> Char
     if cache.find(key) is None:
         characters = _read(layout, resolution)
         with cache.new_entry(key) as folder:
-            character_set.save(folder, characters)
-    everything = character_set.load(cache.entry_path(key))
+            save(folder, characters)
+    everything = load(cache.entry_path(key))
     return everything if split == "all" else _of_split(everything, split)
 
 
@@ -65,13 +74,12 @@ def _of_split(characters: CharacterSet, split: str) -> CharacterSet:
         raise UsageError(
             f"'{characters.name}' has too few variants of hair for a split '{split}'. Use 'all'."
         )
-    chosen = characters.chosen(indices)
-    return CharacterSet(**{**vars(chosen), "split": split})
+    return replace(characters.chosen(indices), split=split)
 
 
 def _read(layout: Layout, resolution: int) -> CharacterSet:
-    names, notes = [], []
-    rows: dict[str, list[np.ndarray]] = {"images": [], "maps": [], "palettes": [], "known": []}
+    names: list[str] = []
+    rows: list[tuple[np.ndarray, ...]] = []
     unlike = 0
     with files.reader(layout.archive) as read:
         for name in layout.ids:
@@ -82,39 +90,47 @@ def _read(layout: Layout, resolution: int) -> CharacterSet:
                     f"The mask of '{name}' is {mask.width}x{mask.height} pixels, its image"
                     f" {image.width}x{image.height}. A mask must have the image's size."
                 )
-            maps, odd = _maps(layout, name, mask, resolution)
-            if odd:
+            maps = _maps(layout, name, mask, resolution)
+            if maps is None:
                 unlike += 1
                 continue
-            pixels = _resized(image, resolution)
-            palette, known = _palette(layout.labels.get(name, {}), pixels, maps)
+            if image.size != (resolution, resolution):
+                # Premultiplied, so that what is transparent lends no colour to its neighbours.
+                size, method = (resolution, resolution), _method(max(image.size), resolution)
+                image = image.convert("RGBa").resize(size, method).convert("RGBA")
+            pixels = np.asarray(image)
             names.append(name)
-            for column, value in zip(rows, (pixels, maps, palette, known), strict=True):
-                rows[column].append(value)
+            rows.append((pixels, maps, *_palette(layout.labels.get(name, {}), pixels, maps)))
     if len(names) < 2:
         raise EleganError(f"'{layout.name}' has {len(names)} character that can be used.")
-    if unlike:
-        notes.append(f"{unlike:,} characters with {' or '.join(UNLIKE)} are left out.")
-    images, maps = np.stack(rows["images"]), np.stack(rows["maps"])
-    key_points = _key_points(layout, names)
-    attributes, variants = _columns(layout, names, np.stack(rows["palettes"]), rows["known"])
+    left_out = f"{unlike:,} characters with {' or '.join(UNLIKE)} are left out."
+    images, maps, palettes, known = (np.stack(column) for column in zip(*rows, strict=True))
+    outlines = np.full((*maps.shape[:2], POINTS, 2), np.nan, np.float32)
+    for index, part in np.argwhere(maps.any(axis=(2, 3))):
+        if (points := outline(maps[index, part] / 255)) is not None:
+            outlines[index, part] = points
+    landmarks, missing = [layout.landmarks[name] for name in names], (np.nan, np.nan)
+    places = [[marks.get(point, missing) for point in KEY_POINTS] for marks in landmarks]
+    key_points = np.array(places, np.float32)
+    told = [PAIRS.get(name, (ALIASES.get(name, name),)) for name in layout.mask_names.values()]
+    attributes, variants = _columns(layout, names, palettes, known)
     return CharacterSet(
         name=layout.name,
         split="all",
         names=tuple(names),
         images=images,
         maps=maps,
-        known=_known(layout),
+        known=np.isin(PARTS, [part for parts in told for part in parts]),
         amodal=None,
         lines=None,
-        outlines=_outlines(maps),
+        outlines=outlines,
         key_points=key_points,
         seen=_seen(key_points, maps),
-        palettes=np.stack(rows["palettes"]),
-        palette_known=np.stack(rows["known"]),
+        palettes=palettes,
+        palette_known=known,
         attributes=attributes,
         variants=variants,
-        notes=tuple(notes),
+        notes=(left_out,) if unlike else (),
         licence=layout.licence,
         hash=hash_of(images, maps),
     )
@@ -136,8 +152,8 @@ def _opened(layout: Layout, read: Callable[[Any], bytes], entry: Any, mode: str)
         ) from error
 
 
-def _maps(layout: Layout, name: str, mask: Image.Image, resolution: int) -> tuple[np.ndarray, bool]:
-    """Turns a mask of indices into maps uint8 [P, R, R]; and whether it has what we cannot draw."""
+def _maps(layout: Layout, name: str, mask: Image.Image, resolution: int) -> np.ndarray | None:
+    """Turns a mask of indices into maps uint8 [P, R, R]; None where it has what is not drawn."""
     indices = np.asarray(mask)
     maps = np.zeros((len(PARTS), *indices.shape), bool)
     for index in np.unique(indices).tolist():
@@ -148,50 +164,31 @@ def _maps(layout: Layout, name: str, mask: Image.Image, resolution: int) -> tupl
             )
         part = layout.mask_names[index]
         if part in UNLIKE:
-            return maps, True
+            return None
         here = indices == index
         if part in PAIRS:
             left, right = PAIRS[part]
-            middle = _middle(layout, name) * indices.shape[1]
+            places = layout.landmarks[name]
+            if "eye-left" not in places or "eye-right" not in places:
+                raise EleganError(
+                    f"landmarks.json has no places of both eyes of '{name}', which tell the left"
+                    " from the right in its mask."
+                )
+            middle = (places["eye-left"][0] + places["eye-right"][0]) / 2 * indices.shape[1]
             on_left = np.arange(indices.shape[1]) + 0.5 < middle
             maps[INDEX[left]] |= here & on_left
             maps[INDEX[right]] |= here & ~on_left
         elif target := ALIASES.get(part, part):
             maps[INDEX[target]] |= here
+    whole = maps.astype(np.uint8) * 255
     if indices.shape == (resolution, resolution):
-        return maps.astype(np.uint8) * 255, False
-    method = _method(max(indices.shape), resolution)
-    sized = [
-        np.asarray(
-            Image.fromarray(one.astype(np.uint8) * 255).resize((resolution, resolution), method)
-        )
-        for one in maps
-    ]
-    return np.stack(sized), False
-
-
-def _middle(layout: Layout, name: str) -> float:
-    """The x between the eyes, that tells left from right."""
-    places = layout.landmarks[name]
-    try:
-        return (places["eye-left"][0] + places["eye-right"][0]) / 2
-    except KeyError:
-        raise EleganError(
-            f"landmarks.json has no places of both eyes of '{name}', which tell the left from the"
-            " right in its mask."
-        ) from None
+        return whole
+    size, method = (resolution, resolution), _method(max(indices.shape), resolution)
+    return np.stack([np.asarray(Image.fromarray(part).resize(size, method)) for part in whole])
 
 
 def _method(side: int, resolution: int) -> Image.Resampling:
     return Image.Resampling.BOX if side >= resolution else Image.Resampling.BILINEAR
-
-
-def _resized(image: Image.Image, resolution: int) -> np.ndarray:
-    if image.size == (resolution, resolution):
-        return np.asarray(image)
-    method, size = _method(max(image.size), resolution), (resolution, resolution)
-    # Premultiplied, so that what is transparent lends no colour to its neighbours.
-    return np.asarray(image.convert("RGBa").resize(size, method).convert("RGBA"))
 
 
 def _palette(
@@ -213,33 +210,6 @@ def _palette(
     return palette, known
 
 
-def _known(layout: Layout) -> np.ndarray:
-    known = np.zeros(len(PARTS), bool)
-    for name in layout.mask_names.values():
-        for part in PAIRS.get(name, (ALIASES.get(name, name),)):
-            if part in INDEX:
-                known[INDEX[part]] = True
-    return known
-
-
-def _outlines(maps: np.ndarray) -> np.ndarray:
-    outlines = np.full((*maps.shape[:2], POINTS, 2), np.nan, np.float32)
-    for index, parts in enumerate(maps):
-        for part, one in enumerate(parts):
-            if one.any() and (points := outline(one / 255, POINTS, spacing="even")) is not None:
-                outlines[index, part] = points
-    return outlines
-
-
-def _key_points(layout: Layout, names: list[str]) -> np.ndarray:
-    points = np.full((len(names), len(KEY_POINTS), 2), np.nan, np.float32)
-    for index, name in enumerate(names):
-        for place, point in enumerate(KEY_POINTS):
-            if point in layout.landmarks[name]:
-                points[index, place] = layout.landmarks[name][point]
-    return points
-
-
 def _seen(points: np.ndarray, maps: np.ndarray) -> np.ndarray:
     known = np.isfinite(points).all(axis=2)
     side = maps.shape[2]
@@ -249,12 +219,11 @@ def _seen(points: np.ndarray, maps: np.ndarray) -> np.ndarray:
 
 
 def _columns(
-    layout: Layout, names: list[str], palettes: np.ndarray, known: list[np.ndarray]
+    layout: Layout, names: list[str], palettes: np.ndarray, known: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Attributes that a person may ask for, and variants as the labels name them."""
-    columns = list(next(iter(layout.labels.values()), {}))
     variants, attributes = {}, {}
-    for column in columns:
+    for column in next(iter(layout.labels.values()), {}):
         if not column or column == "id" or column.startswith("color_"):
             continue
         values = np.array([layout.labels[name].get(column) or "none" for name in names])
@@ -267,6 +236,62 @@ def _columns(
             attributes[renamed] = kinds
     for attribute, slot, table in (("hair-colour", "hair", HAIR), ("skin", "skin", SKIN)):
         place = COLOURS.index(slot)
-        if attribute not in attributes and all(one[place] for one in known):
-            attributes[attribute] = np.array([nearest_name(one[place], table) for one in palettes])
+        if attribute not in attributes and known[:, place].all():
+            nearest = [nearest_name(colour, table) for colour in palettes[:, place]]
+            attributes[attribute] = np.array(nearest)
     return attributes, variants
+
+
+def write_characters(characters: CharacterSet, folder: str | Path) -> None:
+    """Writes a set as a folder in the documented layout; masks hold what is mostly seen.
+
+    Raises:
+        UsageError: the folder is there and not empty.
+        EleganError: it cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"The folder '{folder}' is not empty. Name another.")
+        for name in ("images", "masks"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        shades = np.linspace(0, 1, len(PARTS) + 1)
+        colours = 127 + 127 * np.sin(2 * np.pi * (5 * shades[:, None] + (0, 0.33, 0.67)))
+        labels = {"0": "background"} | {str(n): part for n, part in enumerate(PARTS, 1)}
+        for index, name in enumerate(characters.names):
+            Image.fromarray(characters.images[index]).save(folder / "images" / f"{name}.png")
+            rest = 255 - characters.maps[index].sum(axis=0, dtype=np.int32)
+            indices = np.concatenate([rest[None], characters.maps[index]]).argmax(axis=0)
+            mask = Image.fromarray(indices.astype(np.uint8), mode="P")
+            mask.putpalette(colours.astype(np.uint8).ravel().tolist())
+            mask.save(folder / "masks" / f"{name}.png")
+        _write_tables(characters, folder)
+        meta = {"mask_labels": labels, "count": len(characters), "size": characters.resolution}
+        meta |= {"license": {"text": characters.licence}, "style": characters.name}
+        (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise EleganError(f"Could not write '{folder}': {error.strerror or error}.") from error
+
+
+def _write_tables(characters: CharacterSet, folder: Path) -> None:
+    size = characters.resolution
+    landmarks = {
+        name: {
+            "points": {
+                point: [round(float(value) * size, 3) for value in place]
+                for point, place in zip(KEY_POINTS, characters.key_points[index], strict=True)
+                if np.isfinite(place).all()
+            }
+        }
+        for index, name in enumerate(characters.names)
+    }
+    text = json.dumps({"size": size, "landmarks": landmarks})
+    (folder / "landmarks.json").write_text(text, encoding="utf-8")
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        columns = {**characters.attributes, **characters.variants}
+        writer.writerow(["id", *columns, *(f"color_{slot}" for slot in COLOURS)])
+        for index, name in enumerate(characters.names):
+            pairs = zip(characters.palettes[index], characters.palette_known[index], strict=True)
+            colours = [f"#{bytes(colour).hex()}" if known else "" for colour, known in pairs]
+            writer.writerow([name, *(column[index] for column in columns.values()), *colours])

@@ -1,1 +1,0 @@
-"""Sets of characters: drawn ones, and folders of others."""

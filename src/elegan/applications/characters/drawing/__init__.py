@@ -1,1 +1,0 @@
-"""A renderer of characters, which draws the data that the shipped model learnt from."""

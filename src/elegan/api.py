@@ -200,15 +200,8 @@ def generate(asked: options.Generate) -> "Samples":
 def interpolate(asked: options.Interpolate) -> Walk:
     from elegan.models.interpolation import save_walk
 
-    path, frames = save_walk(
-        _generator(asked.model),
-        Path(asked.out),
-        points=asked.n,
-        frames=asked.frames,
-        seed=asked.seed,
-        label=asked.label,
-        columns=asked.columns,
-    )
+    more = _but(asked, "model", "out", "n")
+    path, frames = save_walk(_generator(asked.model), Path(asked.out), points=asked.n, **more)
     return Walk(out=path, frames=frames)
 
 
@@ -220,12 +213,7 @@ def project(asked: options.Project) -> "Projected":
     found = project_inputs(
         model,
         _words(asked.inputs),
-        fit=asked.fit,
-        label=asked.label,
-        steps=asked.steps,
-        candidates=asked.candidates,
-        restarts=asked.restarts,
-        seed=asked.seed,
+        **_but(asked, "model", "inputs", "out"),
     )
     return found if asked.out is None else replace(found, files=found.save(Path(asked.out), model))
 
@@ -236,14 +224,7 @@ def directions(asked: options.Directions) -> FoundDirections:
 
     model, out = _generator(asked.model), Path(asked.out)
     found = find_directions(model, asked.n)
-    sheet = slider_sheet(
-        model,
-        found,
-        strength=asked.strength,
-        samples=asked.samples,
-        seed=asked.seed,
-        label=asked.label,
-    )
+    sheet = slider_sheet(model, found, **_but(asked, "model", "out", "n"))
     vectors = save_directions(out.with_suffix(".npz"), model, found)
     return FoundDirections(
         out=save_sheet(out, sheet),
@@ -267,17 +248,8 @@ def classify(asked: options.Classify) -> "Classified":
 def prune(asked: options.Prune) -> "Pruned":
     from elegan.applications.pruning import prune as prune_model
 
-    return prune_model(
-        asked.model,
-        None if asked.data is None else str(asked.data),
-        out=asked.out,
-        sparsity=asked.sparsity,
-        finetune=asked.finetune,
-        steps=asked.steps,
-        importance=asked.importance,
-        n=asked.n,
-        seed=asked.seed,
-    )
+    data = None if asked.data is None else str(asked.data)
+    return prune_model(asked.model, data, **_but(asked, "model", "data"))
 
 
 @_verb(options.Evaluate)
@@ -332,20 +304,8 @@ def character(asked: options.Character) -> "MadeCharacters":
 
     path: Any = getattr(asked.model, "path", asked.model)
     model = path if isinstance(path, CharacterModel) else CharacterModel.load(path)
-    return make_characters(
-        model,
-        asked.out,
-        n=asked.n,
-        seed=asked.seed,
-        attributes=asked.attribute,
-        palette=asked.palette,
-        points=asked.points,
-        stages=asked.stages,
-        transparent=asked.transparent,
-        svg=asked.svg,
-        sprite_sheet=asked.sprite_sheet,
-        gif=asked.gif,
-    )
+    more = _but(asked, "model", "out", "attribute")
+    return make_characters(model, asked.out, attributes=asked.attribute, **more)
 
 
 @_verb(options.Augment)
@@ -361,13 +321,8 @@ def inspect(asked: options.Inspect) -> Answer:
     from elegan.data.inspection import describe
     from elegan.data.inspection import inspect as inspect_data
 
-    found = inspect_data(
-        str(asked.data),
-        resolution=asked.resolution,
-        channels=asked.channels,
-        fit=asked.fit,
-        contact_sheet=asked.out,
-    )
+    more = _but(asked, "data", "out")
+    found = inspect_data(str(asked.data), contact_sheet=asked.out, **more)
     return Answer(found, describe(found))
 
 
@@ -398,6 +353,11 @@ def _generator(model: Any, device: str = "auto") -> "Model":
 
     path = getattr(model, "path", model)
     return Model.load(path, device=device) if isinstance(path, str | Path) else path
+
+
+def _but(asked: Any, *names: str) -> dict[str, Any]:
+    """The values of all options but those named."""
+    return {name: value for name, value in vars(asked).items() if name not in names}
 
 
 def _words(inputs: Any) -> list[str]:

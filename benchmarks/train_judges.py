@@ -3,7 +3,7 @@
     python benchmarks/train_judges.py digits fashion
 
 Reads MNIST and Fashion-MNIST as every verb does (`$ELEGAN_DATA`, cache, download); writes
-NAME.safetensors and NAME.json to `elegan/measure/weights`.
+NAME.safetensors and NAME.json to `elegan/metrics/weights`.
 
 A classifier alone forgets what its classes do not need, until each class is one point and a
 generator with one sample a class looks perfect. So a linear decoder, trained with it and thrown
@@ -36,7 +36,7 @@ SELECTION = (
     "augmentations on fashion), so it flatters a little"
 )
 
-WEIGHTS = Path(__file__).parents[1] / "src" / "elegan" / "measure" / "weights"
+WEIGHTS = Path(__file__).parents[1] / "src" / "elegan" / "metrics" / "weights"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ def test_runs_that_did_not_note_them(run: Path) -> None:
 
 
 def test_divergence_is_marked_in_the_curves(run: Path) -> None:
-    alarm = {"name": "divergence", "text": "The loop diverges.", "remedy": "Type --loss.r1 1."}
+    alarm = {"name": "divergence", "text": "Training diverges.", "remedy": "Type --loss.r1 1."}
     ticks = [
         {"event": "tick", "images": at, "alarms": [alarm] * (at in (300, 400))}
         for at in range(100, 700, 100)

@@ -67,7 +67,7 @@ def test_the_page_answers_in_order(run: Path) -> None:
     wanted = [
         "first digits",
         "mnist, robust, 1,200,000 images, 4 min of training",
-        "A fair loop: 31% of fakes pass for real",
+        "Evenly matched: 31% of fakes pass for real",
         "Training reached its goal after 1,200,000 images, 4 min of training.",
         "FD-digits 3.21 real 0.031",
         "Speed",

@@ -27,7 +27,7 @@ LOSSES = {"discriminator": 0.5, "generator": 0.9}
 
 
 def ticks(count: int = 10, **changes) -> list[dict]:
-    """Ticks of a fair duel; a change is a value, or one value for each tick."""
+    """Ticks of evenly matched; a change is a value, or one value for each tick."""
 
     def at(place: int, value):
         return value[place] if isinstance(value, list) else value
@@ -51,7 +51,7 @@ def raised(signals: dict, history=(), progress: float = 0.5, **more) -> dict[str
 
 def test_a_fair_duel_raises_no_alarm() -> None:
     sentence, alarms = health(FAIR, 0.5, ticks(), losses=LOSSES, images=5000)
-    assert sentence.startswith("a fair loop: 30% of fakes pass for real; ")
+    assert sentence.startswith("evenly matched: 30% of fakes pass for real; ")
     assert "80%" in sentence
     assert alarms == []
 

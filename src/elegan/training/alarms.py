@@ -262,7 +262,7 @@ def _divergence(now: Situation) -> Alarm | None:
         return None
     return Alarm(
         name="divergence",
-        text=f"The loop diverges: {'; '.join(causes)}.",
+        text=f"Training diverges: {'; '.join(causes)}.",
         remedy=f"Type {_lower(now, 'generator')} and {_lower(now, 'discriminator')}"
         f"{''.join(f', or {item}' for item in (*_stronger(now), *_open(now, _FLOAT32)))}.",
     )

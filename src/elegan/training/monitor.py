@@ -98,7 +98,7 @@ def _sentence(signals: Figures) -> str:
         return f"the discriminator is ahead: {1 - fooling:.0%} of fakes caught"
     if fooling > GENERATOR_WINS:
         return f"the generator is ahead: {fooling:.0%} of fakes pass for real"
-    return f"a fair loop: {fooling:.0%} of fakes pass for real"
+    return f"evenly matched: {fooling:.0%} of fakes pass for real"
 
 
 def _mapping(event: Mapping[str, Any], name: str) -> Figures:

@@ -135,7 +135,7 @@ class CharacterMaps(NoiseTask):
 
         - `fooling_rate`: share of pairs in which drawn maps score above held-out ones.
         - `valid_maps`: share of drawn maps that have one face with two eyes and a mouth in it.
-        - the signals of `measure.quick`, on the flat colours.
+        - the signals of `metrics.quick`, on the flat colours.
         """
         images, codes = self._drawn("probe", _PROBE)
         fake = self._logits(images, codes).numpy()
@@ -183,7 +183,7 @@ _MAX_ROWS = 8
 
 @dataclass(frozen=True, eq=False)
 class RenderDraw:
-    """Examples of what the renderer is given and should make of it; see `engine.patches.Draw`."""
+    """Examples of what the renderer is given and should make of it; see `data.patches.Draw`."""
 
     data: CharacterData
 

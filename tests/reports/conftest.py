@@ -101,7 +101,7 @@ def tick(images: int, total: int = 1_200_000, seed: int = 0) -> dict:
             "gradient_norm_generator": 0.12 * noise.uniform(0.7, 1.4),
         },
         "images_per_second": 5000 + noise.gauss(0, 90) - (1500 if images < 20_000 else 0),
-        "health": "evenly matched: 31% of fakes pass for real; samples reach 85% of the real images",
+        "health": "evenly matched: 31% of fakes pass for real; coverage 85% of the real images",
         "alarms": [],
     }
 

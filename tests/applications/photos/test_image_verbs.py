@@ -125,7 +125,7 @@ import numpy as np
 import translators
 from PIL import Image
 import elegan
-from elegan.data.png_rows import write_rows
+from elegan.data.pictures import write_rows
 
 Image.MAX_IMAGE_PIXELS = None
 side = 10_000
@@ -148,7 +148,7 @@ with Image.open(path) as image:
 
 @pytest.mark.slow
 def test_a_hundred_megapixels_need_less_than_two_gigabytes() -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", MEASURED]
     done = subprocess.run(command, capture_output=True, check=True, env=environment, timeout=900)
     width, height, before, peak = map(int, done.stdout.split())

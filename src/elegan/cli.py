@@ -184,18 +184,21 @@ def _parse(verb: str, kind: type, words: list[str]) -> dict[str, Any]:
 
     types = options.types_of(kind)
     given = [
-        (field.name, types[field.name], dataclasses.field(**_default(field)))
+        (
+            field.name,
+            tyro.conf.Positional[types[field.name]]
+            if _may_stand_alone(field)
+            else types[field.name],
+            dataclasses.field(**_default(field)),
+        )
         for field in dataclasses.fields(kind)
         if field.name in types
     ]
     if verb in PHOTOS:
         given.insert(0, ("inputs", list[str], dataclasses.field()))
-    given.sort(key=lambda item: item[2].default is not dataclasses.MISSING)
     required = [(name, _named(hint, name)) for name, hint, item in given if _is_required(item)]
     optional = [item for item in given if not _is_required(item[2])]
     shell = dataclasses.make_dataclass(kind.__name__, [*required, *optional])
-    if positional := _positional_optional(kind):
-        words = _with_flag(words, positional)
     parsed = tyro.cli(
         shell, prog=f"elegan {verb}", args=words, config=(tyro.conf.PositionalRequiredArgs,)
     )
@@ -221,21 +224,9 @@ def _is_required(field: Any) -> bool:
     return not _default(field)
 
 
-def _positional_optional(kind: type) -> str | None:
-    """The one field that may be given by place and left out, such as what to list."""
-    found = [
-        field.name for field in dataclasses.fields(kind) if not field.kw_only and _default(field)
-    ]
-    return found[0] if found else None
-
-
-def _with_flag(words: list[str], name: str) -> list[str]:
-    """Puts the flag before the words that stand where a value was left out."""
-    required = 1 if name == "data" else 0  # `prune MODEL [DATA]`
-    place = required
-    if len(words) > place and not any(word.startswith("-") for word in words[: place + 1]):
-        return [*words[:place], f"--{name}", *words[place:]]
-    return words
+def _may_stand_alone(field: Any) -> bool:
+    """Whether a value may be given by its place and left out; a model that may be has a flag."""
+    return not field.kw_only and not _is_required(field) and field.name != "model"
 
 
 def _split_flag(word: str) -> tuple[str, str]:
@@ -368,7 +359,7 @@ def _rows(kind: Any, prefix: str = "", *, every: bool) -> Iterator[tuple[str, st
             continue
         text = " ".join(texts[field.name].split())
         required = not _default(field)
-        if required or (not field.kw_only and not prefix and kind is cls):
+        if required or (not prefix and kind is cls and _may_stand_alone(field)):
             place = field.name.upper() if field.name != "inputs" else "INPUT..."
             yield (place if required else f"[{place}]"), text
             continue

@@ -20,6 +20,7 @@ class Preset:
     values: Mapping[str, Any]
 
 
+_FALLING = {"warmup": 0.02, "hold": 0.3, "schedule": "cosine"}
 _TRANSLATING = {"beta1": 0.9, "warmup": 0.02, "hold": 0.4, "schedule": "cosine"}
 _STYLIZING = {
     **_TRANSLATING,
@@ -27,6 +28,12 @@ _STYLIZING = {
     "beta2": 0.999,
     "generator_rate": 4e-4,
     "discriminator_rate": 1e-3,  # faster than the generator, or it hardly tells
+}
+_STYLIZE = {
+    "task": "stylize",
+    "batch": 2,
+    "loss": {"adversarial": "least-squares"},
+    "optimizer": _STYLIZING,
 }
 
 PRESETS: dict[str, Preset] = {
@@ -44,9 +51,7 @@ PRESETS: dict[str, Preset] = {
                 "discriminator_rate": 2e-3,
                 "beta2": 0.999,
                 "epsilon": 1e-7,
-                "warmup": 0.02,
-                "hold": 0.3,
-                "schedule": "cosine",
+                **_FALLING,
             },
         },
     ),
@@ -83,9 +88,7 @@ PRESETS: dict[str, Preset] = {
             "optimizer": {
                 "generator_rate": 1e-3,
                 "discriminator_rate": 1e-3,
-                "warmup": 0.02,
-                "hold": 0.3,
-                "schedule": "cosine",
+                **_FALLING,
             },
         },
     ),
@@ -100,9 +103,8 @@ PRESETS: dict[str, Preset] = {
                 "generator_rate": 2e-4,
                 "discriminator_rate": 4e-4,
                 "beta2": 0.9,
-                "warmup": 0.02,
+                **_FALLING,
                 "hold": 0.5,
-                "schedule": "cosine",
             },
         },
     ),
@@ -121,9 +123,8 @@ PRESETS: dict[str, Preset] = {
             "optimizer": {
                 "generator_rate": 2e-3,
                 "discriminator_rate": 2e-3,
-                "warmup": 0.02,
+                **_FALLING,
                 "hold": 0.5,
-                "schedule": "cosine",
             },
         },
     ),
@@ -150,9 +151,7 @@ PRESETS: dict[str, Preset] = {
                 "generator_rate": 1e-3,
                 "discriminator_rate": 1e-3,
                 "beta1": 0.5,
-                "warmup": 0.02,
-                "hold": 0.3,
-                "schedule": "cosine",
+                **_FALLING,
             },
             "augment": {
                 "kinds": "translation,scale,rotation,cutout,brightness,contrast",
@@ -201,11 +200,8 @@ PRESETS: dict[str, Preset] = {
         images=60_000,
         about="task stylize: from pairs of images, such as line art and its colours (pix2pix)",
         values={
-            "task": "stylize",
-            "batch": 2,
+            **_STYLIZE,
             "network": {"name": "unet"},
-            "loss": {"adversarial": "least-squares"},
-            "optimizer": _STYLIZING,
             "translate": {"fidelity": 10.0, "feature_matching": 1.0, "patch": 128, "shrink": 0.0},
         },
     ),
@@ -213,11 +209,8 @@ PRESETS: dict[str, Preset] = {
         images=60_000,
         about="task stylize: from two folders without pairs, one way (CUT)",
         values={
-            "task": "stylize",
-            "batch": 2,
+            **_STYLIZE,
             "network": {"name": "translator"},
-            "loss": {"adversarial": "least-squares"},
-            "optimizer": _STYLIZING,
             "translate": {
                 "method": "contrastive",
                 "fidelity": 0.0,
@@ -230,11 +223,8 @@ PRESETS: dict[str, Preset] = {
         images=60_000,
         about="task stylize: from two folders without pairs, both ways (CycleGAN)",
         values={
-            "task": "stylize",
-            "batch": 2,
+            **_STYLIZE,
             "network": {"name": "translator"},
-            "loss": {"adversarial": "least-squares"},
-            "optimizer": _STYLIZING,
             "translate": {
                 "method": "cycle",
                 "fidelity": 0.0,
@@ -260,9 +250,7 @@ PRESETS: dict[str, Preset] = {
             "optimizer": {
                 "generator_rate": 5e-4,
                 "discriminator_rate": 1e-3,
-                "warmup": 0.02,
-                "hold": 0.3,
-                "schedule": "cosine",
+                **_FALLING,
             },
         },
     ),

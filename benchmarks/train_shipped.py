@@ -24,7 +24,7 @@ from figures import commit, provenance, table
 from runs import Trained, parser, train
 from safetensors.torch import load_file
 
-from elegan.applications.evaluation import evaluate_model
+from elegan.applications.runs import evaluate_model
 from elegan.common.files import save_tensors, sha256, write_durably
 from elegan.models.saving import SHIPPED
 

@@ -254,7 +254,7 @@ def prune(asked: options.Prune) -> "Pruned":
 
 @_verb(options.Evaluate)
 def evaluate(asked: options.Evaluate) -> Answer:
-    from elegan.applications.evaluation import evaluate_model, format_any
+    from elegan.applications.runs import evaluate_model, format_any
 
     optional = ("n", "extractor", "limit", "fit", "split", "target")
     given = {name: value for name in optional if (value := getattr(asked, name)) is not None}

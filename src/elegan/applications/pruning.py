@@ -14,8 +14,7 @@ from typing import Any
 
 import torch
 
-from elegan.applications.evaluation import evaluate_model
-from elegan.applications.runs import Run, train
+from elegan.applications.runs import Run, evaluate_model, train
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import write_durably
 from elegan.metrics.capacity import cost

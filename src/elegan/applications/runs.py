@@ -1,16 +1,16 @@
-"""Runs as Python sees them, and what begins, continues and plans one, whatever its task."""
+"""Runs as Python sees them; what begins, continues, plans and scores one, whatever its task."""
 
 import base64
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from elegan.applications import TASKS, load_model
-from elegan.common.errors import EleganError, did_you_mean, lookup
+from elegan.common.errors import EleganError, UsageError, did_you_mean, lookup
 from elegan.reports import write_report
 from elegan.settings import TrainSettings, from_json
 from elegan.training import run as training
@@ -128,3 +128,31 @@ def plan(settings: TrainSettings) -> dict[str, Any]:
     """Returns what `train` would do, without writing anything; see `training.run.plan`."""
     spec = lookup(TASKS, settings.task, "task")
     return (spec.plan or training.plan)(settings, spec)
+
+
+def evaluate_model(model: Any, data: str, **options: Any) -> dict[str, Any]:
+    """Scores a model, a run or a path against `data`.
+
+    Args:
+        options: those of the task's `score`; others are refused.
+
+    Raises:
+        UsageError: an option does not belong to the model's task.
+        EleganError: the data cannot be read, or do not fit the model.
+    """
+    if isinstance(model, Run):
+        model = model.model
+    elif isinstance(model, str | Path):
+        model = load_model(model)
+    score = TASKS[model.config["task"]].score
+    if unknown := options.keys() - (score.__kwdefaults__ or {}).keys():
+        raise UsageError(
+            f"A model of task '{model.config['task']}' is not scored with"
+            f" --{', --'.join(sorted(unknown))}. Leave that out."
+        )
+    return score(model, data, **options)
+
+
+def format_any(scores: Mapping[str, Any]) -> str:
+    """Returns scores of any task as text for a terminal."""
+    return TASKS[scores["task"]].format_scores(scores)

@@ -8,8 +8,8 @@ import pytest
 import tiny_photos
 
 from elegan.applications import load_model
-from elegan.applications.evaluation import evaluate_model, format_any
 from elegan.applications.photos.scoring import damaged, score, smaller, trials_of
+from elegan.applications.runs import evaluate_model, format_any
 from elegan.applications.styles.scoring import score as score_style
 from elegan.common.errors import UsageError
 from elegan.data.degradations import POINTS, UNSEEN, downscale, upscale

@@ -8,12 +8,12 @@ import torch
 
 from elegan.applications.characters.networks import (
     AttributeCode,
-    FlatColours,
     MapDiscriminator,
     MapGenerator,
     PointNetwork,
     soft_argmax,
 )
+from elegan.applications.characters.planes import FlatColours
 from elegan.networks import ImageShape
 
 SHAPE = ImageShape(resolution=32, channels=15)

@@ -8,12 +8,10 @@ import numpy as np
 from elegan.applications.characters import shapes
 from elegan.applications.characters.curves import Knot, Point
 from elegan.applications.characters.parts import POSE, Plan
-from elegan.applications.characters.sketch import BODY, LINE, Sketch
+from elegan.applications.characters.sketch import BODY, HEAD, LINE, Sketch, frames
 
 SCALE = 0.245  # of a head unit, in canvas units
 MIDDLE = (0.5, 0.46)
-NARROW = 0.96  # heads are a little higher than wide
-_PIVOT = 1.2  # the neck, about which a head tilts
 _OPEN_ENOUGH = 0.05  # an eye that is less open is drawn closed
 _IRIS = (
     (0.0, 0.0, 1.0, 1.0, ("white>iris-line",)),
@@ -35,7 +33,7 @@ def draw(plan: Plan) -> Sketch:
     scale = SCALE * (1 + 0.045 * pose[0])
     shift = (MIDDLE[0] + 0.015 * pose[1], MIDDLE[1] + 0.012 * pose[2])
     turn = 0.8 * pose[4]
-    sketch = Sketch(frames=_frames(scale, shift, math.radians(4.0) * pose[3]))
+    sketch = Sketch(frames=frames(scale, shift, math.radians(4.0) * pose[3]))
     _back_hair(sketch, plan.attributes["hair-style"])
     _neck_and_clothes(sketch, plan)
     _face(sketch, plan, turn)
@@ -43,15 +41,6 @@ def draw(plan: Plan) -> Sketch:
     _eyes_and_brows(sketch, plan, turn, pose)
     _front_hair(sketch, plan, turn, pose)
     return sketch
-
-
-def _frames(scale: float, shift: Point, tilt: float) -> np.ndarray:
-    body = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    cosine, sine = math.cos(tilt), math.sin(tilt)
-    turned = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([NARROW, 1.0])
-    pivot = np.array([0, _PIVOT])
-    offset = np.array(shift) + scale * pivot - turned @ pivot
-    return np.stack([body, np.column_stack([turned, offset])])
 
 
 def _back_hair(sketch: Sketch, style: str) -> None:
@@ -161,95 +150,88 @@ def _eyes_and_brows(sketch: Sketch, plan: Plan, turn: float, pose: np.ndarray) -
     for name, side in (("left", -1), ("right", 1)):
         narrower = 1 - 0.11 * max(0.0, side * turn)
         place = (side * (shapes.EYE_PLACE[0] + apart) + 0.1 * turn, shapes.EYE_PLACE[1] + drop)
-        eye = _Eye(sketch, name, place, (side * size * narrower, size), gaze)
-        if mood.open < _OPEN_ENOUGH or (mood.wink and side < 0):
-            eye.closed(shapes.CLOSED_EYES[mood.closed])
-        else:
-            eye.open(shapes.EYES[plan.attributes["eyes"]], mood)
+        shape, factors = shapes.EYES[plan.attributes["eyes"]], (side * size * narrower, size)
+        _eye(sketch, name, shape, mood, place, factors, gaze)
         x = side * (shapes.BROW_PLACE[0] + apart) + 0.1 * turn
         y = shapes.BROW_PLACE[1] + drop - 0.5 * mood.lift * 1.6 - 0.015 * pose[12]
         slant = mood.slant * 0.6 + 0.06 * pose[13]
         _brow(sketch, plan.attributes["brows"], name, (x, y), slant, side * narrower)
 
 
-class _Eye:
-    """Draws an eye.
+def _eye(
+    sketch: Sketch,
+    side: str,
+    shape: shapes.EyeShape,
+    mood: shapes.Expression,
+    place: Point,
+    size: Point,
+    gaze: Point,
+) -> None:
+    """Adds an eye: lash and white, iris with shade and glints, the crease above; or lashes alone.
 
     Args:
-        side: "left" or "right".
         place: of its middle, in head units.
         size: factors on x (negative for the left) and y.
         gaze: where the iris moves to; both irises look the same way.
     """
+    eye, wide = f"eye-{side}", mood.open
 
-    def __init__(self, sketch: Sketch, side: str, place: Point, size: Point, gaze: Point) -> None:
-        self.sketch, self.side, self.place, self.size, self.gaze = sketch, side, place, size, gaze
-
-    def _put(self, x: float, y: float) -> Point:
+    def put(x: float, y: float) -> Point:
         """From the units of a right eye to those of the head."""
-        return self.place[0] + self.size[0] * x, self.place[1] + self.size[1] * y
+        return place[0] + size[0] * x, place[1] + size[1] * y
 
-    def _put_all(self, knots: Sequence[Knot]) -> list[Knot]:
-        return [(*self._put(x, y), *corner) for x, y, *corner in knots]
+    def put_all(knots: Sequence[Knot]) -> list[Knot]:
+        return [(*put(x, y), *corner) for x, y, *corner in knots]
 
-    def _own(self, *changes: str) -> list[str]:
+    def own(*changes: str) -> list[str]:
         """Changes of inks that each eye has for itself."""
         pairs = [change.split(">") for change in changes]
-        return [f"{old}-{self.side}>{new}-{self.side}" for old, new in pairs]
+        return [f"{old}-{side}>{new}-{side}" for old, new in pairs]
 
-    def closed(self, knots: Sequence[Knot]) -> None:
-        """Adds the lashes of a closed eye."""
-        eye = f"eye-{self.side}"
-        self.sketch.shape(self._put_all(knots), f"lash-{self.side}", eye)
-        self.sketch.key_points |= {
-            f"{eye}-inner": self._put(*knots[0][:2]),
-            f"{eye}-outer": self._put(*knots[4][:2]),
-            eye: self._put(0.0, 0.5 * (knots[2][1] + knots[7][1])),
-        }
+    if wide < _OPEN_ENOUGH or (mood.wink and side == "left"):
+        knots = shapes.CLOSED_EYES[mood.closed]
+        sketch.shape(put_all(knots), f"lash-{side}", eye)
+        corners, middle = put_all([knots[0][:2], knots[4][:2]]), 0.5 * (knots[2][1] + knots[7][1])
+        points = dict(zip((f"{eye}-inner", f"{eye}-outer"), corners, strict=True))
+        sketch.key_points |= {**points, eye: put(0.0, middle)}
+        return
+    (inner_x, inner_y), (outer_x, outer_y), lash = shape.inner, shape.outer, shape.lash
+    # The upper lid of a half-open eye comes down to just above the middle.
+    upper = [(x, y * wide + 0.02 * (1 - wide)) for x, y in shape.upper]
+    lower = [(x, y * (0.55 + 0.45 * wide)) for x, y in shape.lower]
+    whole = [
+        (inner_x - 0.02, inner_y + 0.02, 1),
+        (inner_x + 0.01, inner_y - lash[0]),
+        *((x, y - thick) for (x, y), thick in zip(upper, lash[1:4], strict=True)),
+        (*shape.wing, 1),
+        (outer_x + 0.01, outer_y + 0.045),
+        *((x, y + 0.02) for x, y in lower),
+    ]
+    sketch.shape(put_all(whole), f"lash-{side}", eye)
+    white = [(inner_x + 0.02, inner_y + 0.01, 1), *upper]
+    white += [(outer_x - 0.005, outer_y + 0.02, 1), *lower]
+    sketch.within(put_all(white), *own("lash>white"))
+    x, y = put(-0.01, 0.012)
+    x, y = x + gaze[0], y + gaze[1]
+    across = shape.iris[0] * abs(size[0]) * mood.iris
+    down = shape.iris[1] * size[1] * mood.iris
 
-    def open(self, shape: shapes.EyeShape, mood: shapes.Expression) -> None:
-        """Adds an open eye: lash and white, iris with shade and glints, the crease above."""
-        sketch, wide = self.sketch, mood.open
-        (inner_x, inner_y), (outer_x, outer_y), lash = shape.inner, shape.outer, shape.lash
-        # The upper lid of a half-open eye comes down to just above the middle.
-        upper = [(x, y * wide + 0.02 * (1 - wide)) for x, y in shape.upper]
-        lower = [(x, y * (0.55 + 0.45 * wide)) for x, y in shape.lower]
-        whole = [
-            (inner_x - 0.02, inner_y + 0.02, 1),
-            (inner_x + 0.01, inner_y - lash[0]),
-            *((x, y - thick) for (x, y), thick in zip(upper, lash[1:4], strict=True)),
-            (*shape.wing, 1),
-            (outer_x + 0.01, outer_y + 0.045),
-            *((x, y + 0.02) for x, y in lower),
-        ]
-        sketch.shape(self._put_all(whole), f"lash-{self.side}", f"eye-{self.side}")
-        white = [(inner_x + 0.02, inner_y + 0.01, 1), *upper]
-        white += [(outer_x - 0.005, outer_y + 0.02, 1), *lower]
-        sketch.within(self._put_all(white), *self._own("lash>white"))
-        x, y = self._put(-0.01, 0.012)
-        x, y = x + self.gaze[0], y + self.gaze[1]
-        across = shape.iris[0] * abs(self.size[0]) * mood.iris
-        down = shape.iris[1] * self.size[1] * mood.iris
+    def oval(right: float, low: float, width: float, height: float) -> list[Knot]:
+        return _ellipse((x + right * across, y + low * down), (width * across, height * down))
 
-        def oval(right: float, low: float, width: float, height: float) -> list[Knot]:
-            return _ellipse((x + right * across, y + low * down), (width * across, height * down))
-
-        for number, (*share, changes) in enumerate(_IRIS):
-            part = "" if number else f"iris-{self.side}"
-            sketch.within(oval(*share), *self._own(*changes), part=part)
-        lid = self._put_all([shape.inner, *upper, shape.outer])
-        under = self._own("white>white-shade", "iris>iris-dark")
-        lid_width = 0.15 * abs(sketch.frames[1, 0, 0]) * self.size[1]
-        sketch.brush(lid, *under, width=lid_width, taper=(0.6, 0.6))
-        for share in _GLINTS:
-            sketch.within(oval(*share), *self._own(*(f"{ink}>glint" for ink in _ALL_OF_IRIS)))
-        crease = self._put_all([(u, v - 0.155 - 0.03 * (1 - wide)) for u, v in upper])
-        sketch.brush(crease, *_CREASE, width=0.9 * LINE, taper=(0.0, 0.2))
-        sketch.key_points |= {
-            f"eye-{self.side}-inner": self._put(*shape.inner),
-            f"eye-{self.side}-outer": self._put(*shape.outer),
-            f"eye-{self.side}": (x, y),
-        }
+    for number, (*share, changes) in enumerate(_IRIS):
+        part = "" if number else f"iris-{side}"
+        sketch.within(oval(*share), *own(*changes), part=part)
+    lid = put_all([shape.inner, *upper, shape.outer])
+    width = 0.15 * abs(sketch.frames[HEAD, 0, 0]) * size[1]
+    under = own("white>white-shade", "iris>iris-dark")
+    sketch.brush(lid, *under, width=width, taper=(0.6, 0.6))
+    for share in _GLINTS:
+        sketch.within(oval(*share), *own(*(f"{ink}>glint" for ink in _ALL_OF_IRIS)))
+    crease = put_all([(u, v - 0.155 - 0.03 * (1 - wide)) for u, v in upper])
+    sketch.brush(crease, *_CREASE, width=0.9 * LINE, taper=(0.0, 0.2))
+    corners = {f"{eye}-inner": put(*shape.inner), f"{eye}-outer": put(*shape.outer)}
+    sketch.key_points |= {**corners, eye: (x, y)}
 
 
 def _ellipse(place: Point, radii: Point) -> list[Knot]:
@@ -298,7 +280,7 @@ def _front_hair(sketch: Sketch, plan: Plan, turn: float, pose: np.ndarray) -> No
     if fringe.shine:
         sketch.within(shapes.LINES["shine"], "front-hair>front-hair-light")
     lines = [f"front-hair{tone}>front-hair-line" for tone in ("", "-shade", "-light")]
-    for strand in _strands(fringe):
+    for strand in shapes.strands(fringe):
         sketch.brush(strand, *lines, width=0.95 * LINE, taper=(1.0, 0.0))
     if plan.draws[32] < 0.3:
         side = -1 if plan.draws[33] < 0.5 else 1
@@ -306,16 +288,3 @@ def _front_hair(sketch: Sketch, plan: Plan, turn: float, pose: np.ndarray) -> No
             place, sine = (side * 0.8, -0.42), side * math.sin(slant)
             pin = _slanted(shapes.LINES["hairpin"], place, math.cos(slant), sine)
             sketch.clipped(pin, "clip", "clip-line", 0.7 * LINE)
-
-
-def _strands(fringe: shapes.Fringe) -> list[list[Knot]]:
-    """Open curves from the valleys up towards the crown."""
-    lines: list[list[Knot]] = []
-    for index, (x, y) in enumerate(fringe.valleys[1:-1]):
-        reach = 0.62 if index % 2 else 0.42
-        top = (x + (fringe.part - x) * reach * 0.75, y + (-1.42 - y) * reach)
-        middle = (x + (fringe.part - x) * 0.16, y + (top[1] - y) * 0.5)
-        lines.append([(x, y), middle, top])
-    for side, (_, tip) in zip((-1, 1), fringe.locks, strict=True):
-        lines.append([(side * 1.0, 0.35 * tip), (side * 0.98, -0.3), (side * 0.88, -0.75)])
-    return lines

@@ -131,9 +131,9 @@ def read_layout(data: str) -> Layout:
 
 
 def _find(data: str) -> Path:
-    path = Path(data).expanduser()
-    home = os.environ.get("ELEGAN_DATA")
-    places = [path, *([Path(home) / data, Path(home) / f"{data}.zip"] if home else [])]
+    places = [Path(data).expanduser()]
+    if home := os.environ.get("ELEGAN_DATA"):
+        places += [Path(home) / data, Path(home) / f"{data}.zip"]
     for place in places:
         if place.is_dir() or (place.is_file() and place.suffix.lower() == ".zip"):
             return place

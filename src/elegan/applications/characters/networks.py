@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elegan.applications.characters.planes import FlatColours
 from elegan.networks.layers import clip, together
 from elegan.networks.registry import ImageShape
 from elegan.networks.residual import ResidualBlock, ResidualDiscriminator, ResidualGenerator
@@ -45,36 +46,6 @@ class AttributeCode(nn.Module):
         """Codes int64 [N] -> float32 [N, length]: for each attribute 1 at its value, else 0."""
         indices = zip(torch.unravel_index(codes, self.counts), self.counts, strict=True)
         return torch.cat([functional.one_hot(*pair).float() for pair in indices], dim=1)
-
-
-class FlatColours(nn.Module):
-    """Lays the colours of a palette over each other as maps say where parts are.
-
-    Args:
-        slots: of each part, from back to front, its colour's number in the palette; -1 is white.
-        inside: pairs of parts, the first of which is seen within the second only.
-    """
-
-    def __init__(self, slots: Sequence[int], inside: Sequence[Sequence[int]]) -> None:
-        super().__init__()
-        self.slots = tuple(slots)
-        self.inside = {pair[0]: pair[1] for pair in inside}
-
-    def forward(self, maps: Tensor, palette: Tensor) -> Tensor:
-        """Maps [N, P, R, R] and palette [N, S, 3], both in [-1, 1] -> colours [N, 3, R, R].
-
-        The palette's last colour is the background's.
-        """
-        shares = ((maps.clamp(-1, 1) + 1) / 2).split(1, dim=1)
-        tones = palette[..., None, None]
-        free, colours = torch.ones_like(shares[0]), torch.zeros_like(shares[0])
-        for part, slot in reversed(list(enumerate(self.slots))):
-            seen = shares[part]
-            if part in self.inside:
-                seen = seen * shares[self.inside[part]]
-            colours = colours + free * seen * (tones[:, slot] if slot >= 0 else 1.0)
-            free = free * (1 - seen)
-        return colours + free * tones[:, -1]
 
 
 class MapGenerator(ResidualGenerator):

@@ -1,10 +1,12 @@
 """Maps, outlines and colours as planes of networks and as pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
+from torch import Tensor, nn
 
 from elegan.applications.characters.curves import closed_curve
 from elegan.applications.characters.outlines import compose, fill
@@ -47,6 +49,36 @@ def flat(visible: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """What is seen of parts [P, H, W] -> colours [3, H, W], premultiplied, and opacity [H, W]."""
     colours = np.tensordot(colours_of_parts(palette).T, visible, axes=1)
     return colours.astype(np.float32), visible.sum(axis=0).clip(0, 1)
+
+
+class FlatColours(nn.Module):
+    """Lays the colours of a palette over each other as maps say where parts are.
+
+    Args:
+        slots: of each part, from back to front, its colour's number in the palette; -1 is white.
+        inside: pairs of parts, the first of which is seen within the second only.
+    """
+
+    def __init__(self, slots: Sequence[int], inside: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.slots = tuple(slots)
+        self.inside = {pair[0]: pair[1] for pair in inside}
+
+    def forward(self, maps: Tensor, palette: Tensor) -> Tensor:
+        """Maps [N, P, R, R] and palette [N, S, 3], both in [-1, 1] -> colours [N, 3, R, R].
+
+        The palette's last colour is the background's.
+        """
+        shares = ((maps.clamp(-1, 1) + 1) / 2).split(1, dim=1)
+        tones = palette[..., None, None]
+        free, colours = torch.ones_like(shares[0]), torch.zeros_like(shares[0])
+        for part, slot in reversed(list(enumerate(self.slots))):
+            seen = shares[part]
+            if part in self.inside:
+                seen = seen * shares[self.inside[part]]
+            colours = colours + free * seen * (tones[:, slot] if slot >= 0 else 1.0)
+            free = free * (1 - seen)
+        return colours + free * tones[:, -1]
 
 
 def map_planes(amodal: np.ndarray, palette: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from elegan.applications.characters.drawing import draw
 from elegan.applications.characters.outlines import POINTS, resample
 from elegan.applications.characters.parts import (
     ATTRIBUTES,
-    COLOURS,
     HELD_OUT,
     INDEX,
     KEY_POINTS,
@@ -227,42 +227,32 @@ def drawn_characters(
 
 
 def _draw(count: int, resolution: int, split: str, seed: int) -> CharacterSet:
-    square, parts, points = (resolution, resolution), len(PARTS), len(KEY_POINTS)
-    images = np.empty((count, *square, 4), np.uint8)
-    maps = np.empty((count, parts, *square), np.uint8)
-    amodal, lines = np.empty_like(maps), np.empty((count, *square), np.uint8)
-    outlines = np.full((count, parts, POINTS, 2), np.nan, np.float32)
-    key_points = np.empty((count, points, 2), np.float32)
-    seen = np.empty((count, points), bool)
-    palettes = np.empty((count, len(COLOURS), 3), np.uint8)
+    arrays: dict[str, Any] = {}
     attributes = []
     for index in range(count):
         drawn = render(plan_character(seed, index, split=split), resolution)
-        images[index], lines[index] = drawn.image, to_bytes(drawn.lines)
-        maps[index], amodal[index] = to_bytes(drawn.visible), to_bytes(drawn.amodal)
+        outlines = np.full((len(PARTS), POINTS, 2), np.nan, np.float32)
         for part, polygon in enumerate(drawn.outlines):
             if polygon is not None:
-                outlines[index, part] = resample(polygon)
-        key_points[index], seen[index] = drawn.key_points, drawn.seen
-        palettes[index] = drawn.palette
+                outlines[part] = resample(polygon)
+        row = {"images": drawn.image, "outlines": outlines, "palettes": drawn.palette}
+        row |= {"key_points": drawn.key_points, "seen": drawn.seen, "lines": to_bytes(drawn.lines)}
+        row |= {"maps": to_bytes(drawn.visible), "amodal": to_bytes(drawn.amodal)}
+        for name, value in row.items():
+            if name not in arrays:
+                arrays[name] = np.empty((count, *value.shape), value.dtype)
+            arrays[name][index] = value
         attributes.append(drawn.attributes)
     columns = {name: np.array([row[name] for row in attributes]) for name in ATTRIBUTES}
     return CharacterSet(
+        **arrays,
         name="drawn",
         split=split,
         names=tuple(f"{seed}-{index:06d}" for index in range(count)),
-        images=images,
-        maps=maps,
-        known=np.ones(parts, bool),
-        amodal=amodal,
-        lines=lines,
-        outlines=outlines,
-        key_points=key_points,
-        seen=seen,
-        palettes=palettes,
-        palette_known=np.ones(palettes.shape[:2], bool),
+        known=np.ones(len(PARTS), bool),
+        palette_known=np.ones(arrays["palettes"].shape[:2], bool),
         attributes=columns,
         variants={name: columns[name] for name in HELD_OUT},
         notes=(f"Drawn by the renderer, version {VERSION}, seed {seed}.",),
-        hash=hash_of(images, maps),
+        hash=hash_of(arrays["images"], arrays["maps"]),
     )

@@ -213,3 +213,16 @@ def fringe_knots(fringe: Fringe, sway: Sequence[float]) -> list[Knot]:
             knots += [right, (x, y, 1), left]
         knots.append((lx, ly, 1))
     return [*knots, (first[0] - 0.04, 0.5 * (left_y + first[1]) - 0.02)]
+
+
+def strands(fringe: Fringe) -> list[list[Knot]]:
+    """Returns open curves from the valleys up towards the crown."""
+    lines: list[list[Knot]] = []
+    for index, (x, y) in enumerate(fringe.valleys[1:-1]):
+        reach = 0.62 if index % 2 else 0.42
+        top = (x + (fringe.part - x) * reach * 0.75, y + (-1.42 - y) * reach)
+        middle = (x + (fringe.part - x) * 0.16, y + (top[1] - y) * 0.5)
+        lines.append([(x, y), middle, top])
+    for side, (_, tip) in zip((-1, 1), fringe.locks, strict=True):
+        lines.append([(side * 1.0, 0.35 * tip), (side * 0.98, -0.3), (side * 0.88, -0.75)])
+    return lines

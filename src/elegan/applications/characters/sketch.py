@@ -1,6 +1,7 @@
 """What a drawing is made of: inks, whose colours are mixed from a palette, and layers of curves."""
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -8,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from elegan.applications.characters import shapes
-from elegan.applications.characters.curves import Knot
+from elegan.applications.characters.curves import Knot, Point
 from elegan.applications.characters.parts import COLOURS, INDEX, PARTS, from_oklch, to_oklch
 
 BODY, HEAD = 0, 1  # frames
 LINE = 0.0085  # of outlines, in canvas units
+_NARROW = 0.96  # heads are a little higher than wide
+_NECK = 1.2  # below the middle of the face, in head units
 
 
 class Ink(NamedTuple):
@@ -157,3 +160,13 @@ class Sketch:
     ) -> None:
         """Adds a stroke along an open curve on the head that changes some inks."""
         self.layers.append(Layer(knots, where(*changes), HEAD, width, taper))
+
+
+def frames(scale: float, shift: Point, tilt: float) -> np.ndarray:
+    """Returns the frames of a `Sketch`: a head tilts, in radians, about its neck."""
+    body = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    cosine, sine = math.cos(tilt), math.sin(tilt)
+    turned = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([_NARROW, 1.0])
+    neck = np.array([0, _NECK])
+    offset = np.array(shift) + scale * neck - turned @ neck
+    return np.stack([body, np.column_stack([turned, offset])])

@@ -63,4 +63,4 @@ def test_averaged_weights_under_spectral_norm_really_have_norm_one(layer: nn.Mod
         average.update(step * 8, 8)
     weight = average.network.weight.transpose(0, int(isinstance(layer, nn.ConvTranspose2d)))
     norm = torch.linalg.matrix_norm(weight.flatten(1), 2).item()
-    assert norm == pytest.approx(1, abs=0.02)
+    assert norm == pytest.approx(1, abs=0.1)  # one power iteration lags a little; without, 4 to 170

@@ -136,7 +136,7 @@ def test_random_features_say_that_they_cannot_judge_likeness():
 def test_small_counts_are_warned_of(monkeypatch):
     few = evaluate(images(100, 1), images(90, 2), extractor=Pixels(), held_out=images(50, 3))
     assert any("Only 90 images" in note for note in few["notes"])
-    assert any("floor has 50 images" in note for note in few["notes"])
+    assert any("real data are scored on 50 images" in note for note in few["notes"])
     monkeypatch.setattr(scores_module, "ENOUGH", 80)
     enough = evaluate(images(100, 1), images(90, 2), extractor=Pixels(), held_out=images(100, 3))
     assert enough["notes"] == []

@@ -71,7 +71,7 @@ def test_the_page_answers_in_order(run: Path) -> None:
         "Training reached its goal after 1,200,000 images, 4 min of training.",
         "FD-digits 3.21 real 0.031",
         "Speed",
-        "Floor: real against real",
+        "Real data",
         "The same latents all along",
         "Fooling rate",
         "Real images, as read",

@@ -12,19 +12,19 @@ METRICS: dict[str, str] = {
     "test_accuracy": "higher is better; share of test images that the discriminator names rightly",
     "FD": "lower is better; Fréchet distance of features, named after its extractor",
     "KID": "lower is better; kernel distance of features, unbiased at any count",
-    "precision": "near the floor is better; share of samples that lie among real images",
+    "precision": "best near real data; share of samples that lie among real images",
     "recall": "higher is better; share of real images that lie among samples",
-    "density": "near the floor is better; how thickly real images surround the samples",
+    "density": "best near real data; how thickly real images surround the samples",
     "coverage": "higher is better; share of real images with a sample beside them",
     "modes": "higher is better; kinds of image made, of those that the extractor tells apart",
     "reverse_kl": "lower is better; divergence of the modes' shares from the real ones, in nats",
     "as_asked": "higher is better; share of samples that are of the class asked for",
     "fooling_rate": "0.5 at best; share of samples that the discriminator scores above real ones",
-    "confidence": "near the floor is better; how sure the judge is of a sample's class",
-    "least_class": "near the floor is better; share of the rarest class among samples",
-    "greatest_class": "near the floor is better; share of the most frequent class",
-    "nearest_pixels": "near the floor is better; median distance to the nearest training image",
-    "nearest_features": "near the floor is better; the same in the extractor's features",
+    "confidence": "best near real data; how sure the judge is of a sample's class",
+    "least_class": "best near real data; share of the rarest class among samples",
+    "greatest_class": "best near real data; share of the most frequent class",
+    "nearest_pixels": "best near real data; median distance to the nearest training image",
+    "nearest_features": "best near real data; the same in the extractor's features",
     "near_copies_pixels": "near 0.01; share nearer to training than 99 % of unseen real images",
     "near_copies_features": "near 0.01; the same in the extractor's features",
 }
@@ -44,20 +44,19 @@ CLASS_COLUMNS = {
 
 
 def format_scores(scores: Mapping[str, Any]) -> str:
-    """Returns the scores of `evaluate` as a table, the floor beside each, the notes below.
+    """Returns the scores of `evaluate` as a table, those of real data beside, the notes below.
 
-    The floor is what real images score in the place of generated ones: no generator can be
-    expected to do better.
+    Real images in the place of generated ones: no generator can be expected to do better.
     """
     counts, extractor, floor = scores["counts"], scores["extractor"], scores["floor"]
     lines = [
         f"{counts['generated']:,} generated images against {counts['reference']:,} real ones; "
-        f"floor: {scores['floor_from']}.",
+        f"real data: {scores['floor_from']}.",
         f"Extractor: {extractor['name']}, {extractor['dimensions']} features, "
         f"SHA-256 {extractor['sha256'][:12]}.",
         *([extractor["caution"]] if extractor.get("caution") else []),
         "",
-        f"{'':<22}{'generated':>12}{'floor':>12}",
+        f"{'':<22}{'generated':>12}{'real data':>12}",
     ]
     for name, value in scores.items():
         meaning = METRICS.get(name.split("-")[0])
@@ -66,7 +65,7 @@ def format_scores(scores: Mapping[str, Any]) -> str:
         real = _number(floor[name]) if name in floor else ""
         lines.append(f"{name:<22}{_number(value):>12}{real:>12}  {meaning}")
     if 0 < len(scores.get("class_frequencies", ())) <= MAX_CLASSES:
-        lines += ["", f"{'class':<22}{'generated':>12}{'floor':>12}"]
+        lines += ["", f"{'class':<22}{'generated':>12}{'real data':>12}"]
         for name, share in scores["class_frequencies"].items():
             real = floor["class_frequencies"][name]
             lines.append(f"{name:<22}{f'{share:.1%}':>12}{f'{real:.1%}':>12}")

@@ -114,7 +114,7 @@ def score_unpaired(
 
     Rows are the sources as they are, the sources with their colours matched to the targets' (mean
     and deviation of each channel), what the model makes of them, and one half of the targets
-    against the other: the floor.
+    against the other: the score of real data.
 
     Args:
         whole: compare whole images, where there are 16 on each side; else squares cut from them.

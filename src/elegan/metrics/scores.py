@@ -202,8 +202,8 @@ def _notes(
     notes = []
     if halves:
         notes.append(
-            "No held-out images: the scores of real data compare two random parts of the reference, "
-            f"{baseline.source}."
+            "No held-out images: the scores of real data compare two random parts of the "
+            f"reference, {baseline.source}."
         )
     smallest = min(len(samples), len(real))
     if smallest < ENOUGH:
@@ -213,8 +213,8 @@ def _notes(
         )
     if len(baseline.unseen) < len(samples):
         notes.append(
-            f"The real data are scored on {len(baseline.unseen):,} images and {len(samples):,} were "
-            "generated, so their Fréchet distance is a little too high."
+            f"The real data are scored on {len(baseline.unseen):,} images and {len(samples):,} "
+            "were generated, so their Fréchet distance is a little too high."
         )
     # A precision above that of real images, where chance does not explain it.
     precision, usual = precisions

@@ -236,7 +236,8 @@ def _finetuning(
         name=facts["network"],
         width=part["sizes"]["width"],
         generator_width=width,
-        latent=model.latent,
+        latent=facts["sizes"]["latent"],
+        clusters=shape.clusters,
     )
     return replace(
         origin,

@@ -112,6 +112,7 @@ class Batches:
     ) -> None:
         self.data, self.batch, self.seed, self.device, self.world = data, batch, seed, device, world
         self.conditional = conditional
+        self.kinds: np.ndarray | None = None  # int64 [N], clusters in the place of labels
         held = 0
         if len(data) >= self.HELD_OUT_FROM:
             least = min(self.HELD_OUT_LEAST, int(len(data) * self.HELD_OUT_LEAST_SHARE))
@@ -173,7 +174,8 @@ class Batches:
         return drawn
 
     def labels(self, indices: np.ndarray) -> Tensor | None:
-        """Labels of the images at `indices`, int64, where the run is conditional."""
-        if not self.conditional or self.data.labels is None:
+        """Labels of the images at `indices`, int64, where the run is conditional, or clusters."""
+        labels = self.data.labels if self.conditional else self.kinds
+        if labels is None:
             return None
-        return torch.from_numpy(self.data.labels[indices].astype(np.int64)).to(self.device)
+        return torch.from_numpy(labels[indices].astype(np.int64)).to(self.device)

@@ -38,9 +38,9 @@ def save_walk(
 ) -> tuple[Path, int]:
     """Writes a GIF that loops: the last point leads back to the first.
 
-    Noise follows the great circle (`slerp`). Styles follow the straight line: they lie on no
-    sphere, and the mapping network is there to make straight paths even (Karras et al. 2019,
-    section 4.1).
+    Noise follows the great circle (`slerp`), and clusters are blended along it. Styles follow the
+    straight line: they lie on no sphere, and the mapping network is there to make straight paths
+    even (Karras et al. 2019, section 4.1).
 
     Returns:
         (the file, its number of frames).
@@ -60,14 +60,20 @@ def save_walk(
     codes = latent_noise(points * walks, model.latent, seed).view(points, walks, -1)
     if model.has_styles:
         codes = torch.stack([model.styles(code, labels) for code in codes])
+    clusters = [model.clusters(code) for code in codes]
     pictures: list[Image.Image] = []
     for point in range(points):
         for frame in range(frames):
-            ends, share = (codes[point], codes[(point + 1) % points]), frame / frames
+            following, share = (point + 1) % points, frame / frames
+            ends = codes[point], codes[following]
             if model.has_styles:
                 images = model.from_styles(torch.lerp(*ends, share))
             else:
-                images = model.from_latents(slerp(*ends, share), labels)
+                start, end = clusters[point], clusters[following]
+                blend = labels
+                if start is not None and end is not None:
+                    blend = start + share * (end - start)
+                images = model.from_latents(slerp(*ends, share), blend)
             scale = max(1, 56 // images.shape[1])
             pictures.append(to_pillow(_even(grid(images, columns, scale=scale))))
     try:

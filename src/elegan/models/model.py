@@ -76,8 +76,8 @@ class Model:
 
     @property
     def latent(self) -> int:
-        """Length of the noise vector."""
-        return self.config["sizes"]["latent"]
+        """Length of the noise vector, the part that chooses a cluster included."""
+        return self.config["sizes"]["latent"] + self.shape.clusters
 
     @property
     def has_styles(self) -> bool:
@@ -160,7 +160,11 @@ class Model:
     def from_latents(
         self, latents: Tensor, labels: np.ndarray | None = None, batch: int = 500
     ) -> np.ndarray:
-        """Latents float [N, latent] (, labels int64 [N]) -> images uint8 [N, R, R, C]."""
+        """Latents float [N, latent] (, labels) -> images uint8 [N, R, R, C].
+
+        Args:
+            labels: int64 [N]; or shares of classes or clusters, float32 [N, K], to blend them.
+        """
         images = []
         for start in range(0, len(latents), batch):
             part = slice(start, start + batch)
@@ -168,6 +172,14 @@ class Model:
             with self.precision.autocast():
                 images.append(to_uint8(self.network(self._placed(latents[part]), asked)))
         return np.concatenate(images)
+
+    def clusters(self, latents: Tensor) -> np.ndarray | None:
+        """Returns of which cluster each latent is, as shares float32 [N, K]; None without any."""
+        if not self.shape.clusters:
+            return None
+        network: Any = self.network
+        kinds = network.kinds(self._placed(latents)).cpu()
+        return torch.nn.functional.one_hot(kinds, self.shape.clusters).float().numpy()
 
     @torch.inference_mode()
     def styles(

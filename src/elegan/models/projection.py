@@ -202,7 +202,7 @@ class _Search:
         # A copy whose own `training` flag alone is set: its layers judge as in use, while an output
         # that is clipped in use passes gradients, without which clipped pixels could never return.
         network: Any = copy.deepcopy(model.network).eval()
-        network.training = True
+        getattr(network, "within", network).training = True
         self.levels = len(network.levels) if model.has_styles else 0
         self.distance = ImageDistance(judging_features(model))
         latents = latent_noise(candidates, model.latent, seed).to(self.device)

@@ -2,6 +2,7 @@
 
 from elegan.networks import article, attention, dcgan, few_shot, residual, restorer, style, upscaler
 from elegan.networks import restorer as flat_restorer
+from elegan.networks.building import build_discriminator, build_generator
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
 from elegan.networks.image_translators import EncodingTranslator
 from elegan.networks.patch_discriminator import PatchDiscriminator, ProjectionHeads, draw_places
@@ -11,8 +12,6 @@ from elegan.networks.registry import (
     Generator,
     ImageShape,
     NetworkPair,
-    build_discriminator,
-    build_generator,
 )
 from elegan.networks.translation import (
     TRANSLATORS,

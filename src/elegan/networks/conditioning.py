@@ -88,8 +88,8 @@ class ClassNormalisation(nn.Module):
     def __init__(self, layer: nn.Module, classes: int, width: int) -> None:
         super().__init__()
         self.layer = layer
-        self.gain = nn.Embedding(classes, width)
-        self.bias = nn.Embedding(classes, width)
+        self.gain = ClassTable(classes, width)
+        self.bias = ClassTable(classes, width)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
 
@@ -130,9 +130,16 @@ class LabelMap(nn.Module):
         return torch.cat([images, maps.to(images.dtype)], dim=1)
 
 
-def class_embedding(classes: int, length: int, deviation: float = 0.02) -> nn.Embedding:
+class ClassTable(nn.Embedding):
+    """Labels int64 [N] -> rows [N, length]; shares of the classes float [N, K] -> their blends."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input @ self.weight if input.is_floating_point() else super().forward(input)
+
+
+def class_embedding(classes: int, length: int, deviation: float = 0.02) -> ClassTable:
     """Returns a table [classes, length] drawn from a normal of this standard deviation."""
-    table = nn.Embedding(classes, length)
+    table = ClassTable(classes, length)
     nn.init.normal_(table.weight, std=deviation)
     return table
 

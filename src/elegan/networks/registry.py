@@ -5,13 +5,11 @@ Saved models name their network here; nothing else is looked up.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
-from elegan.common.errors import lookup
 from elegan.networks.channels import ChannelGroups
-from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
+from elegan.networks.conditioning import Head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +20,14 @@ class ImageShape:
         resolution: side of the square image in pixels, 16 to 256.
         channels: 1 (gray) or 3 (RGB).
         classes: number of classes, 0 when unconditional.
+        clusters: of the images of no class, into as many of which they were put by what they look
+            like (`networks.clusters`); 0 where they were not.
     """
 
     resolution: int
     channels: int
     classes: int = 0
+    clusters: int = 0
 
 
 class Generator(nn.Module):
@@ -97,43 +98,3 @@ class NetworkPair:
 
 PAIRS: dict[str, NetworkPair] = {}
 """Every pair by name; each network module adds its own row, `elegan list networks` prints them."""
-
-
-def build_generator(
-    name: str, shape: ImageShape, *, condition: str = "concat", **sizes: Any
-) -> Generator:
-    """Builds a registered generator: latents float [N, latent] (, labels int64 [N]) -> images.
-
-    Images are float [N, C, R, R] in [-1, 1].
-
-    Args:
-        condition: one of `GENERATOR_CONDITIONS`; not read without classes.
-        sizes: `width` and `latent`.
-
-    Raises:
-        UsageError: the name or the condition is unknown.
-    """
-    pair = lookup(PAIRS, name, "network")
-    lookup(GENERATOR_CONDITIONS, condition, "generator condition")
-    if shape.classes:
-        sizes["condition"] = condition
-    return pair.generator(shape, **sizes)
-
-
-def build_discriminator(
-    name: str, shape: ImageShape, *, condition: str = "projection", **sizes: Any
-) -> Discriminator:
-    """Builds a registered discriminator: images in [-1, 1] (, labels) -> logits float [N].
-
-    Args:
-        condition: one of `DISCRIMINATOR_CONDITIONS`; not read without classes.
-        sizes: `width` and `latent`.
-
-    Raises:
-        UsageError: the name or the condition is unknown.
-    """
-    pair = lookup(PAIRS, name, "network")
-    lookup(DISCRIMINATOR_CONDITIONS, condition, "discriminator condition")
-    if shape.classes:
-        sizes["condition"] = condition
-    return pair.discriminator(shape, **sizes)

@@ -27,6 +27,9 @@ class NetworkSettings:
     generator_condition: Literal["concat", "normalisation"] = "concat"
     """How a conditional generator is told the class: joined to the noise, or by class-conditional
     normalisation."""
+    clusters: Annotated[int, Limit(least=0)] = 0
+    """Without classes: into how many clusters the images are put by what they look like, at most
+    one for each 200 of them; both players are told of which an image is. 0 = none."""
     discriminator_condition: Literal["projection", "concat", "classifier"] = "projection"
     """How the discriminator uses the class: projection, as an input map, or by classifying."""
 

@@ -83,7 +83,7 @@ PRESETS: dict[str, Preset] = {
         about="mirrored residual pair, hinge loss with R1 + R2: the one to begin with",
         values={
             "batch": 16,
-            "network": {"name": "residual"},
+            "network": {"name": "residual", "clusters": 100},
             "loss": {"adversarial": "hinge", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
             "optimizer": {
                 "generator_rate": 1e-3,

@@ -1,8 +1,8 @@
 """From noise to images: what a step of both players is, and what is shown and measured of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from elegan.common.errors import UsageError
 from elegan.common.pixels import to_tensor, to_uint8
 from elegan.common.precision import Precision
 from elegan.common.randomness import normal, seed_default
-from elegan.data import ImageData
+from elegan.data import ImageData, batch_indices
 from elegan.data.batches import Batch, Batches
 from elegan.data.pictures import contact_sheet, save_png
 from elegan.losses import (
@@ -25,6 +25,7 @@ from elegan.losses import (
 from elegan.metrics.capacity import capacity
 from elegan.models import save_model
 from elegan.networks import ImageShape
+from elegan.networks.clusters import described, find_centres
 from elegan.settings import TrainSettings
 from elegan.tasks.discriminator_input import DiscriminatorInput, Past
 from elegan.tasks.drawing import SHOWN, Drawing, save_sheet
@@ -37,6 +38,8 @@ from elegan.training.task import Losses
 # Of the discriminator's loss by a logit. Adam's epsilon (1e-8) is 12 orders of magnitude above it,
 # and the smallest float32 and bfloat16, to which a network may shrink it further, 18 below.
 _LEAST_SLOPE = 1e-20
+_OF_A_CLUSTER = 200  # images at least, in the mean
+_SAMPLE, _AT_ONCE = 20_000, 2_000  # images that clusters are found on, and read at a time
 
 
 FROM_NOISE = (
@@ -62,7 +65,10 @@ class NoiseTask:
         self.settings, self.data, self.batches, self.precision = settings, data, batches, precision
         self.classes = data.classes if settings.conditional else ()
         self.shape = ImageShape(
-            resolution=data.resolution, channels=data.channels, classes=len(self.classes)
+            resolution=data.resolution,
+            channels=data.channels,
+            classes=len(self.classes),
+            clusters=0 if self.classes else self._clusters(),
         )
         shape, condition = self._discriminator_shape()
         self.sizes = network_sizes(settings, self.shape, condition)
@@ -76,12 +82,16 @@ class NoiseTask:
         self._begin_state()
         self._drawing = Drawing(
             self.ema.network,
-            latent=self.sizes[0]["latent"],
+            latent=cast(int, self.generator.network.latent),
             classes=len(self.classes),
             seed=settings.seed,
             precision=precision,
         )
         self._monitor = SampleMonitor(batches, seed=settings.seed)
+
+    def _clusters(self) -> int:
+        count = min(self.settings.network.clusters, self.batches.training_count // _OF_A_CLUSTER)
+        return count if count > 1 else 0
 
     def _discriminator_shape(self) -> tuple[ImageShape, str | None]:
         """What the discriminator is built for, and its condition where it is not the settings'."""
@@ -135,7 +145,41 @@ class NoiseTask:
         if self.settings.transfer.source is not None:
             networks = self.generator.network, self.discriminator.network
             begin_from(self.settings.transfer.source, *networks, say)
-            self.ema.network.load_state_dict(self.generator.network.state_dict())
+        if self.shape.clusters:
+            self._find_clusters()
+        self.ema.network.load_state_dict(self.generator.network.state_dict())
+
+    @torch.no_grad()
+    def _find_clusters(self) -> None:
+        """Finds clusters of the training images, beginning with those of a model that is named.
+
+        So they keep their numbers where it is a model of the same images.
+        """
+        generator: Any = self.generator.network
+        discriminator: Any = self.discriminator.network
+        training = self.batches.training_indices
+        count = min(_SAMPLE, len(training))
+        chosen = training[batch_indices(self.settings.seed, 0, count, len(training))]
+        rows = torch.cat([described(part) for part in self._parts(chosen)])
+        known = bool(discriminator.centres.any())
+        begin = discriminator.centres if known else rows[: self.shape.clusters]
+        discriminator.centres.copy_(find_centres(rows, begin, self.settings.seed))
+        self._sort()
+        assert self.batches.kinds is not None
+        sizes = np.bincount(self.batches.kinds[training], minlength=self.shape.clusters)
+        generator.shares.copy_(torch.from_numpy(sizes / len(training)))
+
+    @torch.no_grad()
+    def _sort(self) -> None:
+        """Puts every image into its cluster."""
+        discriminator: Any = self.discriminator.network
+        parts = self._parts(np.arange(len(self.data)))
+        self.batches.kinds = torch.cat([discriminator.kinds(part) for part in parts]).cpu().numpy()
+
+    def _parts(self, indices: np.ndarray) -> Iterator[Tensor]:
+        for start in range(0, len(indices), _AT_ONCE):
+            part = self.data.images[indices[start : start + _AT_ONCE]]
+            yield to_tensor(part, self.precision.device)
 
     def capacity(self) -> dict[str, Any]:
         """See `metrics.capacity`."""
@@ -148,9 +192,9 @@ class NoiseTask:
         return self._generated(batch, "noise")
 
     def _generated(self, batch: Batch, stream: str) -> Tensor:
-        shape = (batch.whole, self.sizes[0]["latent"])
+        shape = (batch.whole, cast(int, self.generator.network.latent))
         noise = normal(shape, self.settings.seed, stream, batch.position)[batch.share]
-        labels = batch.labels if self.classes else None
+        labels = batch.labels if self.classes or self.shape.clusters else None
         return self.generator.network(noise.to(self.precision.device), labels)
 
     def discriminator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
@@ -325,6 +369,8 @@ class NoiseTask:
         for name, value in tensors.items():
             on_cpu = name.startswith(kept)
             self.state[name] = value if on_cpu else value.to(self.precision.device)
+        if self.shape.clusters:
+            self._sort()
 
     def save_model(self, folder: Path, training: Mapping[str, Any]) -> None:
         save_model(

@@ -127,9 +127,9 @@ def network_sizes(
     latent = network.latent or pair.latent
     generator: dict[str, Any] = {"width": network.generator_width or width, "latent": latent}
     discriminator: dict[str, Any] = {"width": width, "latent": latent}
-    if shape.classes:
+    if shape.classes or shape.clusters:
         generator["condition"] = network.generator_condition
-    if shape.classes or condition:
+    if shape.classes or shape.clusters or condition:
         discriminator["condition"] = condition or network.discriminator_condition
     return generator, discriminator
 
@@ -263,6 +263,8 @@ def take_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
         EleganError: not one agrees.
     """
     mine = network.state_dict()
+    # A network told of clusters holds one that is not.
+    tensors = {**{f"within.{key}": item for key, item in tensors.items()}, **tensors}
     taken = [key for key in mine if key in tensors and tensors[key].shape == mine[key].shape]
     if not any(mine[key].is_floating_point() for key in taken):
         raise EleganError(

@@ -151,6 +151,8 @@ def _train_in(
             console.say(warning)
         for note in () if restored else data.notes:
             console.say(f"  {note}")
+        if not restored:
+            loop.task.begin(console.say)
         if world.leads:
             if restored:
                 _go_on(loop)
@@ -310,7 +312,6 @@ def _go_on(loop: TrainingLoop) -> None:
 def _begin(loop: TrainingLoop) -> None:
     """Writes what a run folder holds before the first step; settings last, for they mark a run."""
     folder, task, data = loop.folder, loop.task, loop.batches.data
-    task.begin(loop.console.say)
     with folder.explained("samples"):
         folder.events.unlink(missing_ok=True)  # of a beginning that was killed
         folder.samples.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from elegan.common.errors import EleganError, UsageError
 if TYPE_CHECKING:
     from elegan.api import (
         augment,
+        bench,
         character,
         classify,
         directions,
@@ -55,6 +56,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "augment",
+    "bench",
     "character",
     "classify",
     "directions",

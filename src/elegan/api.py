@@ -347,6 +347,14 @@ def doctor(asked: options.Doctor) -> Answer:
     return Answer(values, "\n".join(lines))
 
 
+@_verb(options.Bench)
+def bench(asked: options.Bench) -> Answer:
+    from elegan import speed
+
+    found = speed.bench(**vars(asked))
+    return Answer(found, speed.describe(found))
+
+
 def _generator(model: Any, device: str = "auto") -> "Model":
     """A model that draws; one that takes images is refused, with the verb to use."""
     from elegan.models import Model

@@ -365,6 +365,8 @@ def _rows(kind: Any, prefix: str = "", *, every: bool) -> Iterator[tuple[str, st
             continue
         if not every and ". " in text:
             text = text[: text.index(". ") + 1]
+        if isinstance(value, tuple):
+            value = " ".join(map(str, value))
         if value not in (None, "", dataclasses.MISSING) and not isinstance(value, bool):
             text = f"{text.rstrip('.')} ({value})." if text else f"({value})"
         flag = f"--{prefix}{field.name}".replace("_", "-")
@@ -380,7 +382,8 @@ def _metavar(name: str, hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "|".join(str(kind) for kind in get_args(hint))
     if get_origin(hint) is tuple:
-        return " ".join("N" for _ in get_args(hint))
+        first, *rest = get_args(hint)
+        return "NAME..." if first is str else " ".join("N" for _ in (first, *rest))
     if get_origin(hint) is dict:
         return "NAME=VALUE"
     return {bool: "", int: "N", float: "N"}.get(hint, name.upper().replace("_", "-"))

@@ -420,12 +420,29 @@ class Doctor:
     """Show what this machine offers and whether everything that elegan needs works."""
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Measure this machine: its arithmetic, what each preset makes of it, and how long it takes."""
+
+    _: KW_ONLY
+    presets: tuple[str, ...] = ("robust", "article", "dcgan", "attention", "style", "few-shot")
+    """Which presets to measure, of those that draw images from noise."""
+    resolution: Annotated[int, Limit(least=16, most=256)] = 28
+    """Side of the images in pixels."""
+    channels: Literal[1, 3] = 1
+    """1 for gray, 3 for colour."""
+    batch: Annotated[int, Limit(least=2)] | None = None
+    """In place of each preset's own."""
+    seconds: Annotated[float, Limit(above=0)] = 8.0
+    """About how long each preset is trained."""
+
+
 VERBS: dict[str, type] = {
     kind.__name__.lower(): kind
     for kind in (
         *(Train, Resume, Inspect, Generate, Interpolate, Project, Directions, Classify),
         *(Upscale, Restore, Stylize, Character, Prune, Augment, Evaluate),
-        *(Health, Report, List, Doctor),
+        *(Health, Report, List, Doctor, Bench),
     )
 }
 """Every verb and its options, in the order of the help."""

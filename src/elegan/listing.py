@@ -16,6 +16,7 @@ def _augmentations() -> dict[str, str]:
     from elegan.augmentation import GROUPS, KINDS
 
     groups = {name: ", ".join(kinds) or "nothing" for name, kinds in GROUPS.items()}
+    groups["auto"] = "photos where images are in colour and fewer than 5,000, else nothing"
     return {**{name: kind.about for name, kind in KINDS.items()}, **groups}
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from elegan.augmentation import GROUPS, KINDS, parse_kinds
+from elegan.augmentation import GROUPS, KINDS, for_images, parse_kinds
 from elegan.augmentation.kinds import COLOUR, GEOMETRY
 from elegan.common.errors import UsageError
 
@@ -9,6 +9,13 @@ def test_groups_name_known_kinds_and_all_kinds_are_done_somewhere() -> None:
     assert {kind for group in GROUPS.values() for kind in group} == set(KINDS)
     assert [*GEOMETRY, *COLOUR, "cutout", "noise"] == list(KINDS)  # the order of application
     assert not set(GROUPS) & set(KINDS)
+
+
+def test_few_images_in_colour_are_augmented_unless_something_else_is_asked() -> None:
+    assert for_images("auto", 100, 3) == "photos"
+    assert for_images("auto", 100, 1) == for_images("auto", 5_000, 3) == ""
+    assert for_images("digits", 100, 3) == "digits"
+    assert for_images("", 100, 3) == ""
 
 
 def test_digits_keep_their_class() -> None:

@@ -96,3 +96,15 @@ def test_what_one_run_knows_another_takes_though_it_has_no_clusters(data: str, w
     log = (tmp_path / "told" / "log.txt").read_text()
     assert "begun anew" in log
     assert "tensors taken" in log
+
+
+def test_a_run_says_what_the_data_decided(whole: Path, data: str, tmp_path: Path):
+    assert "images are put into 2 clusters" in (whole / "log.txt").read_text()
+    np.savez(tmp_path / "colour.npz", images=tiny.pixels(40, 16, 3))
+    few = _settings(
+        str(tmp_path / "colour.npz"), tmp_path / "few", images=16, augment={"kinds": "auto"}
+    )
+    train(few)
+    assert "images augmented: photos, adaptive" in (tmp_path / "few" / "log.txt").read_text()
+    train(dataclasses.replace(few, images=24))  # "auto" is still what was asked
+    assert elegan.Run(tmp_path / "few").settings.augment.kinds == "auto"

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from elegan.augmentation.kinds import COLOUR, GEOMETRY, KINDS, Padding, recolour, warp
 from elegan.augmentation.kinds import GROUPS as GROUPS
+from elegan.augmentation.kinds import for_images as for_images
 from elegan.augmentation.kinds import parse_kinds as parse_kinds
 from elegan.common.errors import lookup
 

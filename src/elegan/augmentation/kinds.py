@@ -196,8 +196,10 @@ KINDS: dict[str, AugmentationKind] = {
 
 _COLOUR = ("brightness", "saturation", "contrast")
 
+_FEW = 5_000
 GROUPS: dict[str, tuple[str, ...]] = {
     "none": (),
+    "auto": (),  # until the images are known; see `for_images`
     "colour": _COLOUR,
     "geometry": ("flip", "rotate", "scale", "rotation", "translation"),
     "diffaugment": ("translation", *_COLOUR, "cutout"),
@@ -209,6 +211,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(KINDS),
 }
 """Names for sets of kinds: the two papers', and sensible ones for what the images show."""
+
+
+def for_images(kinds: str, count: int, channels: int) -> str:
+    """Returns "photos" in the place of "auto" for fewer than 5,000 images in colour, else "".
+
+    A discriminator learns few photos by heart within minutes. In gray, where images are mostly
+    drawings and signs, no kinds suit them all.
+    """
+    if kinds != "auto":
+        return kinds
+    return "photos" if channels == 3 and count < _FEW else ""
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

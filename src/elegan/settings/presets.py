@@ -80,16 +80,17 @@ PRESETS: dict[str, Preset] = {
     ),
     "robust": Preset(
         images=200_000,
-        about="mirrored residual pair, hinge loss with R1 + R2: the one to begin with",
+        about="residual pair told of clusters, hinge loss with R1 + R2: the one to begin with",
         values={
             "batch": 16,
             "network": {"name": "residual", "clusters": 100},
-            "loss": {"adversarial": "hinge", "r1": 1.0, "r2": 1.0, "penalty_every": 8},
+            "loss": {"adversarial": "hinge", "r1": 0.3, "r2": 0.3, "penalty_every": 8},
             "optimizer": {
                 "generator_rate": 1e-3,
                 "discriminator_rate": 1e-3,
                 **_FALLING,
             },
+            "augment": {"kinds": "auto"},
         },
     ),
     "attention": Preset(

@@ -1,6 +1,7 @@
 """From noise to images: what a step of both players is, and what is shown and measured of them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elegan.augmentation import for_images
 from elegan.common import distributed
 from elegan.common.errors import UsageError
 from elegan.common.pixels import to_tensor, to_uint8
@@ -62,7 +64,9 @@ class NoiseTask:
     def __init__(
         self, settings: TrainSettings, data: ImageData, batches: Batches, precision: Precision
     ) -> None:
-        self.settings, self.data, self.batches, self.precision = settings, data, batches, precision
+        kinds = for_images(settings.augment.kinds, batches.training_count, data.channels)
+        self.settings = replace(settings, augment=replace(settings.augment, kinds=kinds))
+        self.data, self.batches, self.precision = data, batches, precision
         self.classes = data.classes if settings.conditional else ()
         self.shape = ImageShape(
             resolution=data.resolution,
@@ -141,7 +145,11 @@ class NoiseTask:
         return progress, 1.0
 
     def begin(self, say: Callable[[str], None]) -> None:
-        """Takes the weights that a new run begins with from a trained model, where one is named."""
+        """Takes weights from a trained model, where one is named, and settles what data decide."""
+        if kinds := self.settings.augment.kinds:
+            say(f"the discriminator sees images augmented: {kinds}, {self.settings.augment.mode}")
+        if self.shape.clusters:
+            say(f"images are put into {self.shape.clusters} clusters by what they look like")
         if self.settings.transfer.source is not None:
             networks = self.generator.network, self.discriminator.network
             begin_from(self.settings.transfer.source, *networks, say)

@@ -73,7 +73,7 @@ _NORMALISATION = "--network.generator-condition normalisation"
 _PROJECTION = "--network.discriminator-condition projection"
 _FLOAT32 = "--precision float32"
 _IS_ON: Mapping[str, Callable[[TrainSettings], bool]] = {
-    _AUGMENT: lambda run: bool(run.augment.kinds),
+    _AUGMENT: lambda run: run.augment.kinds not in ("", "none"),
     _PENALTIES: lambda run: run.loss.r1 > 0 or run.loss.r2 > 0,
     _PAIRS: lambda run: run.loss.adversarial.startswith("relativistic"),
     _ROBUST: lambda run: run.preset == "robust",

@@ -237,7 +237,7 @@ class TrainingLoop:
             self.folder.read_events(),
             losses=means,
             images=self.batches.countable,
-            settings=replace(self.settings, precision=self.precision.name),
+            settings=replace(self.task.settings, precision=self.precision.name),
             takes_loss_flags=self.task.takes_loss_flags,
         )
         event = self._event(

@@ -54,6 +54,11 @@ class Task(Protocol):
     @property
     def simultaneous(self) -> bool: ...
 
+    @property
+    def settings(self) -> TrainSettings:
+        """The run's, what was left to the data being settled."""
+        ...
+
     def phase(self, progress: float) -> tuple[float, float]:
         """Returns how far the phase that the run is in has come, and a factor on both rates in it.
 

@@ -48,7 +48,7 @@ else:  # what the shell takes: words
     OnTick = Watching = InPython
 
 Fit = Literal["crop", "pad", "stretch"]
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 Quality = Annotated[int, Limit(least=1, most=100)]
 Radius = Annotated[int, Limit(least=0, most=200)]
 Scale = Annotated[float, Limit(above=0, most=16)]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,15 +14,18 @@ from elegan.applications import TASKS
 from elegan.common.distributed import World
 from elegan.common.errors import UsageError, lookup
 from elegan.common.precision import Precision, choose
+from elegan.data.batches import Stream
 from elegan.data.in_memory import named
-from elegan.settings import PRESETS, preset_settings
+from elegan.settings import PRESETS, TrainSettings, preset_settings
 from elegan.training.console import Console, duration
 from elegan.training.loop import TrainingLoop
 from elegan.training.pace import measure_speed
 from elegan.training.run import prepare
 from elegan.training.run_folder import RunFolder
+from elegan.training.task import Task
 
 _TRIALS = 5
+_DRAWN = 500  # images at once, as `generate` draws them
 _IMAGES = 512  # of noise, which are trained on: speed does not depend on what they show
 _LOW = 0.3  # of the ceiling, below which a larger batch is advised
 
@@ -91,7 +94,8 @@ def bench(
     Returns:
         `precision`, `threads`, `ceiling` as above, and of each preset in `presets`: `batch`,
         `images_per_second`, `operations` of an image, the `share` of the convolution's ceiling,
-        its own `images` and the `seconds` that they take.
+        its own `images` and the `seconds` that they take; and of drawing images with its generator
+        `drawn_per_second` and `drawing_share`.
 
     Raises:
         UsageError: a preset is unknown, or trains on something else than images of one size.
@@ -101,28 +105,13 @@ def bench(
         if lookup(PRESETS, name, "preset").values.get("task", "generate") != "generate":
             raise UsageError(f"bench measures presets that draw images from noise, not '{name}'.")
     most = ceiling(precision)
-    size = (_IMAGES, resolution, resolution, channels)
-    data = named(np.random.default_rng(0).integers(0, 256, size).astype(np.uint8))
+    data = _noise(resolution, channels)
     rows = {}
     for name in presets:
         settings = preset_settings(name, data, {} if batch is None else {"batch": batch})
-        spec = TASKS[settings.task]
-        batches, make_task = prepare(spec, settings, spec.open_data(settings), precision, World())
-        speed = measure_speed(settings, batches, make_task, precision, seconds / 3)
-        loop = TrainingLoop(
-            task=make_task(),
-            batches=batches,
-            folder=RunFolder(Path()),
-            settings=settings,
-            precision=precision,
-            console=Console(RunFolder(Path()), quiet=True),
-            stop=settings.batch,
-        )
-        cycle = settings.loss.penalty_every
-        with Arithmetic() as counted:
-            for step in range(cycle):
-                loop.step(batches.at(step * settings.batch))
-        each = counted.total / (cycle * settings.batch)
+        prepared = _prepared(settings, precision)
+        speed = measure_speed(settings, *prepared, precision, seconds / 3)
+        each = _operations(settings, *prepared, precision)
         rows[name] = {
             "batch": settings.batch,
             "images_per_second": speed,
@@ -130,10 +119,65 @@ def bench(
             "share": each * speed / most["convolution"],
             "images": PRESETS[name].images,
             "seconds": PRESETS[name].images / speed,
+            **_drawing(prepared[1](), precision, most["convolution"]),
         }
     facts = {"precision": precision.reason, "threads": torch.get_num_threads()}
     return {**facts, "ceiling": most, "resolution": resolution, "channels": channels} | {
         "presets": rows
+    }
+
+
+def operations(preset: str, resolution: int, channels: int) -> tuple[float, int]:
+    """Returns the operations of a step of both players for an image, and the preset's batch."""
+    settings, precision = preset_settings(preset, _noise(resolution, channels)), choose()
+    return _operations(settings, *_prepared(settings, precision), precision), settings.batch
+
+
+def _noise(resolution: int, channels: int) -> str:
+    size = (_IMAGES, resolution, resolution, channels)
+    return named(np.random.default_rng(0).integers(0, 256, size).astype(np.uint8))
+
+
+def _prepared(settings: TrainSettings, precision: Precision) -> tuple[Stream, Callable[[], Task]]:
+    spec = TASKS[settings.task]
+    return prepare(spec, settings, spec.open_data(settings), precision, World())
+
+
+def _operations(
+    settings: TrainSettings, batches: Stream, make_task: Callable[[], Task], precision: Precision
+) -> float:
+    """Counted over one cycle of the penalties."""
+    loop = TrainingLoop(
+        task=make_task(),
+        batches=batches,
+        folder=RunFolder(Path()),
+        settings=settings,
+        precision=precision,
+        console=Console(RunFolder(Path()), quiet=True),
+        stop=settings.batch,
+    )
+    cycle = settings.loss.penalty_every
+    with Arithmetic() as counted:
+        for step in range(cycle):
+            loop.step(batches.at(step * settings.batch))
+    return counted.total / (cycle * settings.batch)
+
+
+@torch.inference_mode()
+def _drawing(task: Task, precision: Precision, ceiling: float) -> dict[str, float]:
+    network = task.generator.network.eval()
+    latents = torch.randn(_DRAWN, cast(int, network.latent), device=precision.device)
+
+    def draw() -> torch.Tensor:
+        with precision.autocast():
+            return network(latents)
+
+    with Arithmetic() as counted:
+        draw()
+    seconds = _seconds(draw)
+    return {
+        "drawn_per_second": _DRAWN / seconds,
+        "drawing_share": counted.total / seconds / ceiling,
     }
 
 
@@ -147,15 +191,17 @@ def describe(found: dict[str, Any]) -> str:
         f" {most['convolution'] / 1e12:.2f} TFLOP/s, memory {most['memory'] / 1e9:.0f} GB/s",
         "",
         f"Training steps at {side}x{side} in {colours}:",
-        f"{'preset':<12}{'batch':>6}{'images/s':>10}{'of ceiling':>12}{'its images':>12}  time",
+        f"{'preset':<12}{'batch':>5}{'images/s':>10}{'share':>7}{'its images':>12}"
+        f"  {'time':<13}{'drawn/s':>8}{'share':>7}",
     ]
     for name, row in found["presets"].items():
         lines.append(
-            f"{name:<12}{row['batch']:>6}{row['images_per_second']:>10,.0f}"
-            f"{row['share']:>12.0%}{row['images']:>12,}  {duration(row['seconds'])}"
+            f"{name:<12}{row['batch']:>5}{row['images_per_second']:>10,.0f}{row['share']:>7.0%}"
+            f"{row['images']:>12,}  {duration(row['seconds']):<13}"
+            f"{row['drawn_per_second']:>8,.0f}{row['drawing_share']:>7.0%}"
         )
     low = [name for name, row in found["presets"].items() if row["share"] < _LOW]
-    lines += ["", "The ceiling is that of the convolution; a network's small layers stay below it."]
+    lines += ["", "A share is that of the convolution's speed, which small layers stay below."]
     if "float32" in found["precision"]:
         lines.append("This machine computes in float32; one that multiplies bfloat16 is 2 to 9")
         lines.append("times as fast.")

@@ -26,6 +26,12 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EleganError, match="--device cpu"):
         precision.choose("cuda")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(EleganError, match="MPS was asked for"):
+        precision.choose("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert "has not been tried" in precision.choose("mps").reason  # asked for, in float32
+    assert precision.choose("mps").name == "float32"
     assert precision.choose("auto").device.type == "cpu"
 
 

@@ -38,6 +38,7 @@ def test_presets_are_measured_beside_the_ceiling(found):
         reached = row["operations"] * row["images_per_second"]
         assert row["share"] == pytest.approx(reached / found["ceiling"]["convolution"])
         assert row["seconds"] == pytest.approx(row["images"] / row["images_per_second"])
+        assert row["drawing_share"] > 0
     assert found["presets"]["robust"]["operations"] > 1e7
 
 
@@ -47,6 +48,7 @@ def test_the_table_says_share_time_and_what_helps(found):
     assert "10%" in text and "1 min 30 s" in text  # noqa: PT018
     assert "Far from it: robust" in text
     assert "computes in float32" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_what_draws_nothing_is_refused(capsys):

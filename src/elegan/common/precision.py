@@ -15,7 +15,7 @@ class Precision:
     """Where and in what format the networks run.
 
     Attributes:
-        device: 'cpu' or 'cuda'.
+        device: 'cpu' or 'cuda'; 'mps' or 'xpu' where asked for.
         dtype: bfloat16 under autocast, or float32.
         reason: one sentence for the log.
     """
@@ -42,15 +42,23 @@ def choose(device: str = "auto", precision: str = "auto") -> Precision:
     capability 8.0 on CUDA): with AMX a convolution runs 7 to 9 times as fast as in float32.
 
     Raises:
-        EleganError: CUDA is asked for and there is none. The device never changes silently.
+        EleganError: a device is asked for and is not there. It never changes silently.
     """
-    if device == "cuda" and not torch.cuda.is_available():
+    there = {"cuda": torch.cuda.is_available, "xpu": _xpu, "mps": torch.backends.mps.is_available}
+    if device in there and not there[device]():
         raise EleganError(
-            "CUDA was asked for, but this PyTorch finds no CUDA device."
+            f"{device.upper()} was asked for, but this PyTorch finds no such device."
             " Type --device cpu, or see `elegan doctor`."
         )
-    kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-    fast, why = _bf16_on_cuda() if kind == "cuda" else _bf16_on_cpu()
+    # xpu and mps have not been tried, so they are taken when asked for and not by themselves.
+    usual = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = usual if device == "auto" else device
+    if kind == "cuda":
+        fast, why = _bf16_on_cuda()
+    elif kind == "cpu":
+        fast, why = _bf16_on_cpu()
+    else:
+        fast, why = False, "elegan has not been tried on such a device"
     if precision == "auto":
         dtype = torch.bfloat16 if fast else torch.float32
         reason = f"{kind} {'bf16' if fast else 'float32'}: {why}"
@@ -88,6 +96,10 @@ def _bf16_on_cpu() -> tuple[bool, str]:
         if getattr(torch.cpu, test, lambda: False)():
             return True, f"this CPU multiplies bfloat16 in hardware ({name})"
     return False, "this CPU has no bfloat16 multiplication that PyTorch reports"
+
+
+def _xpu() -> bool:
+    return hasattr(torch, "xpu") and torch.xpu.is_available()
 
 
 def _bf16_on_cuda() -> tuple[bool, str]:

@@ -93,9 +93,9 @@ class ClusteredGenerator(Generator):
 
     def kinds(self, latents: Tensor) -> Tensor:
         """Latents [N, latent] -> the cluster that each chooses, int64 [N]."""
-        uniform = torch.special.ndtr(latents[:, self.within.latent :].double())
-        gumbel = -(-uniform.clamp(1e-300, 1 - 1e-16).log()).log()
-        return (gumbel + self.shares.double().clamp_min(1e-300).log()).argmax(dim=1)
+        choice = latents[:, self.within.latent :].float()
+        gumbel = -(-torch.special.log_ndtr(choice)).log()
+        return (gumbel + self.shares.float().clamp_min(1e-30).log()).argmax(dim=1)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, latent] -> images [N, C, R, R].

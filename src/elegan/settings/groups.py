@@ -261,7 +261,7 @@ class TrainSettings:
     channels: Literal[1, 3] | None = None
     fit: Literal["crop", "pad", "stretch"] = "crop"
     """How images that are not square become so."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = "auto"
     precision: Literal["auto", "bf16", "float32"] = "auto"
     ticks: Count = 40
     """How many times in a run progress is measured and printed."""

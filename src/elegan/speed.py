@@ -163,7 +163,7 @@ def _operations(
     return counted.total / (cycle * settings.batch)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference mode would hide the convolutions from the count
 def _drawing(task: Task, precision: Precision, ceiling: float) -> dict[str, float]:
     network = task.generator.network.eval()
     latents = torch.randn(_DRAWN, cast(int, network.latent), device=precision.device)

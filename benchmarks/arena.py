@@ -12,7 +12,7 @@ import math
 import os
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from figures import publish, table
@@ -24,20 +24,18 @@ from elegan.speed import operations
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What is trained on: a name or path, flags that go with it, and TFLOP a run."""
+    """What is trained on: a name or path, TFLOP a run, the side where images have no one size."""
 
     data: str
     budget: float
-    flags: tuple[str, ...] = ()
+    side: int | None = None
 
 
 _DATA = Path(os.environ.get("ELEGAN_DATA", "."))
 GROUNDS = {
     "digits": Ground(data="mnist", budget=20),
     "clothes": Ground(data="fashion-mnist", budget=20),
-    "cats": Ground(
-        data=str(_DATA / "fewshot-cats100.zip"), budget=60, flags=("--resolution", "64")
-    ),
+    "cats": Ground(data=str(_DATA / "fewshot-cats100.zip"), budget=60, side=64),
 }
 RECIPES = {
     "robust": ("--preset", "robust"),
@@ -55,7 +53,7 @@ SCORES = ("precision", "recall", "coverage")
 
 def count(preset: str, ground: Ground) -> int:
     """Returns the images that a run may see, whole batches."""
-    data = open_data(ground.data, resolution=int(ground.flags[1]) if ground.flags else None)
+    data = open_data(ground.data, resolution=ground.side)
     each, batch = operations(preset, data.resolution, data.channels)
     return math.ceil(ground.budget * 1e12 / each / batch) * batch
 
@@ -77,7 +75,8 @@ def main() -> None:
     for name in options.only:
         ground = GROUNDS[name]
         if options.budget:
-            ground = Ground(data=ground.data, budget=options.budget, flags=ground.flags)
+            ground = replace(ground, budget=options.budget)
+        side = () if ground.side is None else ("--resolution", str(ground.side))
         rows, lines, trained = [], [], []
         for recipe in options.recipes:
             flags, images = RECIPES[recipe], count(RECIPES[recipe][1], ground)
@@ -88,7 +87,7 @@ def main() -> None:
                     f"{folder}-{seed}",
                     ground.data,
                     images,
-                    (*ground.flags, *flags, "--seed", str(seed), "--snapshots", "1"),
+                    (*side, *flags, "--seed", str(seed), "--snapshots", "1"),
                 )
                 for seed in options.seeds
             ]

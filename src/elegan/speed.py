@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -17,11 +16,9 @@ from elegan.common.precision import Precision, choose
 from elegan.data.batches import Stream
 from elegan.data.in_memory import named
 from elegan.settings import PRESETS, TrainSettings, preset_settings
-from elegan.training.console import Console, duration
-from elegan.training.loop import TrainingLoop
-from elegan.training.pace import measure_speed
+from elegan.training.console import duration
+from elegan.training.pace import measure_speed, passing_loop
 from elegan.training.run import prepare
-from elegan.training.run_folder import RunFolder
 from elegan.training.task import Task
 
 _TRIALS = 5
@@ -147,15 +144,7 @@ def _operations(
     settings: TrainSettings, batches: Stream, make_task: Callable[[], Task], precision: Precision
 ) -> float:
     """Counted over one cycle of the penalties."""
-    loop = TrainingLoop(
-        task=make_task(),
-        batches=batches,
-        folder=RunFolder(Path()),
-        settings=settings,
-        precision=precision,
-        console=Console(RunFolder(Path()), quiet=True),
-        stop=settings.batch,
-    )
+    loop = passing_loop(settings, batches, make_task, precision)
     cycle = settings.loss.penalty_every
     with Arithmetic() as counted:
         for step in range(cycle):

@@ -10,6 +10,8 @@ import torch
 
 import elegan
 from elegan.applications.runs import train
+from elegan.models import Model, interpolation
+from elegan.models.interpolation import save_walk
 from elegan.settings import TrainSettings
 
 COUNT = 450  # two clusters of 200 images at least
@@ -75,17 +77,19 @@ def test_few_images_and_known_classes_make_no_clusters(data: str, tmp_path: Path
         assert elegan.load(settings.out).shape.clusters == 0
 
 
-def test_a_walk_blends_clusters_in_place_of_leaping(whole: Path, tmp_path: Path):
+def test_a_walk_blends_clusters_in_place_of_leaping(whole: Path, tmp_path: Path, monkeypatch):
     model = elegan.load(whole)
     codes = torch.zeros(2, model.latent)
     codes[:, -2:] = torch.tensor([[3.0, -3.0], [-3.0, 3.0]])
     shares = model.clusters(codes)
     assert (shares == [[1, 0], [0, 1]]).all()
-    between = model.from_latents(codes[:1], (0.5 * shares[:1] + 0.5 * shares[1:]))
-    ends = model.from_latents(codes)
-    assert between.shape == ends[:1].shape
-    walk = elegan.interpolate(whole, out=tmp_path / "w.gif", n=2, frames=2, columns=1)
-    assert walk.frames == 4
+    drawn, draw = [], Model.from_latents
+    monkeypatch.setattr(interpolation, "latent_noise", lambda *_: codes)
+    monkeypatch.setattr(
+        Model, "from_latents", lambda *given: (drawn.append(given[2][0]), draw(*given))[1]
+    )
+    save_walk(model, tmp_path / "w.gif", points=2, frames=2, columns=1)
+    assert np.array(drawn).tolist() == [[1, 0], [0.5, 0.5], [0, 1], [0.5, 0.5]]
 
 
 def test_what_one_run_knows_another_takes_though_it_has_no_clusters(data: str, whole, tmp_path):

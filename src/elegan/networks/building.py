@@ -1,12 +1,15 @@
 """How a registered pair is built for the images of a run."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from elegan.common.errors import lookup
 from elegan.networks.clusters import ClusteredDiscriminator, ClusteredGenerator
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape
+
+Network = TypeVar("Network", Generator, Discriminator)
 
 
 def build_generator(
@@ -25,10 +28,7 @@ def build_generator(
     """
     pair = lookup(PAIRS, name, "network")
     lookup(GENERATOR_CONDITIONS, condition, "generator condition")
-    kinds = shape.classes or shape.clusters
-    if kinds:
-        sizes["condition"] = condition
-    within = pair.generator(replace(shape, classes=kinds), **sizes)
+    within = _built(pair.generator, shape, condition, sizes)
     return ClusteredGenerator(within, shape) if shape.clusters else within
 
 
@@ -46,8 +46,14 @@ def build_discriminator(
     """
     pair = lookup(PAIRS, name, "network")
     lookup(DISCRIMINATOR_CONDITIONS, condition, "discriminator condition")
-    kinds = shape.classes or shape.clusters
-    if kinds:
-        sizes["condition"] = condition
-    within = pair.discriminator(replace(shape, classes=kinds), **sizes)
+    within = _built(pair.discriminator, shape, condition, sizes)
     return ClusteredDiscriminator(within, shape) if shape.clusters else within
+
+
+def _built(
+    kind: Callable[..., Network], shape: ImageShape, condition: str, sizes: dict[str, Any]
+) -> Network:
+    """A network for the classes, or for as many as there are clusters."""
+    classes = shape.classes or shape.clusters
+    conditions = {"condition": condition} if classes else {}
+    return kind(replace(shape, classes=classes), **sizes, **conditions)

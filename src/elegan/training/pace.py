@@ -171,7 +171,17 @@ def measure_speed(
     rests = settings.translate.adversarial_from
     both = ((0, rests), (math.ceil(rests * _ENDLESS), 1 - rests))
     parts = {first: share for first, share in both if share}
-    loop = TrainingLoop(
+    loop = passing_loop(settings, batches, make_task, precision)
+    budget = min(15.0, minutes * 60 * 0.05) / len(parts)
+    each = {first: _seconds_an_image(loop, first, budget) for first in parts}
+    return 1 / sum(share * each[first] for first, share in parts.items())
+
+
+def passing_loop(
+    settings: TrainSettings, batches: Stream, make_task: MakeTask, precision: Precision
+) -> TrainingLoop:
+    """Returns a loop whose steps are measured and whose networks are then thrown away."""
+    return TrainingLoop(
         task=make_task(),
         batches=batches,
         folder=RunFolder(Path()),
@@ -180,9 +190,6 @@ def measure_speed(
         console=Console(RunFolder(Path()), quiet=True),
         stop=_ENDLESS,
     )
-    budget = min(15.0, minutes * 60 * 0.05) / len(parts)
-    each = {first: _seconds_an_image(loop, first, budget) for first in parts}
-    return 1 / sum(share * each[first] for first, share in parts.items())
 
 
 def _seconds_an_image(loop: TrainingLoop, position: int, budget: float) -> float:

@@ -11,7 +11,6 @@ does in a second. Every recipe trains with the same seeds; scores stand beside t
 import math
 import os
 import statistics
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,7 +112,6 @@ def main() -> None:
             f" {', '.join(map(str, options.seeds))}: mean and deviation. {trained_with(trained)}"
         )
         publish(f"arena-{name}", text, {"rows": rows}, options.out)
-        print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import socket
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -73,6 +74,26 @@ def test_two_processes_equal_one(tmp_path: Path, network: str, loss: str) -> Non
     events = (tmp_path / "two" / "events.jsonl").read_text().splitlines()
     assert sum('"event": "tick"' in line for line in events) == 4
     assert sum('"event": "start"' in line for line in events) == 1
+
+
+def test_two_processes_know_the_same_clusters_and_begin_with_the_same_weights(tmp_path: Path):
+    np.savez(tmp_path / "many.npz", images=tiny.pixels(450))
+    base = _settings(tmp_path, "base", network="residual")
+    base = dataclasses.replace(base, data=str(tmp_path / "many.npz"))
+    base = dataclasses.replace(base, network=dataclasses.replace(base.network, clusters=2))
+    train(base)
+    begun = dataclasses.replace(base.transfer, source=base.out)
+    one, two = (
+        dataclasses.replace(base, out=str(tmp_path / name), seed=7, transfer=begun)
+        for name in ("one", "two")
+    )
+    processes = _train_by_two(two)
+    train(one)
+    assert [finish(process) for process in processes] == [0, 0]
+    mine, theirs = (tiny.newest_checkpoint(Path(run.out)) for run in (one, two))
+    for name in mine:
+        torch.testing.assert_close(mine[name], theirs[name], rtol=1e-3, atol=1e-6, msg=name)
+    assert len(mine["discriminator.centres"]) == 2
 
 
 def _mean_of_all_rows(rank: int, size: int, port: int, folder: Path) -> None:

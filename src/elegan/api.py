@@ -355,6 +355,13 @@ def bench(asked: options.Bench) -> Answer:
     return Answer(found, speed.describe(found))
 
 
+@_verb(options.Studio)
+def studio(asked: options.Studio) -> Answer:
+    from elegan.web.serving import serve
+
+    return serve(asked, RUN)
+
+
 def _generator(model: Any, device: str = "auto") -> "Model":
     """A model that draws; one that takes images is refused, with the verb to use."""
     from elegan.models import Model

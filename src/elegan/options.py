@@ -437,12 +437,28 @@ class Bench:
     """About how long each preset is trained."""
 
 
+@dataclass(frozen=True)
+class Studio:
+    """Open a local page: begin and watch trainings, play the game, use every model."""
+
+    runs: AnyPath = "runs"
+    """The folder of the runs that are shown, and for those that are begun."""
+    _: KW_ONLY
+    port: Annotated[int, Limit(least=1, most=65535)] = 8471
+    """Where the page is served; the next free one where that is taken."""
+    host: str = "127.0.0.1"
+    """An address of this machine. Any but the default lets others on the network in who know the
+    address with its token."""
+    browser: bool = True
+    """Open it in the browser."""
+
+
 VERBS: dict[str, type] = {
     kind.__name__.lower(): kind
     for kind in (
         *(Train, Resume, Inspect, Generate, Interpolate, Project, Directions, Classify),
         *(Upscale, Restore, Stylize, Character, Prune, Augment, Evaluate),
-        *(Health, Report, List, Doctor, Bench),
+        *(Health, Report, List, Doctor, Bench, Studio),
     )
 }
 """Every verb and its options, in the order of the help."""

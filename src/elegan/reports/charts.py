@@ -36,12 +36,23 @@ class Chart:
 
 
 class Figure(NamedTuple):
-    """A chart as drawn: an SVG element, its curves and the score of real against real."""
+    """A chart, its curves and the score of real against real."""
 
     chart: Chart
-    drawing: str
     series: list[Series]
     floor: float | None
+
+    def drawing(self, marks: Sequence[Mark]) -> str:
+        """Returns an SVG element."""
+        return line_chart(
+            self.series,
+            title=self.chart.title,
+            y_label=self.chart.y_label,
+            log_y=self.chart.log_y,
+            y_range=self.chart.y_range,
+            floor=self.floor,
+            marks=marks,
+        )
 
 
 @cache
@@ -66,8 +77,8 @@ def figures(report: ReportData) -> list[Figure]:
             title = label[:1].upper() + label[1:]
             charts.append(Chart(title=title, names={name: label}, **_table()["signal"]))
     charts = [*map(_score_chart, scored), *_loss_charts(recorded, listed), *charts]
-    marks, floors = event_marks(report), mapping(report.scores, "floor")
-    drawn = []
+    floors = mapping(report.scores, "floor")
+    found_figures = []
     for chart in charts:
         series = [
             Series(label=label, x=found.x, y=tuple(y * chart.factor for y in found.y))
@@ -76,18 +87,9 @@ def figures(report: ReportData) -> list[Figure]:
         ]
         group, _, score = next(iter(chart.names)).partition(".")
         floor = finite(floors.get(score)) if group == "scores" else None
-        drawing = line_chart(
-            series,
-            title=chart.title,
-            y_label=chart.y_label,
-            log_y=chart.log_y,
-            y_range=chart.y_range,
-            floor=floor,
-            marks=marks,
-        )
-        if drawing:
-            drawn.append(Figure(chart, drawing, series, floor))
-    return drawn
+        if any(curve.last is not None for curve in series):
+            found_figures.append(Figure(chart, series, floor))
+    return found_figures
 
 
 def record(events: Iterable[Mapping[str, Any]]) -> dict[str, Series]:

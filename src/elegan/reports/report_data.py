@@ -85,8 +85,11 @@ class ReportData:
         return life[-1] if life and life[-1]["event"] == "stop" else None
 
 
-def collect(run: Path, spec: TaskSpec | None = None) -> ReportData:
+def collect(run: Path, spec: TaskSpec | None = None, *, read_events: bool = True) -> ReportData:
     """Reads the run folder `run`.
+
+    Args:
+        read_events: whether to; a caller that has them already leaves them out here.
 
     Raises:
         EleganError: `run` is not a folder, or holds nothing that a run writes.
@@ -98,7 +101,7 @@ def collect(run: Path, spec: TaskSpec | None = None) -> ReportData:
         )
     notes: list[str] = []
     documents = {name: _read_json(run / f"{name}.json", notes) for name in DOCUMENTS}
-    events = read_events(run / "events.jsonl", notes)
+    events = events_of(run / "events.jsonl", notes) if read_events else ()
     samples = sorted(
         Sample(images=int(path.stem), path=path)
         for path in (run / "samples").glob("*.png")
@@ -123,7 +126,7 @@ def collect(run: Path, spec: TaskSpec | None = None) -> ReportData:
     )
 
 
-def read_events(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
+def events_of(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
     """Reads `events.jsonl`: one JSON object a line, each with `event` (str) and `images` (int).
 
     A line that is no such object is left out, and `notes` receives a sentence on it. A last line

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ _SETTINGS = {"data", "preset", "task", "batch", "seed", "network", "optimizer"}
 
 _HELD = ".lock"
 """Empty; the system's lock is on it."""
+
+_PROCESS = ".process"
+"""The number of the process that holds the lock."""
 
 
 class RunFolder:
@@ -70,7 +74,8 @@ class RunFolder:
         if not ours:
             self.refuse_strangers()
         # A file of its own: on Windows a locked one cannot be read, and some versions empty it.
-        held = FileLock(self.path / _HELD, timeout=0)
+        # The wait outlasts the moment that `holder` takes to look.
+        held = FileLock(self.path / _HELD, timeout=1)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             held.acquire()
@@ -89,9 +94,32 @@ class RunFolder:
                 with self.explained("lock"):
                     self._lock_file.write_text(self._mark, encoding="utf-8")
                     flush(self._lock_file)
+            with self.explained(_PROCESS):
+                (self.path / _PROCESS).write_text(f"{os.getpid()}\n", encoding="utf-8")
             yield self
         finally:
+            with contextlib.suppress(OSError):
+                (self.path / _PROCESS).unlink(missing_ok=True)
             held.release()
+
+    def holder(self) -> int | None:
+        """Returns the number of the process that works in the folder; None where none does.
+
+        0 where it is not known, as just after a process has begun.
+        """
+        if not (self.path / _HELD).is_file():
+            return None
+        try:
+            with FileLock(self.path / _HELD, timeout=0):
+                return None
+        except Timeout:
+            pass
+        except OSError:  # a folder that may only be read
+            return None
+        try:
+            return int((self.path / _PROCESS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0
 
     @property
     def _lock_file(self) -> Path:

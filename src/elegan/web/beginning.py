@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
 
 from elegan.common.errors import EleganError
 from elegan.listing import LISTS
@@ -166,6 +167,8 @@ async def receive(request: Request, target: Path) -> None:
             async for chunk in request.stream():
                 file.write(chunk)
         part.replace(target)
+    except ClientDisconnect as error:  # or more was sent than may be
+        raise EleganError("It did not arrive whole.") from error
     except OSError as error:
         raise EleganError(f"It could not be written: {error.strerror}.") from error
     finally:

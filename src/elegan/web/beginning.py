@@ -90,7 +90,11 @@ def router(studio: Any) -> APIRouter:
         sheet = sheets / f"{secrets.token_hex(8)}.png"
         options = Inspect(data, resolution=asked.resolution, out=str(sheet))
         found = studio.verbs[Inspect](options)
-        return {**found.to_dict(), "text": found.text(), "sheet": sheet.stem}
+        return {
+            **found.to_dict(),
+            "text": found.text(),
+            "sheet": sheet.stem if sheet.is_file() else None,
+        }
 
     @routes.get("/look/sheet")
     def sheet(which: Annotated[str, Query(pattern="^[0-9a-f]{16}$")]) -> Any:

@@ -49,7 +49,7 @@ def serve(asked: Studio, verbs: Mapping[type, Callable[..., Any]]) -> Answer:
     _say("Ctrl-C closes it; trainings go on.")
     if asked.host not in _LOOPBACK:
         _say("Others on the network can reach it. Keep the address to yourself: it is the key.")
-    if asked.browser:
+    if not asked.no_browser:
         webbrowser.open(keys.start)
     config = uvicorn.Config(
         guard,

@@ -90,7 +90,7 @@ export async function show(main, { signal }) {
       return;
     }
     const [first, ...rest] = found.text.split("\n");
-    fill(looked, h("h3", {}, first), h("img", { class: "sheet", src: `/api/look/sheet?${query({ which: found.sheet })}`, alt: t("new.sheet") }),
+    fill(looked, h("h3", {}, first), found.sheet && h("img", { class: "sheet", src: `/api/look/sheet?${query({ which: found.sheet })}`, alt: t("new.sheet") }),
       rest.length ? h("details", {}, h("summary", {}, t("new.report")), h("pre", { class: "scroll", tabindex: 0 }, rest.join("\n"))) : null);
   });
   const plan = newest(async (stop) => {

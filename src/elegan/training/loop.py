@@ -161,24 +161,50 @@ class TrainingLoop:
         self, batch: Batch, fakes: Tensor, progress: float, factor: float
     ) -> tuple[Losses | None, Losses] | None:
         """The discriminator moves, then the generator against the moved discriminator."""
-        task = self.task
-        losses = task.discriminator_loss(batch, fakes.detach(), progress)
-        if losses is not None:
-            if not task.discriminator.backward(losses):
-                return None
-            task.discriminator.step(factor)
-            self._keep(losses)
-            task.after_discriminator_step(batch)
-        # The discriminator only passes gradients on here; its own would be computed for nothing.
-        task.discriminator.set_requires_grad(False)
-        generator_losses = task.generator_loss(batch, fakes, progress)
-        finite = task.generator.backward(generator_losses)
-        task.discriminator.set_requires_grad(True)
+        finite, losses = self.move_discriminator(batch, fakes, progress, factor)
         if not finite:
             return None
-        task.generator.step(factor)
-        self._keep(generator_losses)
-        return losses, generator_losses
+        finite, generator_losses = self.move_generator(batch, fakes, progress, factor)
+        return (losses, generator_losses) if finite else None
+
+    def move_discriminator(
+        self, batch: Batch, fakes: Tensor, progress: float, factor: float
+    ) -> tuple[bool, Losses | None]:
+        """Scores real and generated images, and moves the discriminator by what that costs it.
+
+        Returns:
+            Whether all was finite, without which nothing has moved, and its losses; None where it
+            rests in this step.
+        """
+        task = self.task
+        losses = task.discriminator_loss(batch, fakes.detach(), progress)
+        if losses is None:
+            return True, None
+        if not task.discriminator.backward(losses):
+            return False, losses
+        task.discriminator.step(factor)
+        self._keep(losses)
+        task.after_discriminator_step(batch)
+        return True, losses
+
+    def move_generator(
+        self, batch: Batch, fakes: Tensor, progress: float, factor: float
+    ) -> tuple[bool, Losses]:
+        """Lets the discriminator score `fakes`, and moves the generator through it.
+
+        Returns:
+            Whether all was finite, without which nothing has moved, and its losses.
+        """
+        task = self.task
+        # The discriminator only passes gradients on here; its own would be computed for nothing.
+        task.discriminator.set_requires_grad(False)
+        losses = task.generator_loss(batch, fakes, progress)
+        finite = task.generator.backward(losses)
+        task.discriminator.set_requires_grad(True)
+        if finite:
+            task.generator.step(factor)
+            self._keep(losses)
+        return finite, losses
 
     def _keep(self, losses: Losses) -> None:
         """Takes over what a finite step changes of the task's state."""

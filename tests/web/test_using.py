@@ -324,7 +324,7 @@ def test_a_hostile_name_stays_in_its_folder(
     client: TestClient, folders: Folders, name: str
 ) -> None:
     row = uploaded(client, png(translators.photo(16, 16)), name)
-    files = [path for path in folders.work.parent.rglob("*.png")]
+    files = list(folders.work.parent.rglob("*.png"))
     assert files == [folders.work / "photos" / row["id"] / "x.png"]
     assert ".." not in row["name"]
 
@@ -396,9 +396,7 @@ def test_the_queue_is_bounded_and_can_be_cancelled(tmp_path: Path) -> None:
     queue.close()
 
 
-def test_only_the_newest_results_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_newest_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queueing, "MAX_KEPT", 3)
     queue, work = queueing.Queue(tmp_path / "results"), Waiting()
     work.free.set()

@@ -86,7 +86,9 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
         request: Request, name: Annotated[str, Query(min_length=1, max_length=1000)]
     ) -> dict[str, Any]:
         length = request.headers.get("content-length", "0")
-        number, path = photos.place(name, int(length) if length.isdigit() else 0)
+        number, path = photos.place(
+            name, int(length) if length.isascii() and length.isdigit() else 0
+        )
         try:
             await receive(request, path)
         finally:

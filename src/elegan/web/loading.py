@@ -96,12 +96,12 @@ class Models:
         """Returns what can be used: runs from the newest on, then what is shipped; JSON values."""
         rows = []
         for run in self._folders.all_runs():
+            name = self._folders.name_of(run)
             try:
                 config = read_config(run / "model")
+                rows.append(_row(f"run/{name}", name, _word(run), config) | {"run": name})
             except UNREADABLE:  # no model yet, or a damaged one: whoever names it is told so
                 continue
-            name = self._folders.name_of(run)
-            rows.append(_row(f"run/{name}", name, _word(run), config) | {"run": name})
         for name, config in shipped_models().items():
             rows.append(_row(f"shipped/{name}", name, name, config))
         return [row for row in rows if row["uses"]]

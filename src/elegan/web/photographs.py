@@ -100,7 +100,7 @@ class Photos:
         Raises:
             EleganError: it is no photo by its name, or there are too many.
         """
-        plain = safe_name(name.replace("\\", "/").split("/")[-1])
+        plain = _file_name(name)
         if Path(plain).suffix.lower() not in (*IMAGES, *VIDEOS):
             raise EleganError(f"{name[-80:]} is neither an image nor a video.")
         with self._lock:
@@ -121,8 +121,8 @@ class Photos:
 
     def add(self, number: str, name: str, path: Path) -> Photo:
         """Takes up a file that lies at its place."""
-        parts = [safe_name(part) for part in name.replace("\\", "/").split("/")][-3:]
-        shown = "/".join(part for part in parts if part)
+        above = [safe_name(part) for part in name.replace("\\", "/").split("/")[:-1]]
+        shown = "/".join([*[part for part in above if part][-2:], path.name])
         size = None if path.suffix.lower() in VIDEOS else _size_of(path)
         photo = Photo(id=number, name=shown, path=path, bytes=path.stat().st_size, size=size)
         with self._lock:
@@ -206,6 +206,12 @@ def preview(path: Path, folder: Path, longest: int) -> Path:
         image.save(part, format="JPEG", icc_profile=photo.icc, quality=95, subsampling=0)
     part.replace(kept)
     return kept
+
+
+def _file_name(name: str) -> str:
+    """Returns the last part of a name as a file may be called, its suffix kept."""
+    last = Path(name.replace("\\", "/").split("/")[-1])
+    return f"{safe_name(last.stem)[:60] or 'photo'}{safe_name(last.suffix)[:10] and last.suffix}"
 
 
 def _bytes(pixels: np.ndarray) -> np.ndarray:

@@ -14,14 +14,14 @@ from pydantic import BaseModel, Field
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
 from elegan.applications.characters.planes import on_white
-from elegan.applications.characters.points import parse_points
+from elegan.applications.characters.points import CharacterPoints, parse_points
 from elegan.common.errors import EleganError
 from elegan.data.pictures import png_bytes
 from elegan.options import Character
 from elegan.web.loading import Models, Overtaken, Turns
 
-MAX_CHARACTERS, MAX_SETS = 16, 24
-"""Characters of one draw, and draws whose files are kept."""
+MAX_CHARACTERS, MAX_SETS, MAX_POINTS = 16, 24, 400
+"""Characters of one draw, draws whose files are kept, and points of an outline."""
 _KINDS = {".png": "image/png", ".svg": "image/svg+xml", ".json": "application/json"}
 _EDITED = "character.points.json"
 
@@ -123,7 +123,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
 
     @routes.post("/render")
     def render(asked: Pose) -> Any:
-        points = parse_points(asked.points)
+        points = _points(asked)
 
         def act() -> Response:
             image = _model(models, asked.model).from_points(points).image
@@ -135,7 +135,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
     @routes.post("/make")
     def make(asked: Pose) -> Any:
         """The files of an edited character, as the verb writes them."""
-        parse_points(asked.points)
+        _points(asked)
         number, out = sets.new()
         out.mkdir(parents=True)
         file = out / _EDITED
@@ -163,6 +163,14 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
     return routes
 
 
+def _points(asked: Pose) -> CharacterPoints:
+    outlines = asked.points.get("outlines")
+    for outline in outlines.values() if isinstance(outlines, dict) else ():
+        if isinstance(outline, list) and len(outline) > MAX_POINTS:
+            raise EleganError(f"An outline has at most {MAX_POINTS} points here.")
+    return parse_points(asked.points)
+
+
 def _in_turn(turns: Turns, seat: str, act: Any) -> Any:
     try:
         return turns.take(seat, act)
@@ -170,7 +178,7 @@ def _in_turn(turns: Turns, seat: str, act: Any) -> Any:
         return JSONResponse({"error": "A newer request came."}, 409)
 
 
-def _model(models: Models, name: str) -> CharacterModel:
+def _model(models: Models, name: str) -> Any:
     found = models.get(name).model
     if not isinstance(found, CharacterModel):
         raise EleganError("This model does not make characters. Choose another one.")

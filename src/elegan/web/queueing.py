@@ -16,6 +16,8 @@ MAX_WAITING = 32
 """Jobs that wait or go on; a further one is refused."""
 MAX_KEPT = 60
 """Jobs whose results are kept; of more, those that ended first are removed."""
+MAX_BYTES = 16 << 30
+"""Bytes of all results that are kept."""
 _PATIENCE = 5.0  # seconds that a part of a photo may take when the server ends
 
 
@@ -200,8 +202,10 @@ class Queue:
 
     def _sweep(self) -> None:
         ended = [job for job in self._jobs.values() if not job.is_open]
-        for job in ended[: max(0, len(self._jobs) - MAX_KEPT)]:
-            self._remove(job)
+        held = sum(map(_bytes_of, ended))
+        while ended and (len(self._jobs) > MAX_KEPT or held > MAX_BYTES):
+            held -= _bytes_of(ended[0])
+            self._remove(ended.pop(0))
 
     def _remove(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
@@ -245,6 +249,11 @@ class Queue:
             item.seconds, item.size = outcome.seconds, outcome.size
             if folder is not None and outcome.output is not None:
                 item.output = folder / outcome.output
+
+
+def _bytes_of(job: Job) -> int:
+    outputs = [item.output for item in job.items if item.output is not None]
+    return sum(path.stat().st_size for path in outputs if path.is_file())
 
 
 class _Watching(Watch):

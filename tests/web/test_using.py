@@ -205,34 +205,50 @@ def test_a_draw_has_bounds(client: TestClient, more: dict[str, Any]) -> None:
 
 def test_the_newest_request_of_a_place_wins() -> None:
     turns, begun, free = Turns(), threading.Event(), threading.Event()
-    drawn: list[str] = []
+    done: list[str] = []
 
-    def render(name: str, seat: str = "a") -> None:
+    def render(name: str, seat: str, number: int) -> None:
         def act() -> None:
             begun.set()
             free.wait(5)
-            drawn.append(name)
+            done.append(name)
 
         try:
-            turns.take(seat, act)
+            turns.take(seat, number, act)
         except Overtaken:
-            drawn.append(f"{name} overtaken")
+            done.append(f"{name} overtaken")
 
-    threads = [threading.Thread(target=render, args=("first",))]
-    threads[0].start()
+    def start(*asked: Any) -> threading.Thread:
+        thread = threading.Thread(target=render, args=asked)
+        thread.start()
+        return thread
+
+    threads = [start("first", "a", 1)]
     assert begun.wait(5)
-    for name, seat in (("old", "a"), ("other", "b"), ("new", "a")):
-        threads.append(threading.Thread(target=render, args=(name, seat)))
-        threads[-1].start()
-        if name == "old":  # it must wait before the newer one comes
-            while "a" not in turns._newest or turns._newest["a"] < 2:
-                time.sleep(0.001)
-    while "old overtaken" not in drawn:
+    threads += [start("old", "a", 2), start("other", "b", 1), start("new", "a", 4)]
+    late = start("late", "a", 3)  # sent before the newest, and arrives after it
+    while len(done) < 2:
         time.sleep(0.001)
+    assert sorted(done) == ["late overtaken", "old overtaken"]
     free.set()
-    for thread in threads:
+    for thread in (*threads, late):
         thread.join(5)
-    assert sorted(drawn) == ["first", "new", "old overtaken", "other"]
+    assert sorted(done[2:]) == ["first", "new", "other"]
+
+
+def test_requests_without_a_place_do_not_replace_each_other(client: TestClient) -> None:
+    asked = [{"model": "run/plain", "n": 9, "seed": seed} for seed in range(4)]
+    answers: list[int] = []
+
+    def ask(values: dict[str, Any]) -> None:
+        answers.append(client.post("/api/draw/sheet", json=values).status_code)
+
+    threads = [threading.Thread(target=ask, args=(values,)) for values in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [200] * 4
 
 
 # --- photos and the queue -----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -155,7 +155,7 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
 
     @routes.get("/results/zip")
     def save_all(verb: Literal["upscale", "restore", "stylize"]) -> FileResponse:
-        whole = _newest(queue, verb)
+        whole = _newest(queue, verb, {photo.id for photo in photos.all()})
         if not whole:
             raise EleganError("Nothing is finished yet.")
         file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it is sent, then removed
@@ -205,12 +205,12 @@ def _output(job: Job, photo: str) -> Path:
     raise EleganError("There is no such result any more.")
 
 
-def _newest(queue: Queue, verb: str) -> dict[str, Path]:
-    """Returns the newest result of each photo, by names of which no two are alike."""
+def _newest(queue: Queue, verb: str, photos: Container[str]) -> dict[str, Path]:
+    """Returns the newest result of each of these photos, by names of which no two are alike."""
     found: dict[str, Item] = {}
     for job in queue.jobs():
         for item in job.items if job.verb == verb else ():
-            if item.output is not None and item.output.is_file():
+            if item.photo in photos and item.output is not None and item.output.is_file():
                 found.setdefault(item.photo, item)
     named: dict[str, Path] = {}
     taken: set[str] = set()

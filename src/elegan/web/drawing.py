@@ -20,7 +20,7 @@ from elegan.models.interpolation import slerp
 from elegan.models.model import latent_noise
 from elegan.models.samples import Samples
 from elegan.options import Interpolate
-from elegan.web.loading import Loaded, Models, Overtaken, Turns
+from elegan.web.loading import Loaded, Models, Overtaken, Seated, Turns
 
 COLUMNS = 10
 """Images in a row of a sheet that the page takes apart."""
@@ -29,10 +29,9 @@ _MEASURED = 1024  # styles whose spread is the unit of a slider
 _FILM_SIDE = 256  # pixels that small images of a film are enlarged to
 
 Name = Annotated[str, Field(max_length=1000)]
-Seat = Annotated[str, Field(max_length=40)]
 
 
-class Draw(BaseModel):
+class Draw(Seated):
     """What is drawn, `n` images of which each depends on the seed and its number alone.
 
     Attributes:
@@ -46,7 +45,6 @@ class Draw(BaseModel):
     label: str | None = Field(default=None, max_length=200)
     truncation: float | None = Field(default=None, gt=0, le=10)
     moves: list[Annotated[float, Field(ge=-10, le=10)]] = Field(default=[], max_length=MAX_MOVES)
-    seat: Seat = ""
 
 
 class Walk(Draw):
@@ -70,9 +68,9 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
     """The routes of models that draw."""
     routes = APIRouter(prefix="/api/draw")
 
-    def rendered(seat: str, act: Any, kind: str = "image/png") -> Response:
+    def rendered(asked: Seated, act: Any, kind: str = "image/png") -> Response:
         try:
-            return Response(turns.take(seat, act), media_type=kind)
+            return Response(turns.take(asked.seat, asked.turn, act), media_type=kind)
         except Overtaken:
             return JSONResponse({"error": "A newer request came."}, 409)
 
@@ -92,12 +90,12 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
             images = samples_of(generator(models, asked.model), asked).images
             return png_bytes(grid(images, COLUMNS, gap=0))
 
-        return rendered(asked.seat, sheet)
+        return rendered(asked, sheet)
 
     @routes.post("/sheet")
     def save_sheet(asked: Draw) -> Response:
         return rendered(
-            "", lambda: png_bytes(samples_of(generator(models, asked.model), asked).sheet())
+            asked, lambda: png_bytes(samples_of(generator(models, asked.model), asked).sheet())
         )
 
     @routes.post("/arrays")
@@ -113,14 +111,14 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
         def image() -> bytes:
             return png_bytes(walked(generator(models, asked.model), asked, [asked.share])[0])
 
-        return rendered(asked.seat, image)
+        return rendered(asked, image)
 
     @routes.post("/film")
     def film(asked: Walk) -> Response:
         shares = [frame / FRAMES for frame in range(FRAMES + 1)]
         shares += shares[-2:0:-1]
         return rendered(
-            "", lambda: _gif(walked(generator(models, asked.model), asked, shares)), "image/gif"
+            asked, lambda: _gif(walked(generator(models, asked.model), asked, shares)), "image/gif"
         )
 
     @routes.post("/tour")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import BaseModel, Field
+
 from elegan.applications import load_model
 from elegan.common.errors import EleganError
 from elegan.models import saving
@@ -127,6 +129,13 @@ def _word(run: Path) -> str:
     return str(run.relative_to(here)) if run.is_relative_to(here) else str(run)
 
 
+class Seated(BaseModel):
+    """Where on a page a request comes from, and its number among those of that place."""
+
+    seat: str = Field(default="", max_length=40)
+    turn: int = Field(default=0, ge=0, le=2**53)
+
+
 class Overtaken(Exception):
     """A newer request of the same place came before this one had begun."""
 
@@ -137,27 +146,27 @@ class Turns:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._newest: OrderedDict[str, int] = OrderedDict()
-        self._count, self._busy = 0, False
+        self._busy = False
 
-    def take(self, seat: str, act: Callable[[], T]) -> T:
+    def take(self, seat: str, number: int, act: Callable[[], T]) -> T:
         """Waits for its turn and acts.
 
         Args:
             seat: the place on a page whose older requests this one replaces.
+            number: rises from request to request of a place; they may arrive in another order.
 
         Raises:
-            Overtaken: a newer one came while this one waited.
+            Overtaken: a newer one came before this one could begin.
         """
         with self._changed:
-            self._count += 1
-            mine = self._count
-            self._newest[seat] = mine
+            newest = max(number, self._newest.get(seat, number))
+            self._newest[seat] = newest
             self._newest.move_to_end(seat)
             while len(self._newest) > _MAX_SEATS:
                 self._newest.popitem(last=False)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._busy or self._newest.get(seat) != mine)
-            if self._newest.get(seat) != mine:
+            self._changed.wait_for(lambda: not self._busy or self._is_old(seat, number))
+            if self._is_old(seat, number):
                 raise Overtaken
             self._busy = True
         try:
@@ -166,3 +175,6 @@ class Turns:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
+
+    def _is_old(self, seat: str, number: int) -> bool:
+        return self._newest.get(seat, number) > number

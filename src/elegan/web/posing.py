@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
@@ -18,7 +18,7 @@ from elegan.applications.characters.points import CharacterPoints, parse_points
 from elegan.common.errors import EleganError
 from elegan.data.pictures import png_bytes
 from elegan.options import Character
-from elegan.web.loading import Models, Overtaken, Turns
+from elegan.web.loading import Models, Overtaken, Seated, Turns
 
 MAX_CHARACTERS, MAX_SETS, MAX_POINTS = 16, 24, 400
 """Characters of one draw, draws whose files are kept, and points of an outline."""
@@ -29,7 +29,7 @@ Word = Annotated[str, Field(max_length=60)]
 Name = Annotated[str, Field(max_length=1000)]
 
 
-class Draw(BaseModel):
+class Draw(Seated):
     """Characters to be drawn."""
 
     model: Name
@@ -37,16 +37,14 @@ class Draw(BaseModel):
     seed: int = Field(default=0, ge=0, le=2**31)
     attribute: dict[Word, Word] = Field(default={}, max_length=20)
     transparent: bool = False
-    seat: str = Field(default="", max_length=40)
 
 
-class Pose(BaseModel):
+class Pose(Seated):
     """A character as points, as in a file NAME.points.json."""
 
     model: Name
     points: dict[str, Any]
     transparent: bool = False
-    seat: str = Field(default="", max_length=40)
 
 
 class Sets:
@@ -119,7 +117,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
             )
             return _made(studio, sets, number, options)
 
-        return _in_turn(turns, asked.seat, act)
+        return _in_turn(turns, asked, act)
 
     @routes.post("/render")
     def render(asked: Pose) -> Any:
@@ -130,7 +128,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
             shown = image if asked.transparent else on_white(image)
             return Response(png_bytes(shown), media_type="image/png")
 
-        return _in_turn(turns, asked.seat, act)
+        return _in_turn(turns, asked, act)
 
     @routes.post("/make")
     def make(asked: Pose) -> Any:
@@ -148,7 +146,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
             transparent=asked.transparent,
             out=str(out / "made"),
         )
-        return _in_turn(turns, asked.seat, lambda: _made(studio, sets, number, options))
+        return _in_turn(turns, asked, lambda: _made(studio, sets, number, options))
 
     @routes.get("/file")
     def save(
@@ -171,9 +169,9 @@ def _points(asked: Pose) -> CharacterPoints:
     return parse_points(asked.points)
 
 
-def _in_turn(turns: Turns, seat: str, act: Any) -> Any:
+def _in_turn(turns: Turns, asked: Seated, act: Any) -> Any:
     try:
-        return turns.take(seat, act)
+        return turns.take(asked.seat, asked.turn, act)
     except Overtaken:
         return JSONResponse({"error": "A newer request came."}, 409)
 

@@ -1,7 +1,7 @@
 // Characters: drawn by seed and attributes, then changed by their points and colours.
 
-import { attempt, equivalent, field, fill, get, h, newest, post, query, t, words } from "../core.js";
-import { clamp, modelChoice, noModel, option, picture, saveAs, seat, seedField } from "./use-parts.js";
+import { attempt, equivalent, field, fill, get, h, language, newest, post, query, t, words } from "../core.js";
+import { clamp, modelChoice, noModel, option, picture, saveAs, seats, seedField } from "./use-parts.js";
 
 words({
   en: {
@@ -13,6 +13,18 @@ words({
     "use.points.about": "拖动一个点，或用 Tab 选中后按方向键（Shift 加大步幅）。关键点会带动其周围的轮廓；图像由轮廓绘成。选择某个轮廓可逐点移动。", "use.invalid": "未得到有效的特征图，显示最后一次结果", "use.pixelated": "显示像素", "use.stage.1-maps": "特征图", "use.stage.2-points": "关键点", "use.stage.3-outline": "轮廓", "use.stage.4-character": "角色", "use.drawing": "正在生成…", "use.ready": "种子 {seed} 的 {n} 个角色",
   },
 });
+
+// What models call attributes, colours and parts.
+const NAMES = {
+  "hair-style": "发型", fringe: "刘海", expression: "表情", "hair-colour": "发色", "eye-colour": "瞳色", skin: "皮肤", hair: "头发", iris: "虹膜", mouth: "嘴", clothes: "衣服", trim: "饰边",
+  "back-hair": "后发", neck: "颈", face: "脸", "eye-left": "左眼", "eye-right": "右眼", "iris-left": "左虹膜", "iris-right": "右虹膜", "brow-left": "左眉", "brow-right": "右眉", "front-hair": "前发",
+  "eye-left-outer": "左眼外角", "eye-left-inner": "左眼内角", "eye-right-inner": "右眼内角", "eye-right-outer": "右眼外角", "brow-left-outer": "左眉外端", "brow-left-middle": "左眉中点", "brow-left-inner": "左眉内端", "brow-right-inner": "右眉内端", "brow-right-middle": "右眉中点", "brow-right-outer": "右眉外端",
+  "mouth-left": "左嘴角", "mouth-right": "右嘴角", chin: "下巴", "jaw-left": "左下颌", "jaw-right": "右下颌", "ear-left": "左耳", "ear-right": "右耳",
+  bob: "波波头", buns: "丸子头", long: "长发", "low-tails": "低双马尾", ponytail: "马尾", short: "短发", spiky: "刺猬头", "twin-tails": "双马尾", waves: "卷发", boyish: "男孩式", "centre-lock": "中央一缕", curly: "卷曲", hime: "姬发式", parted: "中分", straight: "齐刘海", swept: "斜刘海", tousled: "凌乱", up: "上梳",
+  angry: "生气", calm: "平静", happy: "开心", laughing: "大笑", neutral: "中性", sad: "难过", shy: "害羞", sleepy: "困倦", smug: "得意", surprised: "惊讶", wink: "眨眼",
+  black: "黑", brown: "棕", chestnut: "栗", blond: "金", orange: "橙", red: "红", pink: "粉", purple: "紫", blue: "蓝", teal: "青", green: "绿", silver: "银", amber: "琥珀", gray: "灰", porcelain: "瓷白", fair: "白皙", tan: "小麦", deep: "深",
+};
+const named = (name) => (language() === "zh" ? NAMES[name] ?? name : name.replaceAll("-", " "));
 
 // What a key point takes along: whole parts, or what of a part lies near it, in canvas units.
 const WHOLE = { "eye-left": ["eye-left", "iris-left"], "eye-right": ["eye-right", "iris-right"], mouth: ["mouth"] };
@@ -57,7 +69,7 @@ const bounded = (old, place) => place.map((value, axis) => +clamp(value, Math.mi
 export async function show(place, { models, use, chosen, signal }) {
   const choice = modelChoice(models, use, chosen);
   if (!choice.known.length) return fill(place, noModel());
-  const own = { draw: seat(), pose: seat() };
+  const own = { draw: seats(), pose: seats() };
   let about = null, made = null, wishes = new Map(), person = null;
   const n = h("input", { type: "number", min: 1, max: 16, value: 6, class: "seed", on: { change: () => again() } });
   const seed = seedField(0, () => again());
@@ -75,11 +87,11 @@ export async function show(place, { models, use, chosen, signal }) {
   const again = () => { close(); spell(); return attempt(draw); };
   const draw = newest(async (stop) => {
     status.textContent = t("use.drawing");
-    const asked = { model: choice.value, n: clamp(Math.round(+n.value || 1), 1, 16), seed: seed.value, attribute: wished(), transparent: transparent.checked, seat: own.draw };
+    const asked = { model: choice.value, n: clamp(Math.round(+n.value || 1), 1, 16), seed: seed.value, attribute: wished(), transparent: transparent.checked, ...own.draw() };
     try { made = await post("/api/characters", asked, { signal: stop }); } finally { if (!stop.aborted) status.textContent = ""; }
     status.textContent = [t("use.ready", { n: asked.n, seed: asked.seed }), made.text].filter(Boolean).join("\n");
     fill(people, made.characters.map((one, index) => {
-      const traits = Object.values(one.points.attributes).join(", ");
+      const traits = Object.values(one.points.attributes).map(named).join(", ");
       return h("button", { type: "button", class: "person", "aria-pressed": "false", "aria-label": traits ? t("use.personOf", { n: index + 1, traits }) : t("use.person", { n: index + 1 }), on: { click: (event) => attempt(() => edit(one, event.currentTarget)) } }, h("img", { class: "pixel", src: file(made.id, one.picture), alt: "" }));
     }));
   });
@@ -99,7 +111,7 @@ export async function show(place, { models, use, chosen, signal }) {
     const canvas = h("svg", { viewBox: "0 0 1 1", role: "group", "aria-label": t("use.pose") });
     const render = newest(async (stop) => {
       try {
-        image.show(await post("/api/characters/render", { model: choice.value, points, transparent: transparent.checked, seat: own.pose }, { signal: stop }));
+        image.show(await post("/api/characters/render", { model: choice.value, points, transparent: transparent.checked, ...own.pose() }, { signal: stop }));
         fault.hidden = true;
       } catch (error) {
         if (stop.aborted) throw error;
@@ -186,12 +198,12 @@ export async function show(place, { models, use, chosen, signal }) {
       part = parts.value;
       handles.clear();
       const nodes = part
-        ? points.outlines[part].map((_, at) => handleOf(`${part} ${at}`, () => points.outlines[part][at], (dx, dy) => { points = moveNode(points, part, at, dx, dy); }, (x, y) => t("use.node", { part, n: at + 1, x, y }), "node"))
-        : Object.keys(points.key_points).filter((name) => !UNSEEN.includes(name)).map((name) => handleOf(name, () => points.key_points[name], (dx, dy) => { points = moveKeyPoint(points, name, dx, dy); }, (x, y) => t("use.point", { name, x, y }), null));
+        ? points.outlines[part].map((_, at) => handleOf(`${part} ${at}`, () => points.outlines[part][at], (dx, dy) => { points = moveNode(points, part, at, dx, dy); }, (x, y) => t("use.node", { part: named(part), n: at + 1, x, y }), "node"))
+        : Object.keys(points.key_points).filter((name) => !UNSEEN.includes(name)).map((name) => handleOf(name, () => points.key_points[name], (dx, dy) => { points = moveKeyPoint(points, name, dx, dy); }, (x, y) => t("use.point", { name: named(name), x, y }), null));
       fill(canvas, outlines.map(([, polygon]) => polygon), nodes);
       drawPoints();
     };
-    const parts = h("select", { on: { change: choosePart } }, option("", t("use.noPart")), Object.keys(points.outlines).map((name) => option(name, name)));
+    const parts = h("select", { on: { change: choosePart } }, option("", t("use.noPart")), Object.keys(points.outlines).map((name) => option(name, named(name))));
     const pixels = h("input", { type: "checkbox", checked: true, on: { change: () => image.node.classList.toggle("pixel", pixels.checked) } });
     const undo = h("button", { type: "button", disabled: true, on: { click: () => back(history.pop()) } }, t("use.undo"));
     const original = h("button", { type: "button", on: { click: () => { history = []; back(structuredClone(one.points)); } } }, t("use.original"));
@@ -203,7 +215,7 @@ export async function show(place, { models, use, chosen, signal }) {
     const mine = person = { edited: false, free: () => { clearTimeout(timer); image.free(); } };
     fill(editor, h("div", { class: "row end" }, field(t("use.part"), parts), undo, original, h("label", { class: "row" }, pixels, t("use.pixelated"))),
       h("div", { class: "pose" }, image.node, canvas), fault, note, h("small", {}, t("use.points.about")),
-      h("fieldset", { class: "plain" }, h("legend", {}, h("b", {}, t("use.colours"))), h("div", { class: "colours" }, colours.map(([slot, input]) => field(slot, input)))),
+      h("fieldset", { class: "plain" }, h("legend", {}, h("b", {}, t("use.colours"))), h("div", { class: "colours" }, colours.map(([slot, input]) => field(named(slot), input)))),
       details, h("div", { class: "row" }, saving("use.png", ".png", `${one.name}.png`), saving("use.svg", ".svg", `${one.name}.svg`), saving("use.json", ".points.json", `${one.name}.points.json`)));
     editor.hidden = false;
     choosePart();
@@ -213,8 +225,8 @@ export async function show(place, { models, use, chosen, signal }) {
   signal.addEventListener("abort", () => person?.free());
   const begin = async () => {
     about = await get(`/api/characters/about?${query({ model: choice.value })}`, { signal });
-    wishes = new Map(Object.entries(about.attributes).map(([name, values]) => [name, h("select", { on: { change: again } }, option("", t("use.any")), values.map((value) => option(value, value)))]));
-    fill(asking, [...wishes].map(([name, select]) => field(name, select)));
+    wishes = new Map(Object.entries(about.attributes).map(([name, values]) => [name, h("select", { on: { change: again } }, option("", t("use.any")), values.map((value) => option(value, named(value))))]));
+    fill(asking, [...wishes].map(([name, select]) => field(named(name), select)));
     await again();
   };
   choice.node.addEventListener("change", () => attempt(begin));

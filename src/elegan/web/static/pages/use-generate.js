@@ -1,7 +1,7 @@
 // Images from noise: a grid by seed, sliders along directions, a walk from one image to another.
 
 import { attempt, count, equivalent, field, fill, get, h, newest, post, query, t, words } from "../core.js";
-import { clamp, modelChoice, noModel, option, saveAs, seat, seedField } from "./use-parts.js";
+import { clamp, modelChoice, noModel, option, saveAs, seats, seedField } from "./use-parts.js";
 
 words({
   en: {
@@ -32,7 +32,7 @@ function slider(label, { min, max, step, value, say = (number) => `${number}`, a
 export async function show(place, { models, chosen, signal }) {
   const choice = modelChoice(models, "generate", chosen);
   if (!choice.known.length) return fill(place, noModel());
-  const own = { grid: seat(), walk: seat() };
+  const own = { grid: seats(), walk: seats() };
   let about = null, moves = [], truncation = null, label = null, picked = [];
   const n = h("input", { type: "number", min: 1, max: 100, value: kept.n, class: "seed", on: { input: () => again() } });
   const seed = seedField(kept.seed, () => again());
@@ -47,7 +47,7 @@ export async function show(place, { models, chosen, signal }) {
   const redraw = newest(async (stop) => {
     const now = asked();
     grid.setAttribute("aria-busy", "true");
-    const sheet = await createImageBitmap(await post("/api/draw", { ...now, seat: own.grid }, { signal: stop }));
+    const sheet = await createImageBitmap(await post("/api/draw", { ...now, ...own.grid() }, { signal: stop }));
     grid.removeAttribute("aria-busy");
     drawGrid(sheet, now);
     status.textContent = t("use.drawn", { n: count(now.n), seed: now.seed });
@@ -100,7 +100,7 @@ export async function show(place, { models, chosen, signal }) {
   const share = slider(t("use.walk"), { min: 0, max: 1, step: 0.01, value: 0, say: (value) => `${Math.round(100 * value)} %` }, () => attempt(drawWalk));
   const walkAsked = () => ({ ...asked(), start: picked[0], end: picked[1], share: share.value });
   const drawWalk = newest(async (stop) => {
-    const image = await createImageBitmap(await post("/api/draw/walk", { ...walkAsked(), seat: own.walk }, { signal: stop }));
+    const image = await createImageBitmap(await post("/api/draw/walk", { ...walkAsked(), ...own.walk() }, { signal: stop }));
     canvas.width = image.width;
     canvas.height = image.height;
     canvas.getContext("2d").drawImage(image, 0, 0);

@@ -14,7 +14,13 @@ words({
 });
 
 export const randomSeed = () => Math.floor(Math.random() * 1e6);
-export const seat = () => Math.random().toString(36).slice(2, 14);
+
+/** Returns a function that numbers the requests of one place on the page, so that the newest wins. */
+export function seats() {
+  const seat = Math.random().toString(36).slice(2, 14);
+  let turn = 0;
+  return () => ({ seat, turn: ++turn });
+}
 
 /** Saves something on the person's own disk. */
 export function saveAs(blob, name) {

@@ -62,13 +62,15 @@ function optionsOf(use, choice, changed) {
 export async function show(place, { models, use, chosen, signal }) {
   const choice = modelChoice(models, use, chosen, models.some((model) => model.run === null && model.uses.includes(use)));
   if (!choice.known.length) return fill(place, noModel());
-  let photos = await photosNow(signal), jobs = [], open = null, shown = null;
+  let photos = await photosNow(signal), jobs = [], open = null, shown = null, spelled = "", queued = "";
   const spell = () => {
     const { painted, ...values } = options.values();
     const masked = use === "restore" && painted && photos.some((photo) => photo.masked);
     if (use === "restore" && !masked && !values.mask) values.dilate = values.feather = null;
     const names = photos.length && photos.length <= 3 ? photos.map((photo) => photo.name) : ["photos"];
-    same.update(use, { inputs: names, model: choice.word, ...values, ...(masked ? { mask: photos.length === 1 ? "mask.png" : "masks" } : {}), out: OUT[use] });
+    const asked = { inputs: names, model: choice.word, ...values, ...(masked ? { mask: photos.length === 1 ? "mask.png" : "masks" } : {}), out: OUT[use] };
+    if (spelled === (spelled = JSON.stringify(asked))) return;
+    same.update(use, asked);
   };
   const same = equivalent(), options = optionsOf(use, choice, spell);
   const list = h("ul", { class: "queue" }), overall = h("p", { class: "soft", role: "status" }), others = h("div", {}), look = h("section", { class: "panel stack", hidden: true });
@@ -140,8 +142,10 @@ export async function show(place, { models, use, chosen, signal }) {
     retry.hidden = goes || !(of("failed") + of("cancelled"));
     zip.hidden = !of("done");
     clear.hidden = !photos.length || goes;
-    fill(others, jobs.filter((job) => job.verb !== use && OPEN.includes(job.state)).map((job) => h("div", { class: "row" }, h("small", { class: "grow" }, `${t("use.others")}: ${t("use.otherJob", { verb: t(`use.${job.verb}`), n: count(job.items.length), state: t(`use.${job.state}`) })}`), button("use.cancel", () => act("cancel", [job.id])))));
     spell();
+    const elsewhere = jobs.filter((job) => job.verb !== use && OPEN.includes(job.state));
+    if (queued === (queued = JSON.stringify(elsewhere.map((job) => [job.id, job.state])))) return;
+    fill(others, elsewhere.map((job) => h("div", { class: "row" }, h("small", { class: "grow" }, `${t("use.others")}: ${t("use.otherJob", { verb: t(`use.${job.verb}`), n: count(job.items.length), state: t(`use.${job.state}`) })}`), button("use.cancel", () => act("cancel", [job.id])))));
   };
   // --- one photo in view ---
   const hide = async () => {
@@ -159,7 +163,8 @@ export async function show(place, { models, use, chosen, signal }) {
     const result = item?.output && item.state === "done" && !/\.(gif|mp4)$/.test(item.output) ? item : null;
     open = id;
     seen = result ? `${result.job} ${result.seconds}` : "";
-    const made = await viewer(photo, result, { paints: use === "restore", changed: (row) => { photos = photos.map((one) => (one.id === row.id ? row : one)); draw(); }, signal });
+    const changed = (row) => { photos = photos.map((one) => (one.id === row.id ? row : one)); draw(); };
+    const made = await viewer(photo, result, { paints: use === "restore", changed, signal }).catch((error) => { open = null; draw(); throw error; });
     if (open !== id) return made.free();
     shown = made;
     fill(look, h("div", { class: "row" }, h("h2", { class: "grow" }, photo.name), button("use.runOne", () => submit([id]), "primary"),
@@ -190,8 +195,8 @@ export async function show(place, { models, use, chosen, signal }) {
   options.update();
   fill(place, h("div", { class: "split use" },
     h("div", { class: "stack" }, dropPlace((photo) => { photos.push(photo); draw(); }, signal), look,
-      h("section", { class: "panel stack" }, h("div", { class: "row" }, h("h2", { class: "grow" }, t("use.photos")), zip, retry, clear), overall, list, others)),
-    h("section", { class: "panel stack" }, field(t("use.model"), choice.node), options.nodes, h("div", { class: "row" }, run, cancel), same.node)));
+      h("section", { class: "panel stack" }, h("div", { class: "row" }, h("h2", { class: "grow" }, t("use.photos")), run, cancel, zip, retry, clear), overall, list, others)),
+    h("section", { class: "panel stack" }, field(t("use.model"), choice.node), options.nodes, same.node)));
   draw();
   return poll();
 }

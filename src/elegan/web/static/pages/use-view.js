@@ -1,17 +1,17 @@
 // One photo before and after, with zoom and pan, and a mask that is painted on it.
 
-import { attempt, h, put, query, t, words } from "../core.js";
+import { attempt, get, h, put, query, t, words } from "../core.js";
 import { clamp } from "./use-parts.js";
 
 words({
   en: {
     "view.before": "Before", "view.after": "After", "view.divider": "Before and after", "view.fit": "Fit", "view.whole": "1:1", "view.in": "Zoom in", "view.out": "Zoom out", "view.zoom": "{n} %", "view.help": "Wheel or + and − zoom, arrow keys or dragging move, 0 fits, 1 shows pixel by pixel.",
-    "view.paint": "Paint a mask", "view.brush": "Brush", "view.erase": "Eraser", "view.size": "Size", "view.undo": "Undo", "view.redo": "Redo", "view.invert": "Invert", "view.clear": "Clear", "view.rectangle": "Rectangle by numbers", "view.left": "Left", "view.top": "Top", "view.width": "Width", "view.height": "Height", "view.fill": "Fill",
+    "view.paint": "Paint a mask", "view.brush": "Brush", "view.erase": "Eraser", "view.size": "Size", "view.undo": "Undo", "view.redo": "Redo", "view.invert": "Invert", "view.clear": "Clear", "view.rectangle": "Rectangle by numbers", "view.left": "Left", "view.top": "Top", "view.width": "Width", "view.height": "Height", "view.fill": "Fill", "view.unfill": "Erase",
     "view.paint.help": "Painted is what changes; all else stays bit for bit. Shift and wheel, or [ and ], change the size. Arrow keys move the brush, the space bar paints, Ctrl+Z undoes. Drag with the middle button to move the photo.", "view.masked": "{n} % of the photo is painted", "view.nothing": "Nothing is painted", "view.photo": "{name}, {state}", 
   },
   zh: {
     "view.before": "处理前", "view.after": "处理后", "view.divider": "前后对比", "view.fit": "适应窗口", "view.whole": "1:1", "view.in": "放大", "view.out": "缩小", "view.zoom": "{n} %", "view.help": "滚轮或 + / − 缩放，方向键或拖动平移，0 适应窗口，1 逐像素显示。",
-    "view.paint": "涂抹蒙版", "view.brush": "画笔", "view.erase": "橡皮", "view.size": "大小", "view.undo": "撤销", "view.redo": "重做", "view.invert": "反选", "view.clear": "清除", "view.rectangle": "按数值画矩形", "view.left": "左", "view.top": "上", "view.width": "宽", "view.height": "高", "view.fill": "填充",
+    "view.paint": "涂抹蒙版", "view.brush": "画笔", "view.erase": "橡皮", "view.size": "大小", "view.undo": "撤销", "view.redo": "重做", "view.invert": "反选", "view.clear": "清除", "view.rectangle": "按数值画矩形", "view.left": "左", "view.top": "上", "view.width": "宽", "view.height": "高", "view.fill": "填充", "view.unfill": "擦除",
     "view.paint.help": "只改变涂抹之处，其余部分逐位不变。Shift + 滚轮或 [ ] 调整大小；方向键移动画笔，空格键涂抹，Ctrl+Z 撤销；按住中键拖动可平移照片。", "view.masked": "已涂抹照片的 {n} %", "view.nothing": "尚未涂抹", "view.photo": "{name}，{state}", 
   },
 });
@@ -19,11 +19,9 @@ words({
 const COLOUR = "#ff2bd6"; // of what is painted; the canvas over the photo is half transparent
 const SAVE_AFTER = 500; // milliseconds without a stroke
 const load = async (address, signal) => {
-  const node = new Image();
-  node.src = address;
-  node.alt = "";
-  node.draggable = false;
-  await node.decode();
+  const source = URL.createObjectURL(await get(address, { signal }));
+  const node = h("img", { src: source, alt: "", draggable: "false" });
+  try { await node.decode(); } finally { URL.revokeObjectURL(source); }
   signal.throwIfAborted();
   return node;
 };
@@ -36,6 +34,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
   const after = result ? await load(`/api/results/preview?${query({ id: result.job, photo: photo.id })}`, signal) : null;
   const size = after ? [after.naturalWidth, after.naturalHeight] : [before.naturalWidth, before.naturalHeight];
   const own = [before.naturalWidth, before.naturalHeight];
+  const real = (after && result.size ? result.size : photo.size)[0] / size[0]; // of a preview that is smaller
   let zoom = 1, x = 0, y = 0, share = 0.5, painting = false;
   const mask = paints ? maskOf(photo, own) : null;
   const under = h("div", { class: "layer" }, before, mask?.canvas), over = h("div", { class: "layer over" }, after);
@@ -58,7 +57,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
     for (const name of names) name.hidden = painting;
     if (mask) mask.canvas.style.visibility = after && !painting ? "hidden" : "visible";
     line.style.left = `${100 * share}%`;
-    zoomText.textContent = t("view.zoom", { n: Math.round(100 * zoom * (photo.size ? size[0] / (after && result.size ? result.size[0] : photo.size[0]) : 1)) });
+    zoomText.textContent = t("view.zoom", { n: Math.round((100 * zoom) / real) });
     drawRing();
   };
   const fit = () => {
@@ -76,7 +75,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
     zoom = next;
     place();
   };
-  const whole = () => zoomAt(1 / zoom);
+  const whole = () => zoomAt(real / zoom);
   const move = (dx, dy) => { x += dx; y += dy; place(); };
   const divide = (value) => { share = clamp(value, 0, 1); slider.value = share; place(); };
   const slider = h("input", { type: "range", min: 0, max: 1, step: 0.01, value: share, "aria-label": t("view.divider"), on: { input: () => divide(+slider.value) } });
@@ -191,7 +190,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
     tools = h("div", { class: "stack tight", hidden: true }, h("div", { class: "row" },
       h("fieldset", { class: "segmented" }, h("legend", { class: "visually-hidden" }, t("view.brush")), kind("view.brush", false), kind("view.erase", true)),
       h("label", { class: "row brush" }, t("view.size"), sizes), undoButton, redoButton, button("view.invert", () => { mask.add({ invert: true }); told(); }), button("view.clear", () => { mask.add({ clear: true }); told(); })),
-    h("details", {}, h("summary", {}, t("view.rectangle")), h("div", { class: "row end" }, numbers.map(([name, input]) => h("label", { class: "field" }, h("span", {}, t(`view.${name}`)), input)), button("view.fill", () => rectangle(false)), button("view.erase", () => rectangle(true)))),
+    h("details", {}, h("summary", {}, t("view.rectangle")), h("div", { class: "row end" }, numbers.map(([name, input]) => h("label", { class: "field" }, h("span", {}, t(`view.${name}`)), input)), button("view.fill", () => rectangle(false)), button("view.unfill", () => rectangle(true)))),
     covered, h("small", {}, t("view.paint.help")));
     start = h("input", { type: "checkbox", on: { change: () => { painting = start.checked; tools.hidden = !painting; help.hidden = painting; view.classList.toggle("painting", painting); place(); } } });
     if (photo.masked) {

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import socket
 import threading
 import time
 import zipfile
@@ -28,6 +30,7 @@ from elegan.networks import ImageShape, build_generator
 from elegan.web import photographs, queueing
 from elegan.web.folders import Folders
 from elegan.web.loading import Overtaken, Turns
+from elegan.web.safety import MAX_JSON, Guard, Keys
 from elegan.web.server import create_app
 
 
@@ -370,6 +373,35 @@ def test_options_of_another_verb_are_refused(client: TestClient) -> None:
     assert client.post("/api/jobs", json=asked).status_code == 422
 
 
+def test_a_newer_job_takes_the_place_of_an_older_one(client: TestClient) -> None:
+    numbers = [uploaded(client, png(translators.photo(16, 16)), f"{i}.png")["id"] for i in range(2)]
+    options = {"verb": "stylize", "model": "run/stylize"}
+    old = changed(client, numbers, **options)
+    new = changed(client, numbers[:1], **options)
+    told = client.get("/api/jobs").json()["jobs"]
+    assert [(row["id"], [item["photo"] for item in row["items"]]) for row in told] == [
+        (new["id"], numbers[:1]),
+        (old["id"], numbers[1:]),
+    ]
+    client.post("/api/photos/remove", json={"photos": numbers})
+    assert client.get("/api/jobs").json()["jobs"] == []
+    assert client.get("/api/results/zip", params={"verb": "stylize"}).status_code == 400
+
+
+def test_a_photo_may_be_larger_than_other_requests(folders: Folders) -> None:
+    host, big = "127.0.0.1:8600", b"x" * (MAX_JSON + 1)
+    keys = Keys(f"http://{host}")
+    app = create_app(folders, api.RUN)
+    client = TestClient(Guard(app, keys, [host]), base_url=f"http://{host}")
+    client.get("/", params={"token": keys.token})
+    own = {"origin": f"http://{host}"}
+    photo = client.put("/api/photos", params={"name": "x.png"}, content=big, headers=own)
+    assert photo.status_code == 200
+    assert client.post("/api/jobs", content=big, headers=own).status_code in (400, 413)
+    assert client.put("/api/photos", params={"name": "y.png"}, content=b"x").status_code == 403
+    app.state.close()
+
+
 class Waiting:
     """Work that goes on until it is let go."""
 
@@ -505,3 +537,98 @@ def test_classes_are_those_of_the_verb(client: TestClient, folders: Folders) -> 
         (f"{index}.png", expected.classes[found]) for index, found in enumerate(expected.predicted)
     ]
     assert answer["csv"].splitlines()[1].startswith("0.png,")
+
+
+# --- the pages in a browser ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def address(folders: Folders) -> Iterator[str]:
+    uvicorn = pytest.importorskip("uvicorn")
+    app = create_app(folders, api.RUN)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    app.state.close()
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_context(viewport={"width": 360, "height": 740}, locale="en").new_page()
+        faults: list[str] = []
+        shown.on("pageerror", lambda error: faults.append(str(error)))
+        shown.set_default_timeout(20_000)
+        shown.goto(address)
+        yield shown
+        assert faults == []
+        assert shown.evaluate("document.documentElement.scrollWidth") <= 360
+        assert shown.evaluate("import('/static/core.js').then((core) => core.missingWords())") == []
+        browser.close()
+
+
+@pytest.mark.slow
+def test_a_person_walks_from_one_image_to_another(page: Any, address: str) -> None:
+    page.goto(f"{address}/#/use/kinds")
+    page.get_by_role("button", name="Image 1, cat").click()
+    page.get_by_role("button", name="Image 4, dog").click()
+    walk = page.get_by_label("Walk")
+    walk.focus()
+    before = page.locator(".walked").evaluate("(canvas) => canvas.toDataURL()")
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "(before) => document.querySelector('.walked').toDataURL() !== before", arg=before
+    )
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="PNG", exact=True).click()
+    assert saved.value.suggested_filename == "samples.png"
+
+
+@pytest.mark.slow
+def test_a_person_paints_a_mask_with_the_keyboard(page: Any, address: str, tmp_path: Path) -> None:
+    photo = translators.photo(40, 50)
+    (tmp_path / "photo.png").write_bytes(png(photo))
+    page.goto(f"{address}/#/use/restore")
+    page.get_by_label("Model").select_option("run/restore")
+    page.locator("input[type=file]").first.set_input_files(str(tmp_path / "photo.png"))
+    page.get_by_role("button", name="Open photo.png").click()
+    page.get_by_label("Paint a mask").check()
+    page.get_by_text("Rectangle by numbers").click()
+    for name, value in (("Left", 10), ("Top", 5), ("Width", 20), ("Height", 8)):
+        page.get_by_label(name, exact=True).fill(str(value))
+    page.get_by_role("button", name="Fill").click()
+    page.get_by_role("button", name="Run on this photo").click()
+    page.locator(".tag.done").wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download photo.png").click()
+    made = np.asarray(Image.open(saved.value.path()))
+    changed_there = (made != photo).any(axis=2)
+    assert changed_there[5:13, 10:30].mean() > 0.5
+    changed_there[4:14, 9:31] = False
+    assert not changed_there.any()
+
+
+@pytest.mark.slow
+def test_a_person_moves_a_key_point_with_the_keyboard(page: Any, address: str) -> None:
+    page.goto(f"{address}/#/use/characters")
+    page.get_by_role("button", name="Character 1:").click()
+    point = page.locator("circle[aria-label^='chin']")
+    before, source = point.get_attribute("cy"), page.locator(".pose img").get_attribute("src")
+    point.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(
+        "(source) => document.querySelector('.pose img').src !== source", arg=source
+    )
+    assert float(point.get_attribute("cy")) > float(before)
+    page.get_by_role("button", name="Undo").click()
+    assert point.get_attribute("cy") == before

@@ -64,7 +64,7 @@ class Act(BaseModel):
     """What is to be done with a job."""
 
     id: Number
-    act: Literal["cancel", "retry", "forget"]
+    act: Literal["cancel", "retry"]
 
 
 class Drop(BaseModel):
@@ -127,7 +127,7 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
 
     @routes.get("/jobs")
     def jobs() -> dict[str, Any]:
-        return {"jobs": [job.row() for job in queue.jobs()]}
+        return {"jobs": _told(queue, {photo.id for photo in photos.all()})}
 
     @routes.post("/jobs")
     def submit(asked: Change) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
 
     @routes.post("/jobs/act")
     def act(asked: Act) -> dict[str, Any]:
-        {"cancel": queue.cancel, "retry": queue.retry, "forget": queue.forget}[asked.act](asked.id)
+        (queue.cancel if asked.act == "cancel" else queue.retry)(asked.id)
         return jobs()
 
     @routes.get("/results/preview")
@@ -203,6 +203,18 @@ def _output(job: Job, photo: str) -> Path:
         if item.photo == photo and item.output is not None and item.output.is_file():
             return item.output
     raise EleganError("There is no such result any more.")
+
+
+def _told(queue: Queue, photos: Container[str]) -> list[dict[str, Any]]:
+    """Returns jobs from the newest on; of those that have ended, what no newer one did again."""
+    seen: set[tuple[str, str]] = set()
+    rows = []
+    for job in queue.jobs():
+        new = [item for item in job.items if (job.verb, item.photo) not in seen]
+        seen |= {(job.verb, item.photo) for item in new}
+        kept = job.items if job.is_open else [item for item in new if item.photo in photos]
+        rows += [job.row(kept)] * bool(kept)
+    return rows
 
 
 def _newest(queue: Queue, verb: str, photos: Container[str]) -> dict[str, Path]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from elegan.applications.photos.film import SUFFIXES as VIDEOS
 from elegan.common.errors import EleganError
+from elegan.data.files import MAX_FILE_BYTES
 from elegan.data.headers import Unusable, open_image, orientation_of, reading
 from elegan.data.photo_files import MAX_PIXELS, read_photo
 from elegan.data.pictures import to_pillow
@@ -24,6 +25,7 @@ MAX_BYTES = 8 << 30
 PREVIEW, THUMBNAIL = 3072, 160
 """Longest side in pixels of what is shown of a photo, and of its small picture."""
 MAX_MASK_BYTES = 32 << 20
+_ONE = threading.Lock()  # large photos take much memory while they are read
 _PLAIN = 1_500_000  # pixels up to which a preview is shown without loss
 _MARKED = 127  # gray above which a mask marks
 
@@ -182,8 +184,13 @@ def preview(path: Path, folder: Path, longest: int) -> Path:
         EleganError: the photo cannot be read.
     """
     kept = folder / f"{path.name}.{longest}"
-    if kept.is_file():
-        return kept
+    with _ONE:
+        if not kept.is_file():
+            _show(path, kept, longest)
+    return kept
+
+
+def _show(path: Path, kept: Path, longest: int) -> None:
     try:
         photo = read_photo(path)
     except (Unusable, OSError, MemoryError) as error:
@@ -198,14 +205,13 @@ def preview(path: Path, folder: Path, longest: int) -> Path:
     if share < 1:
         wide, high = (max(1, round(side * share)) for side in image.size)
         image = image.resize((wide, high), Image.Resampling.LANCZOS)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{secrets.token_hex(4)}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(f".{kept.name}")
     if alpha is not None or image.size[0] * image.size[1] <= _PLAIN:
         image.save(part, format="PNG", icc_profile=photo.icc, compress_level=1)
     else:
         image.save(part, format="JPEG", icc_profile=photo.icc, quality=95, subsampling=0)
     part.replace(kept)
-    return kept
 
 
 def _file_name(name: str) -> str:
@@ -223,6 +229,8 @@ def _bytes(pixels: np.ndarray) -> np.ndarray:
 
 def _size_of(path: Path) -> tuple[int, int] | None:
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            return None
         data = path.read_bytes()
         with reading(data):
             image = open_image(data, MAX_PIXELS)

@@ -84,10 +84,10 @@ class Job:
     def is_open(self) -> bool:
         return self.state in ("waiting", "running")
 
-    def row(self) -> dict[str, Any]:
-        """JSON values."""
-        items = [item.row() for item in self.items]
-        return {"id": self.id, "verb": self.verb, "state": self.state, "items": items}
+    def row(self, items: Sequence[Item] | None = None) -> dict[str, Any]:
+        """JSON values, with all photos or some."""
+        rows = [item.row() for item in (self.items if items is None else items)]
+        return {"id": self.id, "verb": self.verb, "state": self.state, "items": rows}
 
 
 class Queue:
@@ -161,18 +161,6 @@ class Queue:
                     item.state, item.reason, item.done, item.parts = "waiting", "", 0, 0
             self._jobs[name] = self._jobs.pop(name)
             self._begin()
-
-    def forget(self, name: str) -> None:
-        """Removes a job that has ended, with its results.
-
-        Raises:
-            EleganError: it goes on still.
-        """
-        job = self.job(name)
-        with self._changed:
-            if job.is_open:
-                raise EleganError("It goes on still. Cancel it first.")
-            self._remove(job)
 
     def uses(self, photo: str) -> bool:
         """Whether a job that has not ended needs a photo."""

@@ -5,11 +5,11 @@ import { attempt, count, fill, get, h, post, put, query, say, t, words } from ".
 words({
   en: {
     "use.model": "Model", "use.best": "The one that serves best", "use.seed": "Seed", "use.another": "Another", "use.drop": "Drop images or folders here", "use.files": "Choose files", "use.folder": "Choose a folder",
-    "use.sending": "Sending {n} of {all}: {name}", "use.sent": "{n} files are here.", "use.refused": "{n} files were refused. {why}", "use.none": "No model for this yet. Train one:", "use.train": "New run", "use.back": "All models", "use.remove": "Remove", "use.png": "PNG", "use.removeAll": "Remove all photos",
+    "use.sending": "Sending {n} of {all}: {name}", "use.sent": "Files that came in: {n}", "use.refused": "Files refused: {n}. {why}", "use.none": "No model for this yet. Train one:", "use.train": "New run", "use.back": "All models", "use.remove": "Remove", "use.png": "PNG", "use.removeAll": "Remove all photos",
   },
   zh: {
     "use.model": "模型", "use.best": "最合适的内置模型", "use.seed": "随机种子", "use.another": "换一个", "use.drop": "把图像或文件夹拖到这里", "use.files": "选择文件", "use.folder": "选择文件夹",
-    "use.sending": "正在上传第 {n} / {all} 个：{name}", "use.sent": "已有 {n} 个文件。", "use.refused": "{n} 个文件被拒绝。{why}", "use.none": "还没有可用的模型。先训练一个：", "use.train": "新建训练", "use.back": "所有模型", "use.remove": "移除", "use.png": "PNG", "use.removeAll": "移除所有照片",
+    "use.sending": "正在上传第 {n} / {all} 个：{name}", "use.sent": "已收到 {n} 个文件。", "use.refused": "{n} 个文件被拒绝。{why}", "use.none": "还没有可用的模型。先训练一个：", "use.train": "新建训练", "use.back": "所有模型", "use.remove": "移除", "use.png": "PNG", "use.removeAll": "移除所有照片",
   },
 });
 

@@ -8,13 +8,13 @@ words({
     "use.title": "Use", "use.about": "Models of your runs, and those that come with elegan.", "use.open": "Open", "use.shipped": "comes with elegan", "use.trained": "trained on {data}", "use.scale": "{n}×", "use.gone": "There is no model '{name}'.", "use.empty": "No model yet.",
     "use.generate": "Generate", "use.upscale": "Upscale", "use.restore": "Restore", "use.stylize": "Stylize", "use.characters": "Characters", "use.classify": "Classify",
     "use.generate.about": "Draw images from noise, move them along directions, walk from one to another.", "use.upscale.about": "Make photos larger.", "use.restore.about": "Undo damage: noise, rain, haze, holes that you paint.", "use.stylize.about": "Give photos or drawings another style.",
-    "use.characters.about": "Draw characters, then move their points and change their colours.", "use.classify.about": "Say which class each image shows.", "use.last": "Newest samples of {name}", "use.with": "{use} with {name}",
+    "use.characters.about": "Draw characters, then move their points and change their colours.", "use.classify.about": "Say which class each image shows.", "use.with": "{use} with {name}",
   },
   zh: {
     "use.title": "使用模型", "use.about": "你训练的模型，以及随 elegan 附带的模型。", "use.open": "打开", "use.shipped": "随 elegan 附带", "use.trained": "训练数据：{data}", "use.scale": "{n}×", "use.gone": "没有名为“{name}”的模型。", "use.empty": "还没有模型。",
     "use.generate": "生成", "use.upscale": "放大", "use.restore": "修复", "use.stylize": "风格化", "use.characters": "角色", "use.classify": "分类",
     "use.generate.about": "从噪声生成图像，沿潜空间方向移动，或在两张图像之间漫步。", "use.upscale.about": "放大照片。", "use.restore.about": "消除损伤：噪声、雨、雾，以及你涂抹的缺损。", "use.stylize.about": "为照片或画作换一种风格。",
-    "use.characters.about": "生成角色，然后移动关键点、更换配色。", "use.classify.about": "判断每张图像属于哪一类。", "use.last": "{name} 的最新样本", "use.with": "用 {name} {use}",
+    "use.characters.about": "生成角色，然后移动关键点、更换配色。", "use.classify.about": "判断每张图像属于哪一类。", "use.with": "用 {name} {use}",
   },
 });
 

@@ -373,6 +373,19 @@ def test_options_of_another_verb_are_refused(client: TestClient) -> None:
     assert client.post("/api/jobs", json=asked).status_code == 422
 
 
+def test_a_model_for_something_else_is_refused(client: TestClient) -> None:
+    number = uploaded(client, png(translators.photo(16, 16)))["id"]
+    for model in ("run/restore", "run/plain", "shipped/characters"):
+        asked = {"verb": "upscale", "photos": [number], "model": model}
+        assert "Choose another" in client.post("/api/jobs", json=asked).json()["error"]
+        asked = {"photos": [number], "model": model}
+        assert "Choose another" in client.post("/api/classify", json=asked).json()["error"]
+    for model in ("run/restore", "shipped/characters"):
+        assert "Choose another" in client.post("/api/draw", json={"model": model}).json()["error"]
+    pose = {"model": "run/plain", "n": 1}
+    assert "Choose another" in client.post("/api/characters", json=pose).json()["error"]
+
+
 def test_a_newer_job_takes_the_place_of_an_older_one(client: TestClient) -> None:
     numbers = [uploaded(client, png(translators.photo(16, 16)), f"{i}.png")["id"] for i in range(2)]
     options = {"verb": "stylize", "model": "run/stylize"}

@@ -107,7 +107,7 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
     @routes.get("/photos/preview")
     def look(number: Asked, small: bool = False) -> FileResponse:
         photo = photos.get(number)
-        return _shown(photo.path, photo.path.parent, small)
+        return _shown(photo.path, small)
 
     @routes.put("/photos/mask")
     async def mask(request: Request, number: Asked) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
     def submit(asked: Change) -> dict[str, Any]:
         chosen = [photos.get(number) for number in dict.fromkeys(asked.photos)]
         if asked.model is not None:
-            models.path(asked.model)  # one that is not there is refused now
+            models.refuse(asked.model, asked.verb)
         check_limits(_options(asked))
         items = [Item(photo=photo.id, name=photo.name) for photo in chosen]
         return queue.submit(asked.verb, items, _worker(studio, models, photos, asked)).row()
@@ -146,7 +146,7 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
     @routes.get("/results/preview")
     def result(number: Asked, photo: Number, small: bool = False) -> FileResponse:
         path = _output(queue.job(number), photo)
-        return _shown(path, path.parent / ".shown", small)
+        return _shown(path, small)
 
     @routes.get("/results/file")
     def save(number: Asked, photo: Number) -> FileResponse:
@@ -237,8 +237,8 @@ def _newest(queue: Queue, verb: str, photos: Container[str]) -> dict[str, Path]:
     return named
 
 
-def _shown(path: Path, folder: Path, small: bool) -> FileResponse:
-    made = preview(path, folder / "shown", THUMBNAIL if small else PREVIEW)
+def _shown(path: Path, small: bool) -> FileResponse:
+    made = preview(path, path.parent / "shown", THUMBNAIL if small else PREVIEW)
     with made.open("rb") as file:
         kind = "image/png" if file.read(4) == b"\x89PNG" else "image/jpeg"
     return FileResponse(made, media_type=kind)

@@ -13,7 +13,7 @@ from elegan.applications import load_model
 from elegan.common.errors import EleganError
 from elegan.models import saving
 from elegan.models.classification import CLASSIFIERS
-from elegan.models.saving import UNREADABLE, read_config
+from elegan.models.saving import UNREADABLE, read_config, unreadable
 from elegan.models.shipping import shipped_models
 
 MAX_LOADED = 4
@@ -72,6 +72,20 @@ class Models:
         if not (folder / "model.json").is_file():
             raise EleganError("There is no model in this run yet; its first snapshot writes one.")
         return folder
+
+    def refuse(self, name: str, use: str) -> None:
+        """Refuses a model that is not for a use.
+
+        Raises:
+            EleganError: it is for another one, there is no such model, or it cannot be read.
+        """
+        folder = self.path(name)
+        try:
+            uses = uses_of(read_config(folder))
+        except UNREADABLE as error:
+            raise unreadable(folder, error) from error
+        if use not in uses:
+            raise EleganError(f"This model is not one to {use} with. Choose another one.")
 
     def get(self, name: str) -> Loaded:
         """Returns a model, read anew where its run has written another since.

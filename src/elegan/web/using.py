@@ -44,6 +44,7 @@ def router(studio: Any) -> APIRouter:
 
     @routes.post("/api/classify")
     def classify(asked: Look) -> dict[str, Any]:
+        models.refuse(asked.model, "classify")
         chosen = {str(item.path): item for item in map(photos.get, dict.fromkeys(asked.photos))}
         options = Classify(models.get(asked.model).model, list(chosen), fit=asked.fit)  # pyright: ignore[reportArgumentType]
         found = studio.verbs[Classify](options)

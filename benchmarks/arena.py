@@ -40,7 +40,7 @@ RECIPES = {
     "robust": ("--preset", "robust"),
     "robust, told of nothing": (
         *("--preset", "robust", "--network.clusters", "0", "--augment.kinds", "none"),
-        *("--loss.r1", "1", "--loss.r2", "1"),
+        *("--loss.r1", "1", "--loss.r2", "1", "--loss.penalty-pixels", "4096"),
     ),
     "style": ("--preset", "style"),
     "attention": ("--preset", "attention"),

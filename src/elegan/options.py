@@ -449,8 +449,8 @@ class Studio:
     host: str = "127.0.0.1"
     """An address of this machine. Any but the default lets others on the network in who know the
     address with its token."""
-    browser: bool = True
-    """Open it in the browser."""
+    no_browser: bool = False
+    """Do not open the browser; the address is printed in either case."""
 
 
 VERBS: dict[str, type] = {

@@ -104,7 +104,9 @@ def test_missing_and_unknown_tensors_are_named(tmp_path: Path) -> None:
     facts = json.loads(path.read_text())
     facts["shape"]["channels"] = 3
     path.write_text(json.dumps(facts))
-    with pytest.raises(EleganError, match=r"another shape to_patches\.bias, to_patches\.weight"):
+    with pytest.raises(
+        EleganError, match=r"another shape seams\.weight, to_patches\.bias, to_patches\.weight"
+    ):
         Model.load(tmp_path)
     part = {key: facts["discriminator"][key] for key in ("tensors", "sha256")}
     path.write_text(json.dumps({**facts, **part}))

@@ -20,6 +20,7 @@ from elegan.networks.layers import clip, resolution_ladder, together, upsample_t
 from elegan.networks.registry import PAIRS, Discriminator, Generator, ImageShape, NetworkPair
 
 _PATCH = 2
+_SEAM = 5  # pixels that the last convolution of the generator sees each way
 _SLOPE = 0.2
 _GROUPS = 8
 _SMALLEST = 8  # the inner map is at most 8x8
@@ -88,6 +89,11 @@ class ResidualGenerator(Generator):
             for inside, outside in itertools.pairwise(widths)
         )
         self.to_patches = _convolution(widths[-1], shape.channels * _PATCH**2, gain=0.5)
+        # Patches are drawn apart; this learns to take their grid out, and begins as nothing.
+        self.seams = nn.Conv2d(
+            shape.channels, shape.channels, _SEAM, padding=_SEAM // 2, bias=False
+        )
+        nn.init.zeros_(self.seams.weight)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, latent] (, labels int64 [N]) -> images float32 [N, C, R, R]."""
@@ -103,12 +109,13 @@ class ResidualGenerator(Generator):
         patches = self.to_patches(functional.leaky_relu(hidden, _SLOPE))
         images = functional.pixel_shuffle(patches.float(), _PATCH)
         images = images[..., : self.shape.resolution, : self.shape.resolution]
+        images = images + self.seams(images).float()
         return clip(images, training=self.training)
 
     def stages(self) -> list[nn.Module]:
         first = together(self.embedding, self.dense, self.blocks[0])
         later = map(together, self.transitions, self.blocks[1:])
-        return [first, *later, self.to_patches]
+        return [first, *later, together(self.to_patches, self.seams)]
 
     def entry_weights(self) -> Tensor:
         return self.dense.weight[:, : self.latent]

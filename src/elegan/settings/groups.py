@@ -44,6 +44,9 @@ class LossSettings:
     """Weight of the zero-centred gradient penalty on real images."""
     r2: Weight = 0.0
     """Weight of the zero-centred gradient penalty on generated images."""
+    penalty_pixels: Count | None = None
+    """R1 and R2 are their weights for images of so many pixels and grow with the pixels (as in
+    StyleGAN2-ADA, appendix C of Karras et al. 2020); by default the same for all."""
     penalty_decay: Positive = 1.0
     """R1 and R2 fall log-linearly to this share of their weight over the first 30 % of the run."""
     wasserstein_gp: Weight = 0.0

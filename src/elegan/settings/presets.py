@@ -84,7 +84,13 @@ PRESETS: dict[str, Preset] = {
         values={
             "batch": 16,
             "network": {"name": "residual", "clusters": 100},
-            "loss": {"adversarial": "hinge", "r1": 0.3, "r2": 0.3, "penalty_every": 8},
+            "loss": {
+                "adversarial": "hinge",
+                "r1": 0.3,
+                "r2": 0.3,
+                "penalty_pixels": 28 * 28,
+                "penalty_every": 8,
+            },
             "optimizer": {
                 "generator_rate": 1e-3,
                 "discriminator_rate": 1e-3,

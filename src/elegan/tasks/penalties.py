@@ -65,6 +65,8 @@ class Penalties:
         every = loss.penalty_every
         # Log-linear from 1 to penalty_decay.
         zero_centred = every * loss.penalty_decay ** min(1.0, progress / _DECAY_SHARE)
+        if loss.penalty_pixels:
+            zero_centred *= real[0, 0].numel() / loss.penalty_pixels
         if loss.r1:
             penalties["r1"] = loss.r1 * zero_centred * zero_centred_penalty(score, real)
         if loss.r2:

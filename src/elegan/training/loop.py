@@ -70,6 +70,7 @@ class TrainingLoop:
         self._stepping = 0.0  # seconds of steps since the last tick
         self._warm = False  # whether a tick has passed: what came before it was a warm-up
         self._fastest: dict[bool, float] = {}  # images/s with and without the discriminator
+        self._noted = 0.0  # when how far it is was last written
         self._start: tuple[int, float] | None = None  # images and seconds when the first step began
 
     # --- the loop ---------------------------------------------------------------------------
@@ -91,7 +92,7 @@ class TrainingLoop:
                 finite = self.step(self.batches.at(self.images))
                 before, self.images = self.images, self.images + self.settings.batch
                 self._stepping += time.perf_counter() - began
-                self.console.progress(min(self.images, self.stop), self.stop, self._left())
+                self._progress()
 
                 ended = self.images >= self.stop
                 snapshot = self._is_snapshot_due(before)
@@ -120,7 +121,8 @@ class TrainingLoop:
         if self.world.leads:
             self._save_model()
             last = self.folder.read_events()[-1:]
-            if not last or last[0]["event"] != "stop" or last[0]["images"] != self.images:
+            done = {"event": "stop", "images": self.images, "reason": "done"}
+            if not last or not done.items() <= last[0].items():
                 self._event("stop", reason="done")
 
     def step(self, batch: Batch) -> bool:
@@ -207,6 +209,15 @@ class TrainingLoop:
         task.after_discriminator_step(batch)
         task.generator.step(factor)
         return losses, generator_losses
+
+    def _progress(self) -> None:
+        """Shows how far the run is, here and, each second, to whoever watches the folder."""
+        images, left = min(self.images, self.stop), self._left()
+        self.console.progress(images, self.stop, left)
+        now = time.perf_counter()
+        if self.world.leads and now - self._noted >= 1:
+            self._noted = now
+            self.folder.note_progress(images, left)
 
     def _is_snapshot_due(self, before: int) -> bool:
         if self.settings.snapshots:

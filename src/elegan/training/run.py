@@ -137,6 +137,7 @@ def _train_in(
             )
             if world.leads and not _is_finished(folder, loop.images):
                 loop.conclude()
+                folder.write_json("settings.json", dataclasses.asdict(settings))
                 _finish(loop, spec, hooks)
             return
         if found and not restored and (folder.model / "model.json").exists():

@@ -19,7 +19,7 @@ _HELD = ".lock"
 """Empty; the system's lock is on it."""
 
 _PROCESS = ".process"
-"""The number of the process that holds the lock."""
+"""Who holds the lock, and how far it is: process, images seen, seconds left, a line each."""
 
 
 class RunFolder:
@@ -94,8 +94,7 @@ class RunFolder:
                 with self.explained("lock"):
                     self._lock_file.write_text(self._mark, encoding="utf-8")
                     flush(self._lock_file)
-            with self.explained(_PROCESS):
-                (self.path / _PROCESS).write_text(f"{os.getpid()}\n", encoding="utf-8")
+            self.note_progress()
             yield self
         finally:
             with contextlib.suppress(OSError):
@@ -116,10 +115,24 @@ class RunFolder:
             pass
         except OSError:  # a folder that may only be read
             return None
+        return self._noted()[0]
+
+    def note_progress(self, images: int = 0, left: float | None = None) -> None:
+        """Writes how far the run is, for whoever watches; where it cannot, nobody sees it."""
+        seconds = "" if left is None else f"{left:.1f}"
+        with contextlib.suppress(OSError):
+            (self.path / _PROCESS).write_text(f"{os.getpid()}\n{images}\n{seconds}\n")
+
+    def progress(self) -> tuple[int, float | None]:
+        """Returns the images seen when it was last noted, and the seconds left, where known."""
+        return self._noted()[1:]
+
+    def _noted(self) -> tuple[int, int, float | None]:
         try:
-            return int((self.path / _PROCESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return 0
+            lines = (self.path / _PROCESS).read_text(encoding="utf-8").split("\n")
+            return int(lines[0]), int(lines[1]), float(lines[2]) if lines[2] else None
+        except (OSError, ValueError, IndexError):
+            return 0, 0, None
 
     @property
     def _lock_file(self) -> Path:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
 
 from elegan.common.errors import EleganError
 from elegan.listing import LISTS
@@ -89,7 +90,11 @@ def router(studio: Any) -> APIRouter:
         sheet = sheets / f"{secrets.token_hex(8)}.png"
         options = Inspect(data, resolution=asked.resolution, out=str(sheet))
         found = studio.verbs[Inspect](options)
-        return {**found.to_dict(), "text": found.text(), "sheet": sheet.stem}
+        return {
+            **found.to_dict(),
+            "text": found.text(),
+            "sheet": sheet.stem if sheet.is_file() else None,
+        }
 
     @routes.get("/look/sheet")
     def sheet(which: Annotated[str, Query(pattern="^[0-9a-f]{16}$")]) -> Any:
@@ -166,6 +171,8 @@ async def receive(request: Request, target: Path) -> None:
             async for chunk in request.stream():
                 file.write(chunk)
         part.replace(target)
+    except ClientDisconnect as error:  # or more was sent than may be
+        raise EleganError("It did not arrive whole.") from error
     except OSError as error:
         raise EleganError(f"It could not be written: {error.strerror}.") from error
     finally:

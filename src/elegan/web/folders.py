@@ -74,7 +74,7 @@ class Folders:
         for _ in range(_DEPTH):
             below: list[Path] = []
             for folder in level:
-                below += [item for item in _folders(folder) if not item.name.startswith(".")]
+                below += [item for item in _folders(folder) if not _is_hidden(item)]
             found += [folder for folder in below if is_run(folder)]
             level = [folder for folder in below if folder not in found]
         return sorted(found, key=_changed, reverse=True)
@@ -129,6 +129,11 @@ def _folders(folder: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in _entries(folder) if not _is_folder(entry)]
+
+
+def _is_hidden(folder: Path) -> bool:
+    """Whether it is not looked into for runs; a link could lead anywhere, and round in circles."""
+    return folder.name.startswith(".") or folder.is_symlink()
 
 
 def _entries(folder: Path) -> "list[os.DirEntry[str]]":

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from elegan.common.errors import EleganError
-from elegan.training.run_folder import RunFolder, is_run
+from elegan.training.run_folder import RunFolder
 
+_TO_END = 5  # seconds
 _MAX_KEPT = 50  # launches whose end can still be read
 
 
@@ -30,6 +31,7 @@ class Launch:
     run: Path
     log: Path
     process: "subprocess.Popen[bytes]"
+    begun: bool = False
 
     @property
     def fault(self) -> str | None:
@@ -45,9 +47,14 @@ class Launch:
         return "\n".join(lines[said:])[-2000:] or f"It ended with code {code}."
 
     @property
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    @property
     def waits(self) -> bool:
-        """Whether it has begun, and its run folder not yet."""
-        return self.process.poll() is None and not is_run(self.run)
+        """Whether it has been started and works in its run folder not yet."""
+        self.begun = self.begun or RunFolder(self.run).holder() == self.process.pid
+        return self.lives and not self.begun
 
 
 class Launcher:
@@ -69,9 +76,7 @@ class Launcher:
             EleganError: a process works there already, or the command cannot be started.
         """
         with self._lock:
-            if RunFolder(run).holder() is not None or any(
-                item.run == run and item.process.poll() is None for item in self._launches
-            ):
+            if RunFolder(run).holder() is not None or self._lasts(run):
                 raise EleganError("A training already goes on in this run.")
             self.logs.mkdir(parents=True, exist_ok=True)
             log = self.logs / f"{time.time_ns()}.txt"
@@ -91,6 +96,16 @@ class Launcher:
             self._launches = [*self._launches[-_MAX_KEPT:], launch]
             return launch
 
+    def _lasts(self, run: Path) -> bool:
+        """Whether a command for a run lives on, given the moment that an ended one needs to go."""
+        for launch in self._launches:
+            if launch.run == run and launch.lives:
+                try:
+                    launch.process.wait(0 if launch.waits else _TO_END)
+                except subprocess.TimeoutExpired:
+                    return True
+        return False
+
     def latest(self) -> dict[Path, Launch]:
         """Returns the last launch of each run."""
         with self._lock:
@@ -104,7 +119,7 @@ class Launcher:
         """
         process = RunFolder(run).holder()
         launch = self.latest().get(run)
-        if not process and launch is not None and launch.process.poll() is None:
+        if not process and launch is not None and launch.lives:
             process = launch.process.pid
         if not process:
             raise EleganError("No training goes on in this run.")

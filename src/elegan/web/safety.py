@@ -82,11 +82,7 @@ class Guard:
         answer = self._refusal(scope)
         if answer is not None:
             return await answer(scope, receive, _with_headers(send))
-        try:
-            return await self.app(scope, _limited(scope, receive), _with_headers(send))
-        except _TooLarge:
-            answer = JSONResponse({"error": "That is too large to be sent."}, 413)
-            return await answer(scope, receive, _with_headers(send))
+        return await self.app(scope, _limited(scope, receive), _with_headers(send))
 
     def _refusal(self, scope: Any) -> Any:
         """Returns the answer to a request that is not let through, or None."""
@@ -103,6 +99,8 @@ class Guard:
             return JSONResponse({"error": "Only the studio's own page may ask for that."}, 403)
         if strange and scope["path"] != "/":
             return JSONResponse({"error": "Only the studio's own page may ask for that."}, 403)
+        if _length(headers) > _most(scope):
+            return JSONResponse({"error": "That is too large to be sent."}, 413)
         if scope["path"] == "/" and (token := _token(scope)):
             session = self.keys.take(token)
             if session is not None:
@@ -129,26 +127,29 @@ class Guard:
         return found is not None and self.keys.fits(found.value)
 
 
-class _TooLarge(Exception):
-    pass
-
-
 def _token(scope: Any) -> str:
     query = parse_qs(scope["query_string"].decode("latin-1"))
     return query.get("token", [""])[0]
 
 
+def _most(scope: Any) -> int:
+    return MAX_UPLOAD if scope["path"] in _UPLOADS else MAX_JSON
+
+
+def _length(headers: dict[str, str]) -> int:
+    said = headers.get("content-length", "0")
+    return int(said) if said.isdigit() else MAX_UPLOAD + 1
+
+
 def _limited(scope: Any, receive: Any) -> Any:
-    most = MAX_UPLOAD if scope["path"] in _UPLOADS else MAX_JSON
-    seen = 0
+    """Ends a body that grows beyond the limit without having said so."""
+    most, seen = _most(scope), 0
 
     async def counted() -> Any:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > most:
-            raise _TooLarge
-        return message
+        return message if seen <= most else {"type": "http.disconnect"}
 
     return counted
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import socket
 import sys
 import webbrowser
@@ -49,7 +50,7 @@ def serve(asked: Studio, verbs: Mapping[type, Callable[..., Any]]) -> Answer:
     _say("Ctrl-C closes it; trainings go on.")
     if asked.host not in _LOOPBACK:
         _say("Others on the network can reach it. Keep the address to yourself: it is the key.")
-    if asked.browser:
+    if not asked.no_browser:
         webbrowser.open(keys.start)
     config = uvicorn.Config(
         guard,
@@ -58,6 +59,8 @@ def serve(asked: Studio, verbs: Mapping[type, Callable[..., Any]]) -> Answer:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    # Else uvicorn, when it has ended, hands SIGTERM on, which would kill before all is tidied up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:

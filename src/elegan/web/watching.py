@@ -143,14 +143,16 @@ class Shelf:
         """A run in short: what it is, how far, how well, and its newest picture."""
         events, settings = self.events(run), _document(run / "settings.json")
         state = self.state(run, events)
-        seen = events[-1]["images"] if events else 0
+        seen, left = events[-1]["images"] if events else 0, None
+        if state == "running":
+            noted, left = RunFolder(run).progress()
+            seen = max(seen, noted)
         goal = settings.get("images")
         goal = goal if isinstance(goal, int) and goal > 0 else None
         ticks = [item for item in events if item["event"] == "tick"]
         speed = next(
             (s for t in reversed(ticks) if (s := finite(t.get("images_per_second")))), None
         )
-        left = (goal - seen) / speed if goal and speed and state == "running" else None
         pictures = _samples(run)
         return {
             "id": self.studio.folders.name_of(run),
@@ -162,7 +164,7 @@ class Shelf:
             "seen": min(seen, goal) if goal else seen,
             "goal": goal,
             "seconds": max((finite(item.get("seconds")) or 0.0 for item in events), default=0.0),
-            "left": None if left is None else max(0.0, left),
+            "left": left,
             "speed": speed,
             "health": str(ticks[-1].get("health", "")) if ticks else "",
             "picture": pictures[-1] if pictures else None,

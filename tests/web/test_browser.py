@@ -1,0 +1,179 @@
+"""The page in a browser, as a person has it: every page, a training from its form to its end."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import elegan
+from elegan.training.run_folder import RunFolder
+from tests import tiny
+from tests.web import serving
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+]
+
+TINY = {"preset": "article-printed", "batch": 8, "network": {"width": 8, "latent": 8}}
+PORT = 8900 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) * 30
+PAGES = ("runs", "new", "watch/done", "report/done")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("home")
+    data = tiny.arrays(place / "images")
+    out = str(place / "runs" / "done")
+    elegan.train(data, images=64, ticks=4, snapshots=2, out=out, **TINY)
+    return place
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def studio(home: Path) -> Iterator[str]:
+    with serving.process(home, PORT) as (start, _):
+        yield start
+
+
+@contextmanager
+def tab(browser: Any, address: str, cookies: Sequence[Any] = (), **options: Any) -> Iterator[Any]:
+    """A tab that has opened the studio, and had no error in its console when it is closed."""
+    context = browser.new_context(**{"locale": "en-US", **options})
+    context.add_cookies(cookies)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    page.wait_for_selector("main > *")
+    yield page
+    assert not wrong, wrong
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def known(browser: Any, studio: str) -> list[dict[str, Any]]:
+    """The cookie of a browser that has opened the start address."""
+    context = browser.new_context()
+    context.new_page().goto(studio)
+    return context.cookies()
+
+
+def at(page: Any, place: str) -> None:
+    """Goes to a place of the page and waits until it is drawn."""
+    page.evaluate("(place) => { location.hash = `#/${place}`; }", place)
+    page.locator(f"main[data-page={place.split('/')[0]}] h1").first.wait_for()
+    page.wait_for_timeout(800)
+
+
+@contextmanager
+def known_tab(browser: Any, studio: str, known: list[Any], **options: Any) -> Iterator[Any]:
+    with tab(browser, studio.split("/?")[0], known, **options) as page:
+        yield page
+
+
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_readable_and_fits_a_phone(
+    browser: Any, studio: str, known: list[Any], language: str, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe, size = Axe(), {"width": 360, "height": 740}
+    with known_tab(
+        browser, studio, known, locale=language, color_scheme=scheme, viewport=size
+    ) as page:
+        for name in PAGES:
+            at(page, name)
+            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, (name, wide)
+            found = axe.run(page).response["violations"]
+            grave = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert not grave, (name, json.dumps(grave)[:3000])
+            assert page.title()
+        missing = page.evaluate("import('/static/core.js').then((core) => core.missingWords())")
+        assert missing == []
+        english = page.evaluate("document.documentElement.lang")
+        assert english == ("zh-CN" if language == "zh-CN" else "en")
+
+
+def test_a_training_from_its_form_to_its_end(
+    browser: Any, studio: str, known: list[Any], home: Path
+) -> None:
+    with known_tab(browser, studio, known) as page:
+        at(page, "new")
+        page.get_by_label("Path", exact=True).fill(str(home / "images" / "tiny.npy"))
+        page.get_by_role("button", name="Look at them").click()
+        page.wait_for_selector("img[alt='Some of the images']")
+        page.get_by_label("Minutes of your own").fill("0.05")
+        page.get_by_text("More settings").click()
+        page.get_by_role("combobox", name="Preset").select_option("article-printed")
+        page.get_by_label("Name of the run").fill("from-the-page")
+        page.get_by_label("Name of the run").blur()
+        page.get_by_text("The same in the shell and in Python").click()
+        page.locator(".code code", has_text="--preset article-printed").first.wait_for()
+        command = page.locator(".code code").first.text_content()
+        assert command.startswith(f"elegan train {home}/images/tiny.npy ")
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("heading", name="from-the-page").wait_for()
+        at(page, "watch/from-the-page")
+        page.locator(".tag.done").wait_for(timeout=120_000)
+        page.locator("img.sheet[data-name]").wait_for()
+        assert page.locator("img.sheet").first.evaluate(
+            "(sheet) => sheet.decode().then(() => true)"
+        )
+        assert page.locator("svg.chart").count() > 5
+        page.get_by_role("link", name="Report", exact=True).wait_for()
+    assert (home / "runs" / "from-the-page" / "report.html").is_file()
+
+
+def test_a_training_outlives_its_tab_and_its_server(browser: Any, home: Path) -> None:
+    run = RunFolder(home / "runs" / "long")
+    with serving.process(home, PORT + 10) as (start, studio):
+        with tab(browser, start) as page:
+            asked = {"id": "done", "act": "more", "minutes": 30}
+            shutil.copytree(home / "runs" / "done", run.path)
+            asked["id"] = "long"
+            ask = "(asked) => import('/static/core.js').then((c) => c.post('/api/run/act', asked))"
+            page.evaluate(ask, asked)
+            at(page, "watch/long")
+            page.locator(".tag.running").wait_for()
+        assert run.holder()
+        studio.kill()
+        studio.wait()
+    seen = run.progress()[0]
+    for _ in range(200):
+        if run.progress()[0] > seen:
+            break
+        time.sleep(0.1)
+    assert run.progress()[0] > seen
+    with serving.process(home, PORT + 20) as (start, _), tab(browser, start) as page:
+        at(page, "watch/long")
+        page.locator(".tag.running").wait_for()
+        page.get_by_role("button", name="Pause").click()
+        page.locator(".tag.paused").wait_for()
+    assert run.holder() is None
+    last = run.read_events()[-1]
+    assert (last["event"], last["reason"]) == ("stop", f"signal {signal.SIGTERM.value}")

@@ -1,0 +1,177 @@
+"""Nobody but the page itself is answered, and no name leads out of the studio's folders."""
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from elegan.common.errors import EleganError
+from elegan.web import safety
+from elegan.web.folders import Folders, safe_name
+from tests.web.serving import ADDRESS, folders, opened, stranger
+
+GETS = ("/api/runs", "/api/choices", "/api/folders", "/static/app.js", "/openapi.json")
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_nothing_is_answered_without_the_cookie(tmp_path: Path, path: str) -> None:
+    with stranger(tmp_path) as (client, _):
+        assert client.get(path).status_code == 401
+        client.cookies.set("elegan-8471", "guessed")
+        assert client.get(path).status_code == 401
+
+
+def test_the_start_address_opens_one_browser(tmp_path: Path) -> None:
+    with stranger(tmp_path) as (client, keys):
+        start = f"/?token={keys.token}"
+        assert client.get("/?token=wrong").status_code == 401
+        answer = client.get(start)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert client.get("/").status_code == 200
+        client.cookies.clear()
+        assert client.get(start).status_code == 401
+        assert client.get(f"/?token={keys.token}").status_code == 303  # the next one, for another
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:80", "evil.example:8471"])
+def test_another_name_for_this_machine_opens_nothing(tmp_path: Path, host: str) -> None:
+    with opened(tmp_path) as client:
+        assert client.get("/api/runs", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:9999"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_other_pages_may_ask_for_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
+    with opened(tmp_path) as client:
+        assert client.get("/api/runs", headers=headers).status_code == 403
+        asked = {"verb": "doctor", "values": {}}
+        assert client.post("/api/spell", json=asked, headers=headers).status_code == 403
+        assert client.get("/api/runs").status_code == 200
+        assert client.post("/api/spell", json=asked).status_code == 200
+
+
+def test_what_changes_anything_must_say_where_it_comes_from(tmp_path: Path) -> None:
+    with opened(tmp_path) as client:
+        del client.headers["origin"]
+        assert client.post("/api/uploads/new").status_code == 403
+
+
+def test_every_answer_keeps_the_page_to_itself(tmp_path: Path) -> None:
+    with opened(tmp_path) as client:
+        for path in ("/", *GETS, "/nowhere"):
+            headers = client.get(path).headers
+            assert headers["content-security-policy"] == safety.POLICY
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "access-control-allow-origin" not in headers
+
+
+def test_too_large_a_request_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as client:
+        assert client.post("/api/spell", content=b"x" * (safety.MAX_JSON + 1)).status_code == 413
+        monkeypatch.setattr(safety, "MAX_UPLOAD", 1000)
+        place = client.post("/api/uploads/new").json()["id"]
+        asked = {"id": place, "name": "a.png"}
+        answer = client.put("/api/uploads", params=asked, content=b"x" * 1001)
+        assert answer.status_code == 413
+        untold = client.put("/api/uploads", params=asked, content=iter([b"x" * 600] * 3))
+        assert untold.status_code >= 400
+        assert not list((tmp_path / "runs").rglob("*a.png*"))
+
+
+PIECES = (
+    *("..", ".", "/", "//", "\\", "%2e%2e", "%2f", "\x00", "\n", "~", "runs", "images", "outside"),
+    *("secret.txt", "link", "C:", "file://", "<script>", "'", '"', "é", "\ud800", "a" * 300, " "),
+)
+
+
+def test_no_path_leads_outside(tmp_path: Path) -> None:
+    """10,000 names made of what paths are made of, on everything that takes a name."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("secret")
+    home = tmp_path / "home"
+    place = folders(home)
+    for folder in (home / "runs", home / "images"):
+        (folder / "link").symlink_to(outside)
+    inside = [home.resolve() / name for name in ("runs", "images", "work")]
+    draw = random.Random(0)
+    passed = 0
+    for _ in range(10_000):
+        name = "".join(draw.choices(PIECES, k=draw.randint(1, 6)))
+        start = draw.choice(["", str(home / "images") + "/", str(home / "runs") + "/", "/"])
+        try:
+            found = place.chosen(start + name)
+        except EleganError:
+            pass
+        else:
+            passed += 1
+            assert any(found.is_relative_to(folder) for folder in inside), (start, name)
+        with pytest.raises(EleganError):
+            place.run(name)
+        plain = safe_name(name)
+        assert "/" not in plain
+        assert "\\" not in plain
+        assert plain not in (".", "..")
+        assert place.new_run(name).parent == home / "runs"
+    assert passed > 100  # the generator makes good names as well
+
+
+def test_hostile_names_on_every_route(tmp_path: Path) -> None:
+    """No route answers with an error of its own, or with what lies outside."""
+    (tmp_path / "secret.txt").write_text("secret")
+    draw = random.Random(1)
+    with opened(tmp_path / "home") as client:
+        routes = [
+            (route["path"] if isinstance(route, dict) else route, parameters)
+            for route, parameters in _gets(client.get("/openapi.json").json())
+        ]
+        assert len(routes) > 5
+        for _ in range(300):
+            path, parameters = draw.choice(routes)
+            if path.endswith("/stream"):
+                continue
+            pieces = [piece for piece in PIECES if piece != "\ud800"]
+            asked = {name: "".join(draw.choices(pieces, k=3)) for name in parameters}
+            answer = client.get(path, params=asked)
+            assert answer.status_code in (200, 400, 404, 409, 422), (path, asked, answer.text)
+            assert "secret" not in answer.text
+
+
+def _gets(schema: dict) -> list[tuple[str, list[str]]]:
+    return [
+        (path, [one["name"] for one in methods["get"].get("parameters", [])])
+        for path, methods in schema["paths"].items()
+        if "get" in methods and "{" not in path
+    ]
+
+
+def test_a_link_within_the_runs_does_not_open_what_it_leads_to(tmp_path: Path) -> None:
+    place = folders(tmp_path / "home")
+    outside = tmp_path / "run"
+    outside.mkdir()
+    keys = ("data", "preset", "task", "batch", "seed", "network", "optimizer")
+    (outside / "settings.json").write_text(json.dumps(dict.fromkeys(keys)))
+    os.symlink(outside, place.runs / "linked")
+    with pytest.raises(EleganError, match="no such run"):
+        place.run("linked")
+    assert place.all_runs() == []
+
+
+def test_the_address_of_the_key(tmp_path: Path) -> None:
+    keys = safety.Keys(ADDRESS)
+    assert keys.start == f"{ADDRESS}/?token={keys.token}"
+    assert len(keys.token) >= 32
+    assert isinstance(folders(tmp_path), Folders)

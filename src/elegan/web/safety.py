@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 MAX_JSON = 1 << 20
 MAX_UPLOAD = 1 << 30
 """Bytes of a request: of an ordinary one, and of a file."""
+_UPLOADS = ("/api/uploads", "/api/photos", "/api/photos/mask")
 
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none';"
@@ -132,7 +133,7 @@ def _token(scope: Any) -> str:
 
 
 def _most(scope: Any) -> int:
-    return MAX_UPLOAD if scope["path"] == "/api/uploads" else MAX_JSON
+    return MAX_UPLOAD if scope["path"] in _UPLOADS else MAX_JSON
 
 
 def _length(headers: dict[str, str]) -> int:

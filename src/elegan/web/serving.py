@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import socket
 import sys
 import webbrowser
@@ -58,6 +59,8 @@ def serve(asked: Studio, verbs: Mapping[type, Callable[..., Any]]) -> Answer:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    # Else uvicorn, when it has ended, hands SIGTERM on, which would kill before all is tidied up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:

@@ -1,0 +1,206 @@
+"""Characters: drawn by seed, their points moved, and rendered anew."""
+
+import json
+import secrets
+import shutil
+from collections import OrderedDict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import Field
+
+from elegan.applications.characters.model import CharacterModel
+from elegan.applications.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
+from elegan.applications.characters.planes import on_white
+from elegan.applications.characters.points import CharacterPoints, parse_points
+from elegan.common.errors import EleganError
+from elegan.data.pictures import png_bytes
+from elegan.options import Character
+from elegan.web.loading import Models, Overtaken, Seated, Turns
+
+MAX_CHARACTERS, MAX_SETS, MAX_POINTS = 16, 24, 400
+"""Characters of one draw, draws whose files are kept, and points of an outline."""
+_KINDS = {".png": "image/png", ".svg": "image/svg+xml", ".json": "application/json"}
+_EDITED = "character.points.json"
+
+Word = Annotated[str, Field(max_length=60)]
+Name = Annotated[str, Field(max_length=1000)]
+
+
+class Draw(Seated):
+    """Characters to be drawn."""
+
+    model: Name
+    n: int = Field(default=6, ge=1, le=MAX_CHARACTERS)
+    seed: int = Field(default=0, ge=0, le=2**31)
+    attribute: dict[Word, Word] = Field(default={}, max_length=20)
+    transparent: bool = False
+
+
+class Pose(Seated):
+    """A character as points, as in a file NAME.points.json."""
+
+    model: Name
+    points: dict[str, Any]
+    transparent: bool = False
+
+
+class Sets:
+    """Folders of characters that were made; the newest are kept.
+
+    Args:
+        folder: in which they lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: OrderedDict[str, dict[str, Path]] = OrderedDict()
+
+    def new(self) -> tuple[str, Path]:
+        """Returns the number and the place of a further one."""
+        number = secrets.token_hex(6)
+        return number, self._folder / number
+
+    def keep(self, number: str, files: Any) -> None:
+        self._files[number] = {path.name: path for path in files}
+        while len(self._files) > MAX_SETS:
+            old, _ = self._files.popitem(last=False)
+            shutil.rmtree(self._folder / old, ignore_errors=True)
+
+    def file(self, number: str, name: str) -> Path:
+        """Returns a file of one.
+
+        Raises:
+            EleganError: it is not there.
+        """
+        path = self._files.get(number, {}).get(name)
+        if path is None or not path.is_file():
+            raise EleganError("There is no such file any more. Draw the characters again.")
+        return path
+
+    def close(self) -> None:
+        """Removes all."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
+    """The routes of characters."""
+    routes = APIRouter(prefix="/api/characters")
+
+    @routes.get("/about")
+    def about(model: Annotated[str, Query(max_length=1000)]) -> dict[str, Any]:
+        found = _model(models, model)
+        return {
+            "attributes": {name: list(values) for name, values in found.attributes.items()},
+            "colours": list(COLOURS),
+            "parts": list(PARTS),
+            "inside": INSIDE,
+            "key_points": list(KEY_POINTS),
+            "resolution": found.resolution,
+        }
+
+    @routes.post("")
+    def draw(asked: Draw) -> Any:
+        def act() -> dict[str, Any]:
+            number, out = sets.new()
+            options = Character(
+                _model(models, asked.model),
+                n=asked.n,
+                seed=asked.seed,
+                attribute=dict(asked.attribute),
+                stages=True,
+                svg=True,
+                transparent=asked.transparent,
+                out=str(out),
+            )
+            return _made(studio, sets, number, options)
+
+        return _in_turn(turns, asked, act)
+
+    @routes.post("/render")
+    def render(asked: Pose) -> Any:
+        points = _points(asked)
+
+        def act() -> Response:
+            image = _model(models, asked.model).from_points(points).image
+            shown = image if asked.transparent else on_white(image)
+            return Response(png_bytes(shown), media_type="image/png")
+
+        return _in_turn(turns, asked, act)
+
+    @routes.post("/make")
+    def make(asked: Pose) -> Any:
+        """The files of an edited character, as the verb writes them."""
+        _points(asked)
+        number, out = sets.new()
+        out.mkdir(parents=True)
+        file = out / _EDITED
+        file.write_text(json.dumps(asked.points), encoding="utf-8")
+        options = Character(
+            _model(models, asked.model),
+            points=str(file),
+            stages=True,
+            svg=True,
+            transparent=asked.transparent,
+            out=str(out / "made"),
+        )
+        return _in_turn(turns, asked, lambda: _made(studio, sets, number, options))
+
+    @routes.get("/file")
+    def save(
+        number: Annotated[str, Query(alias="id", pattern="^[0-9a-f]{12}$")],
+        name: Annotated[str, Query(max_length=200)],
+        download: bool = False,
+    ) -> FileResponse:
+        path = sets.file(number, name)
+        kind = _KINDS.get(path.suffix, "application/octet-stream")
+        return FileResponse(path, media_type=kind, filename=path.name if download else None)
+
+    return routes
+
+
+def _points(asked: Pose) -> CharacterPoints:
+    outlines = asked.points.get("outlines")
+    for outline in outlines.values() if isinstance(outlines, dict) else ():
+        if isinstance(outline, list) and len(outline) > MAX_POINTS:
+            raise EleganError(f"An outline has at most {MAX_POINTS} points here.")
+    return parse_points(asked.points)
+
+
+def _in_turn(turns: Turns, asked: Seated, act: Any) -> Any:
+    try:
+        return turns.take(asked.seat, asked.turn, act)
+    except Overtaken:
+        return JSONResponse({"error": "A newer request came."}, 409)
+
+
+def _model(models: Models, name: str) -> Any:
+    found = models.get(name).model
+    if not isinstance(found, CharacterModel):
+        raise EleganError("This model does not make characters. Choose another one.")
+    return found
+
+
+def _made(studio: Any, sets: Sets, number: str, options: Character) -> dict[str, Any]:
+    """Makes characters by the verb; returns their points and the names of their files."""
+    made = studio.verbs[Character](options)
+    sets.keep(number, made.files)
+    by_name = {path.name: path for path in made.files}
+    rows = []
+    for name, character in zip(made.names, made.characters, strict=True):
+        table = json.loads(by_name[f"{name}.points.json"].read_text(encoding="utf-8"))
+        stages = [file for file in by_name if file.startswith(f"{name}-") and "." in file]
+        rows.append(
+            {
+                "name": name,
+                "points": table,
+                "picture": f"{name}.png",
+                "stages": sorted(stages),
+                "files": [f"{name}.png", f"{name}.svg", f"{name}.points.json"],
+                "valid": character.valid,
+                "dropped": list(character.dropped),
+            }
+        )
+    return {"id": number, "characters": rows, "text": made.text().partition("\n")[2]}

@@ -1,0 +1,127 @@
+// What the forms of the page "Use" have in common: choice of a model, files that are dropped, downloads.
+
+import { attempt, count, fill, get, h, post, put, query, say, t, words } from "../core.js";
+
+words({
+  en: {
+    "use.model": "Model", "use.best": "The one that serves best", "use.seed": "Seed", "use.another": "Another", "use.drop": "Drop images or folders here", "use.files": "Choose files", "use.folder": "Choose a folder",
+    "use.sending": "Sending {n} of {all}: {name}", "use.sent": "Files that came in: {n}", "use.refused": "Files refused: {n}. {why}", "use.none": "No model for this yet. Train one:", "use.train": "New run", "use.back": "All models", "use.remove": "Remove", "use.png": "PNG", "use.removeAll": "Remove all photos",
+  },
+  zh: {
+    "use.model": "模型", "use.best": "最合适的内置模型", "use.seed": "随机种子", "use.another": "换一个", "use.drop": "把图像或文件夹拖到这里", "use.files": "选择文件", "use.folder": "选择文件夹",
+    "use.sending": "正在上传第 {n} / {all} 个：{name}", "use.sent": "已收到 {n} 个文件。", "use.refused": "{n} 个文件被拒绝。{why}", "use.none": "还没有可用的模型。先训练一个：", "use.train": "新建训练", "use.back": "所有模型", "use.remove": "移除", "use.png": "PNG", "use.removeAll": "移除所有照片",
+  },
+});
+
+export const randomSeed = () => Math.floor(Math.random() * 1e6);
+
+/** Returns a function that numbers the requests of one place on the page, so that the newest wins. */
+export function seats() {
+  const seat = Math.random().toString(36).slice(2, 14);
+  let turn = 0;
+  return () => ({ seat, turn: ++turn });
+}
+
+/** Saves something on the person's own disk. */
+export function saveAs(blob, name) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** An image of whose address the last one only is kept. */
+export function picture(props) {
+  const node = h("img", props);
+  let address = "";
+  return {
+    node,
+    show(blob) {
+      URL.revokeObjectURL(address);
+      node.src = address = URL.createObjectURL(blob);
+    },
+    free() { URL.revokeObjectURL(address); },
+  };
+}
+
+export const option = (value, text, chosen) => h("option", { value, selected: value === chosen }, text);
+
+/** A choice among the models that have a use; `none` adds the verb's own choice. */
+export function modelChoice(models, use, chosen, none = false) {
+  const known = models.filter((model) => model.uses.includes(use));
+  const first = chosen ?? (none ? "" : known[0]?.id);
+  const node = h("select", {}, none ? option("", t("use.best"), first) : null, known.map((model) => option(model.id, model.title, first)));
+  return {
+    node,
+    known,
+    get value() { return node.value || null; },
+    get model() { return known.find((model) => model.id === node.value) ?? null; },
+    get word() { return known.find((model) => model.id === node.value)?.word ?? null; },
+  };
+}
+
+export const noModel = () => h("div", { class: "panel row" }, h("p", {}, t("use.none")), h("a", { class: "button primary", href: "#/new" }, t("use.train")));
+
+/** A seed with a button for another one. */
+export function seedField(value, act) {
+  const input = h("input", { type: "number", min: 0, max: 2147483647, step: 1, value, class: "seed", on: { input: act } });
+  const another = h("button", { type: "button", on: { click: () => { input.value = randomSeed(); act(); } } }, t("use.another"));
+  const node = h("div", { class: "row end" }, h("label", { class: "field" }, h("span", {}, t("use.seed")), input), another);
+  return { node, get value() { return clamp(Math.round(+input.value || 0), 0, 2147483647); } };
+}
+
+export const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
+
+async function filesOf(entry, path = "") {
+  if (entry.isFile) return [[`${path}${entry.name}`, await new Promise((found, failed) => { entry.file(found, failed); })]];
+  const reader = entry.createReader();
+  const all = [];
+  for (;;) {
+    const some = await new Promise((found, failed) => { reader.readEntries(found, failed); });
+    if (!some.length) break;
+    for (const one of some) all.push(...await filesOf(one, `${path}${entry.name}/`));
+  }
+  return all;
+}
+
+/** A place for files, by dragging or by choosing; `added` is called after each one that came in. */
+export function dropPlace(added, signal) {
+  const status = h("small", { role: "status" });
+  const send = async (files) => {
+    let done = 0, refused = 0, why = "";
+    for (const [name, file] of files) {
+      if (signal.aborted) return;
+      fill(status, t("use.sending", { n: count(done + 1), all: count(files.length), name }));
+      try {
+        added(await put(`/api/photos?${query({ name })}`, file, { signal }));
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        refused += 1;
+        why ||= error.message;
+      }
+      done += 1;
+    }
+    fill(status, refused ? t("use.refused", { n: count(refused), why }) : t("use.sent", { n: count(done) }));
+    if (refused) say(t("use.refused", { n: count(refused), why }), "error");
+  };
+  const chooser = (folder) => {
+    const input = h("input", { type: "file", multiple: true, webkitdirectory: folder, accept: folder ? null : "image/*,video/*", class: "visually-hidden", tabindex: -1, "aria-hidden": "true", on: { change: () => {
+      send([...input.files].map((file) => [file.webkitRelativePath || file.name, file]));
+      input.value = "";
+    } } });
+    return [h("button", { type: "button", on: { click: () => input.click() } }, t(folder ? "use.folder" : "use.files")), input];
+  };
+  const node = h("div", { class: "drop stack" }, h("b", {}, t("use.drop")), h("div", { class: "row middle" }, chooser(false), chooser(true)), status);
+  node.addEventListener("dragover", (event) => { event.preventDefault(); node.classList.add("over"); });
+  node.addEventListener("dragleave", () => node.classList.remove("over"));
+  node.addEventListener("drop", (event) => {
+    event.preventDefault();
+    node.classList.remove("over");
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    attempt(async () => send((await Promise.all(entries.map((entry) => filesOf(entry)))).flat()));
+  });
+  return node;
+}
+
+export const thumbnail = (photo) => `/api/photos/preview?${query({ id: photo.id, small: true })}`;
+export const photosNow = async (signal) => (await get("/api/photos", { signal })).photos;
+export const removePhotos = async (ids) => (await post("/api/photos/remove", { photos: ids })).photos;

@@ -1,10 +1,12 @@
 """The model folder with both networks: what is named, what is checked, what is left behind."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from elegan.common.errors import EleganError
@@ -208,3 +210,17 @@ def test_a_model_of_images_keeps_both_weights_and_its_discriminator(tmp_path: Pa
     save_translation(tmp_path, faithful, **about, recipe={}, training={})
     assert len(list(tmp_path.iterdir())) == 2
     assert "fidelity" not in read_config(tmp_path)
+
+
+def test_a_model_from_before_the_seams_draws_as_it_did(tmp_path: Path) -> None:
+    _write(tmp_path)
+    wanted = Model.load(tmp_path).generate(3).images  # they begin at zero
+    path = tmp_path / "model.json"
+    facts = json.loads(path.read_text())
+    weights = tmp_path / facts["tensors"]
+    tensors = load_file(weights)
+    assert not tensors.pop("seams.weight").any()
+    save_file(tensors, weights)
+    facts["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    path.write_text(json.dumps(facts))
+    assert (Model.load(tmp_path).generate(3).images == wanted).all()

@@ -29,6 +29,8 @@ UNREADABLE = (
     SafetensorError,
 )
 """What damaged files, or files somebody else made, raise while a model is read."""
+# Weights that a network did not have at first and that change nothing where they are zero.
+_LATER = ("seams.weight",)
 _RENAMED = (("stages.", "levels."),)  # the levels of the pair dcgan
 _PARTS = ("generator", "translator", "fidelity", "discriminator", "maps", "points", "render")
 """Each has one file of weights."""
@@ -211,6 +213,11 @@ def load_part(folder: Path, part: Mapping[str, Any], network: nn.Module) -> None
     wanted = network.state_dict()
     tensors = {
         _renamed(name, wanted): tensor for name, tensor in read_tensors(folder, part).items()
+    }
+    tensors |= {
+        name: own.new_zeros(own.shape)
+        for name, own in wanted.items()
+        if name not in tensors and name.endswith(_LATER)
     }
     faults = {
         "lacks": wanted.keys() - tensors.keys(),

@@ -16,8 +16,9 @@ from elegan.applications import TASKS
 from elegan.reports.charts import event_marks, is_distance, record
 from elegan.reports.html import embed
 from elegan.reports.report_data import collect
-from elegan.reports.scores import class_shares, headline, protocol, score_rows
+from elegan.reports.scores import class_shares, headline, in_plain_words, protocol, score_rows
 from elegan.reports.words import (
+    advice,
     alarms,
     commands,
     data_name,
@@ -285,3 +286,30 @@ def test_what_is_no_picture_gives_none(tmp_path: Path) -> None:
     assert embed(tmp_path / "half.png", width=100) is None
     assert embed(tmp_path / "empty.png", width=100) is None
     assert embed(tmp_path / "absent.png", width=100) is None
+
+
+def test_the_scores_in_plain_words() -> None:
+    floor = {"precision": 0.93, "coverage": 0.97}
+    said = in_plain_words({"precision": 0.871, "coverage": 0.034, "floor": floor})
+    assert said == (
+        "Of 100 samples 87 lie among real images, where of 100 real ones 93 do;"
+        " 3 of 100 real images have a sample beside them (of real ones 97)."
+    )
+    assert in_plain_words({"precision": 0.9, "floor": floor}) == ""
+
+
+@pytest.mark.parametrize(
+    ("distances", "said"), [((9.0, 5.0), "more images would help"), ((5.1, 5.0), "ready for use")]
+)
+def test_advice_asks_for_more_images_while_the_distance_falls(
+    run: Path, distances: tuple[float, float], said: str
+) -> None:
+    kept = [event for event in collect(run).events if event["event"] != "snapshot"]
+    last = kept.pop()
+    assert last["event"] == "stop"
+    shots = [
+        {"event": "snapshot", "images": last["images"] - 2 + n, "scores": {"FD-digits": distance}}
+        for n, distance in enumerate(distances)
+    ]
+    write_events(run, [*kept, *shots, last])
+    assert said in advice(collect(run))

@@ -77,6 +77,24 @@ def headline(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
     return chosen[:3] or list(rows[:3])
 
 
+def in_plain_words(scores: Mapping[str, Any]) -> str:
+    """Returns a sentence on how good samples are, from precision and coverage; "" without them."""
+    floor = mapping(scores, "floor")
+    found = {
+        name: (finite(scores.get(name)), finite(floor.get(name)))
+        for name in ("precision", "coverage")
+    }
+    if any(value is None for pair in found.values() for value in pair):
+        return ""
+    (like, real_like), (reached, real_reached) = (
+        tuple(round(100 * min(1.0, value or 0.0)) for value in pair) for pair in found.values()
+    )
+    return (
+        f"Of 100 samples {like} lie among real images, where of 100 real ones {real_like} do;"
+        f" {reached} of 100 real images have a sample beside them (of real ones {real_reached})."
+    )
+
+
 def protocol(scores: Mapping[str, Any]) -> list[str]:
     """Returns sentences on how the scores were made: what makes them comparable."""
     counts, extractor = mapping(scores, "counts"), mapping(scores, "extractor")

@@ -14,6 +14,9 @@ from elegan.training.alarms import Alarm
 from elegan.training.monitor import read_alarms
 
 
+_STILL_FALLS = 0.9  # of the distance at the last snapshot but one
+
+
 class Command(NamedTuple):
     """A command to type next, and what it does."""
 
@@ -173,6 +176,23 @@ def verdict_counts(report: ReportData) -> dict[str, int]:
         numbers = {str(name): finite(value) for name, value in counted.items()}
         return {name: int(number) for name, number in numbers.items() if number}
     return dict(Counter(str(verdict.get("action", "unknown")) for verdict in verdicts(report)))
+
+
+def advice(report: ReportData) -> str:
+    """Returns what to do next in a sentence: what an alarm asks for, or more training, or use."""
+    if any(alarm.remedy for alarm in alarms(report)):
+        return "Do first what the alarm above asks for."
+    if not finished(report):
+        return "It can go on from where it is." if report.has_checkpoint else ""
+    distances = [
+        value
+        for snapshot in report.snapshots
+        for name, raw in (snapshot.get("scores") or {}).items()
+        if name.startswith("FD-") and (value := finite(raw)) is not None
+    ]
+    if len(distances) > 1 and distances[-1] < _STILL_FALLS * distances[-2]:
+        return "The distance was still falling at the end, so that more images would help."
+    return "It is ready for use." if report.has_model else ""
 
 
 def commands(report: ReportData) -> list[Command]:

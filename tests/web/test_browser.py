@@ -28,7 +28,7 @@ pytestmark = [
 
 TINY = {"preset": "article-printed", "batch": 8, "network": {"width": 8, "latent": 8}}
 PORT = 8900 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) * 30
-PAGES = ("runs", "new", "watch/done", "report/done")
+PAGES = ("runs", "new", "teach", "use", "use/done", "watch/done", "report/done")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """The page in a browser, as a person has it: every page, a training from its form to its end."""
 
+import inspect
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 
 import elegan
+from elegan.training import alarms
+from elegan.training.monitor import health
 from elegan.training.run_folder import RunFolder
 from tests import tiny
 from tests.web import serving
@@ -177,3 +181,31 @@ def test_a_training_outlives_its_tab_and_its_server(browser: Any, home: Path) ->
     assert run.holder() is None
     last = run.read_events()[-1]
     assert (last["event"], last["reason"]) == ("stop", f"signal {signal.SIGTERM.value}")
+
+
+def test_what_a_run_says_is_said_in_chinese_too(
+    browser: Any, studio: str, known: list[Any]
+) -> None:
+    said = [
+        health(signals, 0.5)[0]
+        for signals in (
+            {"fooling_rate": 0.01, "coverage": 0.4},
+            {"fooling_rate": 0.95},
+            {"fooling_rate": 0.3, "coverage": 0.9, "duplicates": 0.5},
+            {"psnr": 30.0, "psnr_baseline": 28.0},
+            {"confident": 0.4},
+            {},
+        )
+    ]
+    names = re.findall(r'^        name="([a-z-]+)"', inspect.getsource(alarms), re.MULTILINE)
+    assert len(names) == len(alarms.RULES)
+    raised = [{"name": name, "text": "as it was", "remedy": ""} for name in names]
+    ask = """([said, raised]) => import('/static/sentences.js').then((words) =>
+        [...said.map(words.health), ...raised.map(words.alarmText)])"""
+    with known_tab(browser, studio, known, locale="zh-CN") as page:
+        found = page.evaluate(ask, [said, raised])
+    assert len(found) == len(said) + len(names)
+    for text in found:
+        assert not re.search(r"[a-z]{3,}", text), text
+    with known_tab(browser, studio, known) as page:
+        assert page.evaluate(ask, [said, raised])[-1] == "as it was"

@@ -13,7 +13,6 @@ from elegan.reports.report_data import ReportData, find, finite
 from elegan.training.alarms import Alarm
 from elegan.training.monitor import read_alarms
 
-
 _STILL_FALLS = 0.9  # of the distance at the last snapshot but one
 
 

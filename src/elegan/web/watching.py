@@ -180,7 +180,7 @@ class Shelf:
         return {
             **self.card(run),
             "sentence": words.state(report),
-            "alarms": [{"text": a.text, "remedy": a.remedy} for a in words.alarms(report)],
+            "alarms": [vars(a) for a in words.alarms(report)],
             "pictures": _samples(run),
             "others": [name for name in _PICTURES if (run / f"{name}.png").is_file()],
             "translates": words.translates(report),

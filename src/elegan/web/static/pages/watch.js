@@ -2,6 +2,7 @@
 
 import { attempt, count, duration, fill, get, h, newest, post, query, short, t, words } from "../core.js";
 import { lineChart } from "../charts.js";
+import { alarmText, health, state } from "../sentences.js";
 import { picture, progressOf, runAddress, stateOf, tag } from "./runs.js";
 
 words({
@@ -85,7 +86,7 @@ async function drawRun(place, id, alone, signal) {
   let detail = await get(`/api/run?${query({ id })}`, { signal });
   const samples = timeline(id, detail.translates);
   signal.addEventListener("abort", samples.stop);
-  const head = h("div", { class: "stack" }), health = h("section", { class: "panel", "aria-live": "polite" });
+  const head = h("div", { class: "stack" }), standing = h("section", { class: "panel", "aria-live": "polite" });
   const below = h("div", { class: "stack" }), curves = h("div", { class: "curves" }), buttons = h("div", { class: "row end" });
   const minutes = h("input", { type: "number", min: 1, max: 100000, value: 5, style: { width: "6em" } });
   const act = (what, said) => attempt(async () => {
@@ -96,15 +97,15 @@ async function drawRun(place, id, alone, signal) {
   const note = h("small", { role: "status" });
   const button = (key, what, said, kind = "") => h("button", { type: "button", class: kind, on: { click: () => act(what, said) } }, t(key));
   const drawHead = (card) => {
-    const state = stateOf(card);
+    const now = stateOf(card);
     fill(head, h("div", { class: "row" }, h(alone ? "h1" : "h2", { class: "grow" }, alone ? id : h("a", { href: runAddress(id) }, id)), tag(card)), progressOf(card), card.fault ? h("p", { class: "alarm" }, card.fault) : null);
-    if (buttons.dataset.state !== state) {
-      buttons.dataset.state = state;
+    if (buttons.dataset.state !== now) {
+      buttons.dataset.state = now;
       fill(buttons,
-        state === "running" ? button("watch.pause", "stop", "watch.saved") : null,
-        state === "paused" || state === "cut off" || state === "failed" ? button("watch.resume", "resume", "watch.asked", "primary") : null,
-        (state === "paused" || state === "cut off") && card.has_model ? button("watch.finish", "finish", "watch.asked") : null,
-        state === "done" ? [h("label", { class: "field" }, h("span", {}, t("watch.minutes")), minutes), button("watch.more", "more", "watch.asked", "primary")] : null,
+        now === "running" ? button("watch.pause", "stop", "watch.saved") : null,
+        now === "paused" || now === "cut off" || now === "failed" ? button("watch.resume", "resume", "watch.asked", "primary") : null,
+        (now === "paused" || now === "cut off") && card.has_model ? button("watch.finish", "finish", "watch.asked") : null,
+        now === "done" ? [h("label", { class: "field" }, h("span", {}, t("watch.minutes")), minutes), button("watch.more", "more", "watch.asked", "primary")] : null,
         card.has_model ? h("a", { class: "button", href: `#/use/${encodeURIComponent(id)}` }, t("watch.use")) : null,
         detail.has_report ? h("a", { class: "button", href: `#/report/${encodeURIComponent(id)}` }, t("watch.report")) : null, note);
     }
@@ -112,10 +113,10 @@ async function drawRun(place, id, alone, signal) {
   const drawRest = () => {
     samples.update(detail.pictures);
     const top = detail.headline;
-    fill(health, h("h2", {}, t("watch.health")),
-      h("p", { class: "health" }, detail.health ? detail.health[0].toUpperCase() + detail.health.slice(1) : t("watch.none")),
-      detail.alarms.map((alarm) => h("p", { class: "alarm" }, alarm.text, alarm.remedy ? h("small", {}, t("watch.todo", { text: alarm.remedy })) : null)),
-      h("p", {}, detail.sentence),
+    fill(standing, h("h2", {}, t("watch.health")),
+      h("p", { class: "health" }, detail.health ? health(detail.health) : t("watch.none")),
+      detail.alarms.map((alarm) => h("p", { class: "alarm" }, alarmText(alarm), alarm.remedy ? h("small", {}, t("watch.todo", { text: alarm.remedy })) : null)),
+      h("p", {}, state(detail.sentence)),
       top ? h("p", { class: "headline" }, short(top.value), h("small", { class: "soft" }, ` ${top.name}${top.floor === null ? "" : ` · ${t("runs.real", { value: short(top.floor) })}`}`)) : null,
       h("dl", { class: "facts" }, [[t("watch.data"), detail.data], [t("watch.preset"), detail.preset], [t("watch.folder"), detail.path], [t("watch.speed"), detail.speed ? t("watch.rate", { n: short(detail.speed) }) : null], ...Object.entries(detail.facts)]
         .filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])));
@@ -140,7 +141,7 @@ async function drawRun(place, id, alone, signal) {
     drawRest();
     await drawCurves();
   });
-  fill(place, head, buttons, h("div", { class: alone ? "split" : "stack" }, samples.node, h("div", { class: "stack" }, health,
+  fill(place, head, buttons, h("div", { class: alone ? "split" : "stack" }, samples.node, h("div", { class: "stack" }, standing,
     detail.others.includes("real") ? h("section", { class: "panel" }, h("h2", {}, t("watch.real")), h("img", { class: "sheet", src: picture(id, "real"), alt: t("watch.real") })) : null)),
   h("section", { class: "stack" }, h("h2", {}, t("watch.curves")), curves), below);
   drawHead(detail);

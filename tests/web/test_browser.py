@@ -7,8 +7,10 @@ import re
 import shutil
 import signal
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +211,23 @@ def test_what_a_run_says_is_said_in_chinese_too(
         assert not re.search(r"[a-z]{3,}", text), text
     with known_tab(browser, studio, known) as page:
         assert page.evaluate(ask, [said, raised])[-1] == "as it was"
+
+
+def test_every_chart_has_its_words_in_chinese(browser: Any, studio: str, known: list[Any]) -> None:
+    table = tomllib.loads((files("elegan.reports") / "templates" / "charts.toml").read_text())
+    charts = [*table["charts"], *({**table[one], "names": {}} for one in ("losses", "penalties"))]
+    rows = [
+        {
+            "title": one["title"],
+            "unit": one["y_label"],
+            "reading": one["reading"],
+            "series": [{"label": label} for label in one["names"].values()],
+        }
+        for one in charts
+    ]
+    ask = "(rows) => import('/static/sentences.js').then((words) => rows.map(words.chart))"
+    with known_tab(browser, studio, known, locale="zh-CN") as page:
+        for found in page.evaluate(ask, rows):
+            assert not re.search(r"[a-z]{3,}", found["title"] + found["unit"])
+            assert not re.search(r"[a-z]{3,}", found["reading"])
+            assert not [one for one in found["series"] if re.search(r"[a-z]{3,}", one["label"])]

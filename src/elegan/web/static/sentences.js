@@ -61,3 +61,35 @@ export function state(text) {
   for (const [form, words] of STATES) if (form.test(text)) return text.replace(form, words);
   return text;
 }
+
+const CHARTS = {
+  "Losses": ["损失", "损失值", "对局中两个损失都不必下降：平稳就是健康。一个飞涨、另一个下沉，说明一方正在取胜。"],
+  "Penalties": ["惩罚项", "损失值", "让判别器保持平滑的项。开始大，随后平稳。"],
+  "Fooling rate": ["骗过率", "生成图像的百分比", "判别器把生成图像当成真的有多频繁。接近 0 时它每次都赢，生成器学不到东西；接近 50 时双方势均力敌。"],
+  "Score gap": ["分数差", "分数的标准差", "判别器给一类图像的分数比另一类高多少。第二条曲线离开零点，说明它在死记训练图像。"],
+  "Unseen images ranked low": ["未见图像排名过低", "未见图像的比例", "接近 0.05 说明判别器对未见过的真实图像一视同仁；升高说明它背下了训练图像。"],
+  "Label agreement": ["标签一致性", "图像的比例", "与样本最像的真实图像属于所要求类别的频率。落到随机水平说明标签没被理会；真实图像的值是上限。"],
+  "Spread of scores": ["分数的散布", "判别器的分数", "判别器打分的尺度。无休止地增长是发散的征兆。"],
+  "Gradient norms": ["梯度范数", "梯度的范数", "双方每一步的大小。突然跳升或滑向零，往往先于失败出现。"],
+  "Coverage": ["覆盖率", "真实图像的比例", "真实数据中有多少在附近有生成样本。下降说明生成器在丢掉某些种类。"],
+  "Repetition": ["重复率", "样本对的比例", "两个样本几乎是同一张图的频率。升高是模式崩溃的第一个信号。"],
+  "Nearest training image": ["最近的训练图像", "距离，未见过的真实图像为 1", "样本离最像的训练图像有多远。远小于 1 是在复制；远大于 1 说明样本不像数据。"],
+  "Speed": ["速度", "每秒图像数", "两次测量之间每秒训练的图像数。"],
+};
+const CURVES = {
+  "discriminator": "判别器", "generator": "生成器", "adversarial": "对抗项", "fakes taken for real": "被当成真的生成图像", "the same while training": "训练中的同一数值", "real over generated": "真实高于生成",
+  "training over unseen real": "训练高于未见过的真实图像", "below 95 % of training images": "低于 95 % 的训练图像", "samples": "样本", "real images": "真实图像", "most that chance gives": "随机水平的上限", "standard deviation": "标准差",
+  "real images with a sample near": "附近有样本的真实图像", "pairs of samples nearly alike": "几乎相同的样本对", "sample to its nearest": "样本到最近训练图像", "images a second": "每秒图像数",
+};
+const FACTS = { Device: "设备", Threads: "线程数", Precision: "数值格式", Seed: "随机种子" };
+
+/** A chart with its title, unit, reading and curves in the chosen language. */
+export function chart(found) {
+  if (language() !== "zh") return found;
+  const [title, unit, reading] = CHARTS[found.title] ?? [found.title, found.unit, found.reading];
+  const distance = found.unit === "distance to real images";
+  return { ...found, title, unit: distance ? "到真实图像的距离" : unit, reading: distance ? "样本整体上离真实图像有多远，越低越好。" : reading,
+    series: found.series.map((one) => ({ ...one, label: CURVES[one.label] ?? one.label })) };
+}
+
+export const fact = (name) => (language() === "zh" && FACTS[name]) || name;

@@ -2,7 +2,7 @@
 
 import { attempt, count, duration, fill, get, h, newest, post, query, short, t, words } from "../core.js";
 import { lineChart } from "../charts.js";
-import { alarmText, health, state } from "../sentences.js";
+import { alarmText, chart as inWords, fact, health, state } from "../sentences.js";
 import { picture, progressOf, runAddress, stateOf, tag } from "./runs.js";
 
 words({
@@ -118,7 +118,7 @@ async function drawRun(place, id, alone, signal) {
       detail.alarms.map((alarm) => h("p", { class: "alarm" }, alarmText(alarm), alarm.remedy ? h("small", {}, t("watch.todo", { text: alarm.remedy })) : null)),
       h("p", {}, state(detail.sentence)),
       top ? h("p", { class: "headline" }, short(top.value), h("small", { class: "soft" }, ` ${top.name}${top.floor === null ? "" : ` · ${t("runs.real", { value: short(top.floor) })}`}`)) : null,
-      h("dl", { class: "facts" }, [[t("watch.data"), detail.data], [t("watch.preset"), detail.preset], [t("watch.folder"), detail.path], [t("watch.speed"), detail.speed ? t("watch.rate", { n: short(detail.speed) }) : null], ...Object.entries(detail.facts)]
+      h("dl", { class: "facts" }, [[t("watch.data"), detail.data], [t("watch.preset"), detail.preset], [t("watch.folder"), detail.path], [t("watch.speed"), detail.speed ? t("watch.rate", { n: short(detail.speed) }) : null], ...Object.entries(detail.facts).map(([name, value]) => [fact(name), value])]
         .filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])));
     if (!alone) return;
     const others = (name, caption) => (detail.others.includes(name) ? h("section", { class: "panel" }, h("h2", {}, caption), h("img", { class: "sheet", src: picture(id, name), alt: caption, loading: "lazy" })) : null);
@@ -132,7 +132,7 @@ async function drawRun(place, id, alone, signal) {
   };
   const drawCurves = newest(async (stop) => {
     const found = await get(`/api/run/curves?${query({ id })}`, { signal: stop });
-    fill(curves, (alone ? found.charts : found.charts.slice(0, 4)).map((chart) => lineChart(chart, found.marks, t("watch.images"))));
+    fill(curves, (alone ? found.charts : found.charts.slice(0, 4)).map((chart) => lineChart(inWords(chart), found.marks, t("watch.images"))));
   });
   const refresh = newest(async (stop) => {
     detail = await get(`/api/run?${query({ id })}`, { signal: stop });

@@ -76,7 +76,7 @@ class ReportData:
     @property
     def seconds(self) -> float:
         """Training seconds so far, summed over resumes."""
-        return max((number(event.get("seconds")) or 0.0 for event in self.events), default=0.0)
+        return max((finite(event.get("seconds")) or 0.0 for event in self.events), default=0.0)
 
     @property
     def stop(self) -> Mapping[str, Any] | None:

@@ -1,5 +1,6 @@
 """Turns `scores.json` into rows to show: every score beside what real data scores itself."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -179,7 +180,8 @@ def class_table(report: ReportData) -> dict[str, Any] | None:
         table.append([name, *map(percent, shares)])
     said = None
     if detail and isinstance(hard, Mapping):
-        said = describe_hard(detail, {str(name): str(why) for name, why in hard.items()})
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # of a damaged file nothing
+            said = describe_hard(detail, {str(name): str(why) for name, why in hard.items()})
     return {
         "table": table,
         "columns": columns,

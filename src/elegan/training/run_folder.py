@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import platform
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ _HELD = ".lock"
 """Empty; the system's lock is on it."""
 
 _PROCESS = ".process"
-"""Who holds the lock, and how far it is: process, images seen, seconds left, a line each."""
+"""Who holds the lock, and how far it is: process, images seen, seconds left, machine."""
+
+_LOOKING = threading.Lock()  # two who look at once would each take the other for the holder
 
 
 class RunFolder:
@@ -104,35 +108,39 @@ class RunFolder:
     def holder(self) -> int | None:
         """Returns the number of the process that works in the folder; None where none does.
 
-        0 where it is not known, as just after a process has begun.
+        0 where it is not known, as just after a process has begun, or where it is another
+        machine's.
         """
         if not (self.path / _HELD).is_file():
             return None
         try:
-            with FileLock(self.path / _HELD, timeout=0):
+            with _LOOKING, FileLock(self.path / _HELD, timeout=0):
                 return None
         except Timeout:
             pass
         except OSError:  # a folder that may only be read
             return None
-        return self._noted()[0]
+        process, *_, machine = self._noted()
+        return process if machine == platform.node() else 0
 
     def note_progress(self, images: int = 0, left: float | None = None) -> None:
         """Writes how far the run is, for whoever watches; where it cannot, nobody sees it."""
         seconds = "" if left is None else f"{left:.1f}"
         with contextlib.suppress(OSError):
-            (self.path / _PROCESS).write_text(f"{os.getpid()}\n{images}\n{seconds}\n")
+            lines = (os.getpid(), images, seconds, platform.node(), "")
+            (self.path / _PROCESS).write_text("\n".join(map(str, lines)), encoding="utf-8")
 
     def progress(self) -> tuple[int, float | None]:
         """Returns the images seen when it was last noted, and the seconds left, where known."""
-        return self._noted()[1:]
+        return self._noted()[1:3]
 
-    def _noted(self) -> tuple[int, int, float | None]:
+    def _noted(self) -> tuple[int, int, float | None, str]:
         try:
             lines = (self.path / _PROCESS).read_text(encoding="utf-8").split("\n")
-            return int(lines[0]), int(lines[1]), float(lines[2]) if lines[2] else None
+            left = float(lines[2]) if lines[2] else None
+            return int(lines[0]), int(lines[1]), left, lines[3]
         except (OSError, ValueError, IndexError):
-            return 0, 0, None
+            return 0, 0, None, ""
 
     @property
     def _lock_file(self) -> Path:

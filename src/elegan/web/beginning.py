@@ -1,9 +1,11 @@
 """New runs: what may be chosen, a look at the data, what a training would do, and its beginning."""
 
+import hashlib
 import json
 import secrets
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +20,8 @@ from elegan.settings import PRESETS
 from elegan.web.folders import ARCHIVES, IMAGES, safe_name
 from elegan.web.spelling import flags, said, spelled
 
+_LEVELS = 8  # of folders, of a folder that is dropped
+_SHEETS = 20  # contact sheets that are kept
 MAX_FILES = 20_000
 """Files of one upload."""
 _TASKS = ("generate", "classify", "upscale", "restore", "stylize", "characters")
@@ -58,7 +62,9 @@ class Spell(BaseModel):
 
 def router(studio: Any) -> APIRouter:
     """The routes of new runs."""
-    folders = studio.folders
+    folders, plans = studio.folders, _Plans()
+    studio.hurrying.append(plans.give_up)
+    received: dict[str, int] = {}  # files of each upload
     routes = APIRouter(prefix="/api")
 
     @routes.get("/choices")
@@ -90,6 +96,8 @@ def router(studio: Any) -> APIRouter:
         sheet = sheets / f"{secrets.token_hex(8)}.png"
         options = Inspect(data, resolution=asked.resolution, out=str(sheet))
         found = studio.verbs[Inspect](options)
+        for old in sorted(sheets.iterdir(), key=lambda item: item.stat().st_mtime)[:-_SHEETS]:
+            old.unlink(missing_ok=True)
         return {
             **found.to_dict(),
             "text": found.text(),
@@ -107,27 +115,20 @@ def router(studio: Any) -> APIRouter:
 
     @routes.post("/plan")
     def plan(asked: Asked) -> dict[str, Any]:
-        words = [*_train_words(folders, asked), "--dry-run", "--json"]
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "elegan", *words],
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=_PLAN_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise EleganError("It took too long to find out. Start it and see.") from error
-        found = json.loads(done.stdout or b"{}")
-        if done.returncode or "error" in found:
-            raise EleganError(str(found.get("error", "It could not be found out.")))
+        found = plans.find_out(_train_words(folders, asked, folders.runs / "plan"))
         keys = ("images", "seconds", "data_summary", "precision", "pace", "out")
         return {key: found[key] for key in keys if key in found}
 
     @routes.post("/runs")
     def begin(asked: Asked) -> dict[str, Any]:
-        words = _train_words(folders, asked)
-        run = Path(words[words.index("--out") + 1])
-        studio.launcher.start(words, run)
+        data = _data(folders, asked.data)
+        plain = f"{Path(data).name.split('.')[0]}-{asked.preset or asked.task or 'robust'}"
+        run = folders.new_run(asked.name or plain)
+        try:
+            studio.launcher.start(_train_words(folders, asked, run), run)
+        except EleganError:
+            run.rmdir()
+            raise
         return {"id": folders.name_of(run)}
 
     @routes.post("/spell")
@@ -146,17 +147,21 @@ def router(studio: Any) -> APIRouter:
         upload: Annotated[str, Query(alias="id", pattern="^images-[0-9a-f]{8}$")],
         name: Annotated[str, Query(max_length=1000)],
     ) -> dict[str, Any]:
-        parts = [safe_name(part) for part in name.split("/")][-3:]
-        suffix = Path(parts[-1]).suffix.lower()
-        if not all(parts) or suffix not in (*IMAGES, *ARCHIVES):
-            raise EleganError(f"{name} is no image and no archive of images.")
-        home = folders.runs / "uploaded" / upload
-        target = home.joinpath(*parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if sum(1 for _ in home.rglob("*")) >= MAX_FILES:
+        *above, last = [part for part in name.replace("\\", "/").split("/") if part] or [""]
+        if Path(last).suffix.lower() not in (*IMAGES, *ARCHIVES):
+            raise EleganError(f"{name[-80:]} is no image and no archive of images.")
+        received[upload] = received.get(upload, 0) + 1
+        if received[upload] > MAX_FILES:
             raise EleganError(
                 f"More than {MAX_FILES:,} files: put them into a folder and choose it."
             )
+        home = folders.runs / "uploaded" / upload
+        stem, suffix = Path(last).stem, Path(last).suffix.lower()
+        target = home.joinpath(*map(_own_name, above[-_LEVELS:]), _own_name(stem) + suffix)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EleganError(f"It could not be written: {error.strerror}.") from error
         await receive(request, target)
         return {"path": str(target), "folder": str(home)}
 
@@ -186,12 +191,58 @@ def _data(folders: Any, data: str) -> str:
     return str(folders.chosen(data))
 
 
-def _train_words(folders: Any, asked: Asked) -> list[str]:
-    """Returns the words of `elegan train`, the run folder settled."""
-    values = asked.model_dump(exclude={"name", "data"})
+def _train_words(folders: Any, asked: Asked, run: Path) -> list[str]:
+    """Returns the words of `elegan train` that works in the folder `run`."""
     data = _data(folders, asked.data)
-    plain = (
-        asked.name or f"{Path(data).name.split('.')[0]}-{asked.preset or asked.task or 'robust'}"
-    )
-    given = said("train", {**values, "data": data, "out": str(folders.new_run(plain))})
+    values = asked.model_dump(exclude={"name", "data"})
+    given = said("train", {**values, "data": data, "out": str(run)})
     return ["train", data, *flags("train", given)]
+
+
+def _own_name(name: str) -> str:
+    """Returns a safe name that no other name has: what had to change is told by a few digits."""
+    plain = safe_name(name)
+    if plain == name:
+        return plain
+    digits = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain or 'image'}-{digits}"
+
+
+class _Plans:
+    """Dry runs, one at a time: a newer one ends the one before."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def find_out(self, words: list[str]) -> dict[str, Any]:
+        """Returns what `elegan WORDS --dry-run --json` says.
+
+        Raises:
+            EleganError: it failed, took too long, or was given up.
+        """
+        command = [sys.executable, "-m", "elegan", *words, "--dry-run", "--json"]
+        with self._lock:
+            self.give_up()
+            process = self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            said, _ = process.communicate(timeout=_PLAN_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            process.communicate()
+            raise EleganError("It took too long to find out. Start it and see.") from error
+        found = json.loads(said or b"{}")
+        if process.returncode or "error" in found:
+            raise EleganError(str(found.get("error", "It was not found out.")))
+        return found
+
+    def give_up(self) -> None:
+        """Ends the one that goes on."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()

@@ -1,5 +1,7 @@
 """Which files the page may name: what lies within a few folders, however the path is written."""
 
+import contextlib
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from elegan.training.run_folder import is_run
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 ARCHIVES = (".zip", ".npz", ".npy")
 MAX_LISTED = 2000
+_MAX_NAME = 80  # bytes
 _DEPTH = 3  # folders below that of the runs that are looked into
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 
@@ -56,19 +59,22 @@ class Folders:
         return folder
 
     def new_run(self, name: str) -> Path:
-        """Returns an unused folder of the runs' for a new one, its name made safe."""
+        """Makes an unused folder among the runs for a new one, its name made safe."""
         plain = safe_name(name) or "run"
-        folder, number = self.runs / plain, 2
-        while folder.exists():
-            folder, number = self.runs / f"{plain}-{number}", number + 1
-        return folder
+        self.runs.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = self.runs / (plain if number == 1 else f"{plain}-{number}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()  # so that it is nobody else's
+                return folder
+        raise AssertionError("numbers have no end")
 
     def name_of(self, run: Path) -> str:
         """Returns how the page calls a run."""
         return run.relative_to(self.runs).as_posix()
 
     def all_runs(self) -> list[Path]:
-        """Returns the folders of all runs, the newest first."""
+        """Returns the folders of all runs, those last begun or resumed first."""
         found: list[Path] = []
         level = [self.runs] if self.runs.is_dir() else []
         for _ in range(_DEPTH):
@@ -77,7 +83,7 @@ class Folders:
                 below += [item for item in _folders(folder) if not _is_hidden(item)]
             found += [folder for folder in below if is_run(folder)]
             level = [folder for folder in below if folder not in found]
-        return sorted(found, key=_changed, reverse=True)
+        return sorted(found, key=_begun, reverse=True)
 
     def listing(self, path: str | None) -> dict[str, Any]:
         """Returns what a folder holds: folders, archives and how many images; JSON values.
@@ -92,7 +98,7 @@ class Folders:
                 "files": [],
             }
         folder = self.chosen(path)
-        if not folder.is_dir():
+        if not _is_there(folder):
             raise EleganError(f"{folder} is no folder.")
         files = [item for item in _files(folder) if item.suffix.lower() in ARCHIVES]
         parent = folder.parent
@@ -108,7 +114,9 @@ class Folders:
 
 def safe_name(name: str) -> str:
     """Returns a file name without what a path, a shell or another system reads as its own."""
-    return _UNSAFE.sub("-", name.replace("..", "-")).strip(" .-")[:80].strip(" .-")
+    plain = _UNSAFE.sub("-", name.replace("..", "-")).strip(" .-")
+    # A file system counts bytes.
+    return plain.encode("utf-8", "ignore")[:_MAX_NAME].decode("utf-8", "ignore").strip(" .-")
 
 
 def _resolved(path: Path) -> Path | None:
@@ -117,6 +125,13 @@ def _resolved(path: Path) -> Path | None:
         return path.resolve()
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # a name that is too long, say
+        return False
 
 
 def _row(folder: Path) -> dict[str, Any]:
@@ -151,8 +166,8 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _changed(folder: Path) -> float:
+def _begun(folder: Path) -> float:
     try:
-        return (folder / "events.jsonl").stat().st_mtime
+        return (folder / "settings.json").stat().st_mtime
     except OSError:
         return 0.0

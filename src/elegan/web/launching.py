@@ -1,5 +1,6 @@
 """Trainings that the page begins: processes of their own, which the server's end does not touch."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 from elegan.common.errors import EleganError
 from elegan.training.run_folder import RunFolder
 
+_FINE = (None, 0, 130, 143, -signal.SIGINT, -signal.SIGTERM)
+"""Ends that somebody wanted, and none yet."""
 _TO_END = 5  # seconds
 _MAX_KEPT = 50  # launches whose end can still be read
 
@@ -35,9 +38,9 @@ class Launch:
 
     @property
     def fault(self) -> str | None:
-        """What it said in the end, where it failed."""
+        """What it said in the end, where it failed and nothing has happened in its run since."""
         code = self.process.poll()
-        if code in (None, 0, 130, 143):
+        if code in _FINE or _changed(self.run / "events.jsonl") > _changed(self.log):
             return None
         try:
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -75,8 +78,9 @@ class Launcher:
         Raises:
             EleganError: a process works there already, or the command cannot be started.
         """
+        self._await_end(run)
         with self._lock:
-            if RunFolder(run).holder() is not None or self._lasts(run):
+            if RunFolder(run).holder() is not None or self._living(run) is not None:
                 raise EleganError("A training already goes on in this run.")
             self.logs.mkdir(parents=True, exist_ok=True)
             log = self.logs / f"{time.time_ns()}.txt"
@@ -96,15 +100,20 @@ class Launcher:
             self._launches = [*self._launches[-_MAX_KEPT:], launch]
             return launch
 
-    def _lasts(self, run: Path) -> bool:
-        """Whether a command for a run lives on, given the moment that an ended one needs to go."""
-        for launch in self._launches:
-            if launch.run == run and launch.lives:
-                try:
-                    launch.process.wait(0 if launch.waits else _TO_END)
-                except subprocess.TimeoutExpired:
-                    return True
-        return False
+    def _await_end(self, run: Path) -> None:
+        """Gives a command that has left its run folder the moment that it needs to end."""
+        launch = self._living(run)
+        if launch is not None and not launch.waits and RunFolder(run).holder() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                launch.process.wait(_TO_END)
+
+    def _living(self, run: Path) -> Launch | None:
+        return next((item for item in self._launches if item.run == run and item.lives), None)
+
+    def forget(self, run: Path) -> None:
+        """Forgets how the last command of a run ended."""
+        with self._lock:
+            self._launches = [item for item in self._launches if item.run != run or item.lives]
 
     def latest(self) -> dict[Path, Launch]:
         """Returns the last launch of each run."""
@@ -117,16 +126,24 @@ class Launcher:
         Raises:
             EleganError: none goes on there, or it belongs to somebody else.
         """
-        process = RunFolder(run).holder()
-        launch = self.latest().get(run)
-        if not process and launch is not None and launch.lives:
+        process, launch = RunFolder(run).holder(), self._living(run)
+        if not process and launch is not None:
             process = launch.process.pid
-        if not process:
+        if process is None:
             raise EleganError("No training goes on in this run.")
+        if not process:
+            raise EleganError("It goes on on another machine. Stop it there.")
         try:
             os.kill(process, signal.SIGTERM)
         except OSError as error:
             raise EleganError(f"It could not be asked to stop: {error.strerror}.") from error
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def facts(launch: Launch | None) -> dict[str, Any]:

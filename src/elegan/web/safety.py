@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -69,10 +69,20 @@ class Guard:
     Args:
         hosts: what may stand in the header Host, ports included.
         opened: called with the next start address whenever one was used.
+        by_number: whether any numerical address may stand there too, since the server is open to
+            the network: no name of somebody else's can be one.
     """
 
-    def __init__(self, app: Any, keys: Keys, hosts: Iterable[str], opened: Any = None) -> None:
-        self.app, self.keys, self.hosts, self.opened = app, keys, frozenset(hosts), opened
+    def __init__(
+        self,
+        app: Any,
+        keys: Keys,
+        hosts: Iterable[str],
+        opened: Any = None,
+        by_number: bool = False,
+    ) -> None:
+        self.app, self.keys, self.opened, self.by_number = app, keys, opened, by_number
+        self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -89,10 +99,11 @@ class Guard:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        if headers.get("host", "").lower() not in self.hosts:
+        host = headers.get("host", "").lower()
+        if host not in self.hosts and not (self.by_number and _is_number(host)):
             return PlainTextResponse("This address is not the studio's.", 421)
         origin, method = headers.get("origin"), scope["method"]
-        own = {f"{scheme}://{host}" for host in self.hosts for scheme in ("http", "https")}
+        own = {f"{scheme}://{host}" for scheme in ("http", "https")}
         strange = origin is not None and origin.lower() not in own
         strange |= headers.get("sec-fetch-site") in ("cross-site", "same-site")
         if method not in _SAFE and (origin is None or strange):
@@ -119,12 +130,18 @@ class Guard:
         return PlainTextResponse(text, 401)
 
     def _is_known(self, headers: dict[str, str]) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        found = cookies.get(self.keys.cookie)
-        return found is not None and self.keys.fits(found.value)
+        # Cookies know no ports: others of this machine's may be among them, in any form.
+        pairs = (one.strip().partition("=") for one in headers.get("cookie", "").split(";"))
+        return any(name == self.keys.cookie and self.keys.fits(value) for name, _, value in pairs)
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is a numerical address, with or without a port."""
+    try:
+        name = urlsplit(f"//{host}").hostname
+        return name is not None and bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def _token(scope: Any) -> str:

@@ -1,5 +1,6 @@
 """The application: what each address is answered with. Who may ask is settled in `safety`."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -25,13 +26,22 @@ class Studio:
 
     Attributes:
         verbs: what carries out each verb, given its options (`elegan.options`).
-        closing: called when the server ends.
+        stopping: set as soon as the server is asked to end.
+        hurrying: called then, for what would hold it up.
+        closing: called when the server has ended.
     """
 
     folders: Folders
     launcher: Launcher
     verbs: Mapping[type, Callable[..., Any]]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    hurrying: list[Callable[[], None]] = field(default_factory=list)
     closing: list[Callable[[], None]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        for end in self.hurrying:
+            end()
 
     def close(self) -> None:
         for end in self.closing:
@@ -39,10 +49,13 @@ class Studio:
 
 
 def create_app(folders: Folders, verbs: Mapping[type, Callable[..., Any]]) -> FastAPI:
-    """Returns the application over some folders; `app.state.close()` ends what it has begun."""
+    """Returns the application over some folders.
+
+    `app.state.stop()` ends what would hold the server up, `app.state.close()` the rest.
+    """
     studio = Studio(folders=folders, launcher=Launcher(folders.work / "logs"), verbs=verbs)
     app = FastAPI(title="elegan studio", docs_url=None, redoc_url=None)
-    app.state.close = studio.close
+    app.state.close, app.state.stop = studio.close, studio.stop
     app.add_exception_handler(EleganError, _explain)
     app.add_exception_handler(RequestValidationError, _explain_request)
     for page in (watching, beginning, using, teaching):

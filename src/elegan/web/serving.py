@@ -18,6 +18,7 @@ from elegan.results import Answer
 from elegan.web.folders import Folders
 
 _TRIED = 20  # ports, from the one asked for on
+_EVERYWHERE = ("", "0.0.0.0", "::")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -42,13 +43,19 @@ def serve(asked: Studio, verbs: Mapping[type, Callable[..., Any]]) -> Answer:
     folders = _folders(Path(asked.runs))
     listener = _listener(asked.host, asked.port)
     port = listener.getsockname()[1]
-    shown = "127.0.0.1" if asked.host in ("", "0.0.0.0", "::") else asked.host
-    keys = Keys(f"http://{f'[{shown}]' if ':' in shown else shown}:{port}")
+    shown = "127.0.0.1" if asked.host in _EVERYWHERE else asked.host
+    keys = Keys(f"http://{_bracketed(shown)}:{port}")
     app = create_app(folders, verbs)
-    guard = Guard(app, keys, _hosts(asked.host, port), _say_next)
+    is_open = asked.host not in _LOOPBACK
+    hosts = {f"{_bracketed(name)}:{port}" for name in _names(asked.host)}
+    guard = Guard(app, keys, hosts, _say_next, by_number=is_open)
     _say(f"The studio is at {keys.start}")
     _say("Ctrl-C closes it; trainings go on.")
-    if asked.host not in _LOOPBACK:
+    if is_open:
+        if asked.host in _EVERYWHERE:
+            _say(
+                f"From elsewhere: put this machine's name or number, {socket.gethostname()}, there."
+            )
         _say("Others on the network can reach it. Keep the address to yourself: it is the key.")
     if not asked.no_browser:
         webbrowser.open(keys.start)
@@ -61,8 +68,16 @@ def serve(asked: Studio, verbs: Mapping[type, Callable[..., Any]]) -> Answer:
     )
     # Else uvicorn, when it has ended, hands SIGTERM on, which would kill before all is tidied up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = uvicorn.Server(config)
+    end = server.handle_exit
+
+    def handle_exit(sig: int, frame: Any) -> None:
+        app.state.stop()  # what would go on for long, and streams that have no end
+        end(sig, frame)
+
+    server.handle_exit = handle_exit
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:
@@ -100,9 +115,10 @@ def _lives(process: int) -> bool:
 
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     for number in range(port, min(port + _TRIED, 65536)):
         try:
-            return socket.create_server((host, number), family=family)
+            return socket.create_server((host, number), family=family, dualstack_ipv6=both)
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise EleganError(
@@ -112,15 +128,14 @@ def _listener(host: str, port: int) -> socket.socket:
     raise EleganError(f"No port from {port} on is free. Name another with --port.")
 
 
-def _hosts(host: str, port: int) -> set[str]:
+def _names(host: str) -> set[str]:
     """What a browser of this machine, or of the network where that was asked for, may call it."""
-    names = {"127.0.0.1", "localhost", "[::1]"}
-    if host not in _LOOPBACK:
-        names |= {f"[{host}]" if ":" in host else host, socket.gethostname().lower()}
-        if host in ("0.0.0.0", "::"):
-            found = socket.getaddrinfo(socket.gethostname(), None)
-            names |= {str(item[4][0]) for item in found}
-    return {f"{name}:{port}" for name in names} | (names if port == 80 else set())
+    names = {"127.0.0.1", "localhost", "::1"}
+    return names if host in _LOOPBACK else names | {host, socket.gethostname(), socket.getfqdn()}
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def _say_next(start: str) -> None:

@@ -30,10 +30,12 @@ def spelled(verb: str, values: Mapping[str, Any]) -> dict[str, str]:
     words += flags(verb, given)
     called = [_literal(given[name]) for name in places if name in given]
     called += [f"{name}={_literal(value)}" for name, value in given.items() if name not in places]
-    return {
+    texts = {
         "command": shlex.join(["elegan", verb, *words]),
         "python": f"import elegan\n\nelegan.{verb}({', '.join(called)})",
     }
+    # Half a surrogate pair is no text that can be sent.
+    return {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}
 
 
 def said(verb: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from elegan.web.plane import MOST_POINTS, PlaneTask, PointBatches, loop_of, mode
 FIELD, LINES, SHOWN, ARROWS = 40, 13, 300, 60
 SIDE = 1.3
 """The field goes from -SIDE to SIDE in both directions."""
-_SESSIONS = 4
+_SESSIONS = 16
 _SECONDS = 0.25  # of moves that one request makes at most
 _NEAR = 4 * 0.03  # of a mode, in the plane
 _DIGITS = "mnist-5k"
@@ -68,7 +68,7 @@ class Move(BaseModel):
 
     id: str = Field(max_length=40)
     who: Literal["discriminator", "generator", "both"]
-    count: int = Field(default=1, ge=1, le=200)
+    count: int = Field(default=1, ge=0, le=200)
 
 
 class End(BaseModel):
@@ -241,6 +241,8 @@ def _plane(game: Game) -> TrainingLoop:
 
 
 def _digits(game: Game) -> TrainingLoop:
+    if game.lead:
+        raise EleganError("A lead is for points: on digits it would take minutes.")
     settings = _told(game, _DIGITS, batch=16)
     spec, precision = TASKS[settings.task], choose("cpu")
     data = spec.open_data(settings)

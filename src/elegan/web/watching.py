@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
@@ -19,12 +21,13 @@ from elegan.common.errors import EleganError
 from elegan.metrics.neighbours import describe_copies
 from elegan.reports import scores, words
 from elegan.reports.charts import event_marks, figures
-from elegan.reports.report_data import ReportData, collect, find, finite
-from elegan.training.run_folder import RunFolder
+from elegan.reports.report_data import ReportData, collect, find, finite, mapping
+from elegan.training.run_folder import RunFolder, is_run
 from elegan.web.launching import facts
 
 MAX_TICKS = 1500
 """Ticks kept of a run for its curves; of more, every second, fourth and so on is read."""
+_MOST_BYTES = 256 << 20  # of a file of a run that is shown
 _MAX_RUNS = 64  # whose events are kept
 _EVERY = 0.4  # seconds between two looks at a run that is watched
 _TICK = b'{"event": "tick"'
@@ -44,6 +47,7 @@ class Events:
         self._begin()
 
     def _begin(self) -> None:
+        self._file: int | None = None
         self._read, self._stride, self._ticks, self._kept_ticks = 0, 1, 0, 0
         self._kept: list[dict[str, Any]] = []
         self._last: bytes = b""
@@ -52,10 +56,12 @@ class Events:
         """Returns the events in the order written, the last tick always among them."""
         with self._lock:
             try:
-                size = self._path.stat().st_size
-                if size < self._read:  # a run begun anew, or ticks forgotten by one that goes on
-                    self._begin()
                 with self._path.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    # A run begun anew, or ticks forgotten by one that goes on: another file.
+                    if status.st_ino != self._file or status.st_size < self._read:
+                        self._begin()
+                    self._file = status.st_ino
                     file.seek(self._read)
                     text = file.read()
             except OSError:
@@ -101,7 +107,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
         images = finite(event["images"])
         kind = event["event"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if images is None or not isinstance(kind, str):
         return None
@@ -126,7 +132,7 @@ class Shelf:
 
     def report(self, run: Path) -> ReportData:
         """Everything that a run folder says, the ticks thinned."""
-        settings = _document(run / "settings.json")
+        settings = _document(run, "settings.json")
         found = collect(run, TASKS.get(str(settings.get("task"))), read_events=False)
         return replace(found, events=self.events(run))
 
@@ -141,7 +147,7 @@ class Shelf:
 
     def card(self, run: Path) -> dict[str, Any]:
         """A run in short: what it is, how far, how well, and its newest picture."""
-        events, settings = self.events(run), _document(run / "settings.json")
+        events, settings = self.events(run), _document(run, "settings.json")
         state = self.state(run, events)
         seen, left = events[-1]["images"] if events else 0, None
         if state == "running":
@@ -172,6 +178,26 @@ class Shelf:
             "has_model": (run / "model" / "model.json").is_file(),
             **facts(self.studio.launcher.latest().get(run)),
         }
+
+    def safe_card(self, run: Path) -> dict[str, Any]:
+        """The same; of a run that cannot be read what can be said, so that others still show."""
+        try:
+            return self.card(run)
+        except Exception as error:
+            logging.getLogger(__name__).exception("The run %s cannot be read.", run)
+            nothing = dict.fromkeys(("goal", "left", "speed", "picture", "headline"))
+            return {
+                **nothing,
+                **dict.fromkeys(("data", "task", "preset", "health"), ""),
+                "id": self.studio.folders.name_of(run),
+                "path": str(run),
+                "state": "cut off",
+                "seen": 0,
+                "seconds": 0.0,
+                "has_model": False,
+                "starting": False,
+                "fault": f"It cannot be read: {type(error).__name__}.",
+            }
 
     def detail(self, run: Path) -> dict[str, Any]:
         """All that the page of a run shows."""
@@ -228,7 +254,7 @@ def router(studio: Any) -> APIRouter:
         found = folders.all_runs()
         new = [launch for run, launch in begun.items() if run not in found]
         return {
-            "runs": [shelf.card(run) for run in found],
+            "runs": [shelf.safe_card(run) for run in found],
             "beginning": [
                 {"id": folders.name_of(item.run), **facts(item)} for item in reversed(new)
             ],
@@ -254,23 +280,27 @@ def router(studio: Any) -> APIRouter:
         if not plain and which not in _PICTURES:
             raise EleganError("There is no such picture.")
         path = folder / "samples" / f"{which}.png" if plain else folder / f"{which}.png"
-        if not path.is_file() or not path.resolve().is_relative_to(folder):
+        if not _is_own(folder, path):
             raise EleganError("There is no such picture.")
         return FileResponse(path, media_type="image/png")
 
     @routes.get("/run/report")
     def report(name: Name) -> HTMLResponse:
-        path = folders.run(name) / "report.html"
-        if not path.is_file():
+        folder = folders.run(name)
+        path = folder / "report.html"
+        if not _is_own(folder, path):
             raise EleganError("There is no report yet; it is written when a training ends.")
         text = path.read_text(encoding="utf-8", errors="replace")
         return HTMLResponse(text, headers={"content-security-policy": _REPORT_POLICY})
 
     @routes.post("/run/act")
     def act(asked: Act) -> dict[str, Any]:
-        folder = folders.run(asked.id)
+        begun = {folders.name_of(run): run for run in studio.launcher.latest()}
+        folder = begun.get(asked.id) or folders.run(asked.id)
         if asked.act == "stop":
             studio.launcher.stop(folder)
+        elif asked.act == "forget":
+            studio.launcher.forget(folder)
         else:
             studio.launcher.start(_words(folder, asked), folder)
         return {"done": True}
@@ -279,10 +309,13 @@ def router(studio: Any) -> APIRouter:
 
 
 class Act(BaseModel):
-    """What is to be done with a run: end after saving, go on, train longer, score what is there."""
+    """What is to be done with a run.
+
+    End after saving, go on, train longer, score what is there, forget how a command failed.
+    """
 
     id: str = Field(max_length=1000)
-    act: Literal["stop", "resume", "more", "finish"]
+    act: Literal["stop", "resume", "more", "finish", "forget"]
     minutes: float = Field(default=5.0, gt=0, le=100_000)
 
 
@@ -292,8 +325,9 @@ def _words(run: Path, asked: Act) -> list[str]:
     again = ["train", "--settings", str(run / "settings.json"), "--out", str(run)]
     if asked.act == "more":
         return [*again, "--minutes", f"{asked.minutes:g}"]
-    seen = _document(run / "model" / "model.json").get("training", {}).get("images")
-    if not seen:
+    training = _document(run, "model/model.json").get("training")
+    seen = training.get("images") if isinstance(training, dict) else None
+    if not isinstance(seen, int) or seen < 1:
         raise EleganError("There is nothing to score yet: the run has no model.")
     return [*again, "--images", str(seen)]
 
@@ -301,7 +335,10 @@ def _words(run: Path, asked: Act) -> list[str]:
 async def _changes(shelf: Shelf, run: Path) -> AsyncIterator[str]:
     """Yields the card of a run as a server-sent event whenever it has changed."""
     before, silent = None, 0.0
-    while True:
+    while not shelf.studio.stopping.is_set():
+        if not is_run(run):
+            yield "event: gone\ndata: {}\n\n"
+            return
         now = await run_in_threadpool(shelf.card, run)
         if now != before:
             before, silent = now, 0.0
@@ -324,23 +361,31 @@ def _samples(run: Path) -> list[str]:
 
 def _headline(run: Path, events: tuple[Mapping[str, Any], ...]) -> dict[str, Any] | None:
     """The first score of the run's end, or of its last snapshot, with that of real images."""
-    found = _document(run / "scores.json")
+    found = _document(run, "scores.json")
     rows = scores.headline(scores.score_rows(found))
     if rows:
         return {"name": rows[0].name, "value": rows[0].value, "floor": rows[0].floor}
     for event in reversed(events):
-        for name, value in (
-            (event.get("scores") or {}).items() if event["event"] == "snapshot" else ()
-        ):
+        for name, value in mapping(event, "scores").items():
             if finite(value) is not None:
                 return {"name": name, "value": finite(value), "floor": None}
     return None
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _is_own(run: Path, path: Path) -> bool:
+    """Whether a file is there, in the run folder itself and not behind a link, and not huge."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        own = path.resolve().is_relative_to(run)
+        return own and path.is_file() and path.stat().st_size <= _MOST_BYTES
+    except (OSError, RuntimeError):
+        return False
+
+
+def _document(run: Path, name: str) -> dict[str, Any]:
+    path = run / name
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if _is_own(run, path) else {}
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -6,10 +6,13 @@ import random
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from elegan import api
 from elegan.common.errors import EleganError
 from elegan.web import safety
 from elegan.web.folders import Folders, safe_name
+from elegan.web.server import create_app
 from tests.web.serving import ADDRESS, folders, opened, stranger
 
 GETS = ("/api/runs", "/api/choices", "/api/folders", "/static/app.js", "/openapi.json")
@@ -175,3 +178,57 @@ def test_the_address_of_the_key(tmp_path: Path) -> None:
     assert keys.start == f"{ADDRESS}/?token={keys.token}"
     assert len(keys.token) >= 32
     assert isinstance(folders(tmp_path), Folders)
+
+
+@pytest.mark.parametrize("other", ['prefs={"theme":"dark"}', "a b=c", 'x="unclosed', "é=1", "=;;"])
+def test_cookies_of_other_programs_lock_nobody_out(tmp_path: Path, other: str) -> None:
+    with stranger(tmp_path) as (client, keys):
+        answer = client.get(f"/?token={keys.token}", headers={"cookie": other.encode()})
+        own = answer.headers["set-cookie"].partition(";")[0]
+        client.cookies.clear()
+        both = f"{other}; {own}; z".encode()
+        assert client.get("/api/runs", headers={"cookie": both}).status_code == 200
+        assert client.get("/api/runs", headers={"cookie": other.encode()}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("192.0.2.2:8760", True),
+        ("[fd00::2]:8760", True),
+        ("Machine:8760", True),
+        ("evil.example:8760", False),
+        ("192.0.2.2.evil.example:8760", False),
+        ("", False),
+    ],
+)
+def test_on_a_network_numbers_are_known_and_strange_names_are_not(
+    tmp_path: Path, host: str, known: bool
+) -> None:
+    app = create_app(folders(tmp_path), api.RUN)
+    keys = safety.Keys(ADDRESS)
+    guard = safety.Guard(app, keys, {"MACHINE:8760"}, by_number=True)
+    with TestClient(guard, base_url=ADDRESS, follow_redirects=False) as client:
+        answer = client.get(f"/?token={keys.token}", headers={"host": host})
+    app.state.close()
+    assert answer.status_code == (303 if known else 421)
+
+
+def test_reports_and_pictures_behind_links_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "secret.html").write_text("secret")
+    place = folders(tmp_path / "home")
+    run = place.runs / "run"
+    (run / "samples").mkdir(parents=True)
+    keys = ("data", "preset", "task", "batch", "seed", "network", "optimizer")
+    (run / "settings.json").write_text(json.dumps(dict.fromkeys(keys)))
+    for name in ("report.html", "real.png", "samples/0000001.png"):
+        (run / name).symlink_to(tmp_path / "secret.html")
+    with opened(tmp_path / "home") as client:
+        for path, asked in (
+            ("report", {}),
+            ("picture", {"which": "real"}),
+            ("picture", {"which": "0000001"}),
+        ):
+            answer = client.get(f"/api/run/{path}", params={"id": "run", **asked})
+            assert answer.status_code in (400, 404)
+            assert "secret" not in answer.text

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from starlette.testclient import TestClient
 
 import elegan
 from elegan.training.run_folder import RunFolder
+from elegan.web.launching import Launcher
 from elegan.web.watching import MAX_TICKS, Events
 from tests import tiny
 from tests.web.serving import opened
@@ -179,3 +182,66 @@ def test_events_that_were_written_anew_are_read_anew(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write("nonsense\n[1]\n" + '{"event": 3, "images": 1}\n' + _tick(16))
     assert [event["images"] for event in events.read()] == [8, 16]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("events.jsonl", '{"event": "snapshot", "images": 5, "scores": [1, 2]}\n'),
+        ("events.jsonl", '{"event": "snapshot", "images": 5, "scores": "x"}\n'),
+        ("events.jsonl", "[" * 100_000 + "\n"),
+        ("events.jsonl", '{"event": "tick", "images": 5, "seconds": NaN}\n'),
+        ("scores.json", '{"per_class": {"a": {"accuracy": "x"}}, "hard_classes": {}}'),
+        ("scores.json", "[" * 100_000),
+        ("model/model.json", '{"training": [1]}'),
+        ("data.json", '{"classes": 3, "verdicts": "x"}'),
+    ],
+)
+def test_one_damaged_run_hides_no_other_and_is_still_shown(
+    home: Path, tmp_path: Path, file: str, content: str
+) -> None:
+    for name in ("well", "damaged"):
+        shutil.copytree(home / "runs" / NAME, tmp_path / "runs" / name)
+    (tmp_path / "runs" / "damaged" / file).write_text(content)
+    with opened(tmp_path) as client:
+        cards = client.get("/api/runs").json()["runs"]
+        assert {card["id"] for card in cards} == {"well", "damaged"}
+        for path in ("/api/run", "/api/run/curves"):
+            assert client.get(path, params={"id": "damaged"}).status_code == 200
+        asked = {"id": "damaged", "act": "finish"}
+        if file.startswith("model"):
+            assert client.post("/api/run/act", json=asked).status_code == 400
+
+
+def test_events_of_a_run_that_went_back_are_read_anew_though_longer(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(map(_tick, (8, 16, 24))))
+    events = Events(path)
+    events.read()
+    again = tmp_path / "again"
+    again.write_text("".join(map(_tick, (8, 12, 14, 20, 28))))
+    again.replace(path)
+    assert [event["images"] for event in events.read()] == [8, 12, 14, 20, 28]
+
+
+def test_who_holds_a_folder_is_told_alike_to_many_at_once(home: Path) -> None:
+    folder = RunFolder(home / "runs" / NAME)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: folder.holder(), range(400))) == {None}
+
+
+def test_a_wanted_end_is_no_fault_and_an_old_one_lapses(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    launcher = Launcher(tmp_path / "logs")
+    launch = launcher.start(["resume", str(run)], run)  # there is nothing to resume
+    assert launch.process.wait(60) == 1
+    assert "no run" in (launch.fault or "")
+    (run / "events.jsonl").write_text("")
+    assert launch.fault is None
+    launcher.forget(run)
+    assert launcher.latest() == {}
+    launch = launcher.start(["resume", str(run)], run)
+    launcher.stop(run)
+    assert launch.process.wait(60) in (-15, 143)
+    assert launch.fault is None

@@ -4,9 +4,9 @@ import { fill, h, language, say, setLanguage, t, words } from "./core.js";
 
 words({
   en: { "app.runs": "Runs", "app.new": "New run", "app.teach": "Teach", "app.use": "Use", "app.other": "中文", "app.skip": "To the content",
-    "app.language": "Switch the language: 中文", "app.lost": "The studio does not answer. Is it still running in the terminal?", "app.pages": "Pages", "app.nothing": "There is no such page." },
+    "app.language": "Switch the language: 中文", "app.pages": "Pages", "app.nothing": "There is no such page." },
   zh: { "app.runs": "训练", "app.new": "新建训练", "app.teach": "课堂", "app.use": "使用模型", "app.other": "English", "app.skip": "跳到正文",
-    "app.language": "切换语言：English", "app.lost": "工作台没有响应。终端里的程序还在运行吗？", "app.pages": "页面", "app.nothing": "没有这个页面。" },
+    "app.language": "切换语言：English", "app.pages": "页面", "app.nothing": "没有这个页面。" },
 });
 
 const PAGES = { runs: "runs", new: "new", watch: "watch", report: "report", teach: "teach", use: "use" };
@@ -26,13 +26,22 @@ function drawTop(page) {
   document.querySelector(".skip").textContent = t("app.skip");
 }
 
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 async function show() {
   leaving.abort();
   const mine = (leaving = new AbortController());
-  const [page = "runs", ...parts] = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  let [page = "runs", ...parts] = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
+  if ((page === "watch" || page === "report") && !parts.length) page = "runs";
   drawTop(page);
   say("");
-  if (!(page in PAGES)) return fill(main, h("p", {}, t("app.nothing")));
+  if (!Object.hasOwn(PAGES, page)) return fill(main, h("h1", {}, t("app.nothing")));
   try {
     const { show: draw } = await import(`./pages/${PAGES[page]}.js`);
     if (mine.signal.aborted) return undefined;
@@ -41,7 +50,7 @@ async function show() {
     document.title = `${t(`app.${page}`)} · elegan`.replace(/^app\.\w+/, parts[0] ?? "elegan");
     await draw(main, { parts, signal: mine.signal });
   } catch (error) {
-    if (error.name !== "AbortError" && !mine.signal.aborted) say(error instanceof TypeError ? t("app.lost") : error.message, "error");
+    if (error.name !== "AbortError" && !mine.signal.aborted) say(error.message, "error");
   }
   return undefined;
 }

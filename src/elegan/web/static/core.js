@@ -37,6 +37,12 @@ export function setLanguage(name) {
   localStorage.setItem("language", name);
 }
 
+/** Calls `act` every so many milliseconds while the page can be seen, until `signal` fires. */
+export function regularly(act, milliseconds, signal) {
+  const timer = setInterval(() => { if (!document.hidden) act(); }, milliseconds);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}
+
 export function words(more) {
   for (const name of ["en", "zh"]) Object.assign(texts[name], more[name]);
 }
@@ -54,8 +60,25 @@ export const missingWords = () => ["en", "zh"].flatMap((name) => {
 
 // --- requests ---------------------------------------------------------------------------------
 
+let away = false; // whether the server has been said to be lost
+
+/** Says once that the server is gone, or has forgotten this browser, and takes it back later. */
+function reached(lost) {
+  if (lost && !away) say(t(lost), "error");
+  if (!lost && away) say("");
+  away = Boolean(lost);
+}
+
 async function ask(path, options) {
-  const answer = await fetch(path, options);
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    reached("core.lost");
+    throw new Error(t("core.lost"));
+  }
+  reached(answer.status === 401 ? "core.locked" : null);
   if (!answer.ok) {
     const found = await answer.json().catch(() => ({}));
     const error = new Error(found.error ?? t("core.failed", { status: answer.status }));
@@ -154,6 +177,8 @@ export const field = (label, control, about) =>
 words({
   en: {
     "core.failed": "The studio answered with an error ({status}).",
+    "core.lost": "The studio does not answer. If it still runs in the terminal, this goes on by itself; trainings go on in any case.",
+    "core.locked": "The studio was started anew. Open the address that the terminal shows now.",
     "core.close": "Close",
     "core.seconds": "{n} s",
     "core.minutes": "{n} min",
@@ -164,6 +189,8 @@ words({
   },
   zh: {
     "core.failed": "工作台返回了错误（{status}）。",
+    "core.lost": "工作台没有响应。如果它还在终端里运行，页面会自行恢复；训练不受影响。",
+    "core.locked": "工作台重新启动过。请打开终端里现在显示的网址。",
     "core.close": "关闭",
     "core.seconds": "{n} 秒",
     "core.minutes": "{n} 分钟",

@@ -52,9 +52,12 @@ async function filesOf(items) {
   return found;
 }
 
+const FRESH = { data: null, task: "generate", preset: null, minutes: 5, images: null, size: null, resolution: null, conditional: null, seed: null, name: null };
+let asked = { ...FRESH }; // what was chosen stays when the page is left, or its language changed
+
 export async function show(main, { signal }) {
   const choices = await get("/api/choices", { signal });
-  const asked = { data: null, task: "generate", preset: null, minutes: 5, images: null, size: null, resolution: null, conditional: null, seed: null, name: null };
+  asked = { ...FRESH, data: asked.data, task: asked.task, minutes: asked.minutes, name: asked.name };
   const same = equivalent();
   const chosen = h("p", { role: "status" }, t("new.nothing"));
   const looked = h("div", { class: "stack" }), planned = h("p", { role: "status" }), places = h("div", {});
@@ -107,7 +110,10 @@ export async function show(main, { signal }) {
     begin.disabled = true;
     const found = await attempt(() => post("/api/runs", body()));
     begin.disabled = false;
-    if (found) location.hash = "#/runs";
+    if (found) {
+      asked = { ...FRESH };
+      location.hash = "#/runs";
+    }
   }
   async function open(where) {
     const found = await get(`/api/folders?${query({ path: where })}`, { signal });
@@ -127,7 +133,7 @@ export async function show(main, { signal }) {
       try {
         only = (await put(`/api/uploads?${query({ id: upload.id, name })}`, file, { signal })).path;
       } catch (error) {
-        if (error.status !== 400) throw error;
+        if (!error.status) throw error; // the server is gone
         refused += 1;
       }
       chosen.textContent = t("new.sending", { done: ++done, all: files.length });
@@ -136,7 +142,11 @@ export async function show(main, { signal }) {
     await choose(done - refused === 1 && /\.(zip|npz|npy)$/i.test(only) ? only : upload.path);
     if (refused) chosen.textContent += ` (${t("new.refused", { n: refused })})`;
   }
-  const input = h("input", { type: "file", multiple: true, class: "visually-hidden", "aria-label": t("new.choose"), on: { change: (event) => attempt(() => send([...event.target.files].map((file) => [file.webkitRelativePath || file.name, file]))) } });
+  const input = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, "aria-label": t("new.choose"), on: { change: (event) => {
+    const files = [...event.target.files].map((file) => [file.webkitRelativePath || file.name, file]);
+    event.target.value = ""; // so that the same ones can be chosen again
+    attempt(() => send(files));
+  } } });
   const drop = h("div", { class: "drop", on: {
     dragover: (event) => { event.preventDefault(); drop.classList.add("over"); },
     dragleave: () => drop.classList.remove("over"),
@@ -159,10 +169,13 @@ export async function show(main, { signal }) {
   const number = (name, limits) => h("input", { type: "number", ...limits, on: { change: (event) => { asked[name] = event.target.value === "" ? null : +event.target.value; changed(); } } });
   const own = number("minutes", { min: 0.1, max: 100000, step: "any" });
   const setLength = (value) => {
-    [asked.minutes, asked.images] = value === "" ? [null, null] : [+value, null];
+    asked.minutes = value === "" ? null : +value;
     own.value = value;
     changed();
   };
+  // The bar shows what the number says: one of its own, none, or that of the preset.
+  const showLength = () => { for (const radio of length.querySelectorAll("input")) radio.checked = radio.value === (asked.minutes === null ? "" : String(asked.minutes)); };
+  own.addEventListener("change", () => showLength());
   const length = radios("segmented", "length", t("new.length"), [...MINUTES.map((n) => [n, t("new.minutes", { n })]), ["", t("new.preset.images")]], setLength);
   const size = radios("segmented", "size", t("new.size"), [[1, t("new.usual")], [0.5, t("new.small")], [2, t("new.large")]], (value) => { asked.size = value === 1 ? null : value; changed(); });
   const name = h("input", { type: "text", maxlength: 80, on: { change: (event) => { asked.name = event.target.value.trim() || null; changed(); } } });
@@ -178,6 +191,10 @@ export async function show(main, { signal }) {
       h("details", {}, h("summary", {}, t("new.more")), h("div", { class: "row end" }, field(t("new.preset"), presets), field(t("new.resolution"), number("resolution", { min: 16, max: 256, placeholder: t("new.asis") })), field(t("new.seed"), number("seed", { min: 0, max: 2147483647 })), field(t("new.name"), name),
         h("label", { class: "row" }, h("input", { type: "checkbox", on: { change: (event) => { asked.conditional = event.target.checked || null; changed(); } } }), t("new.classes")))),
       same.node, planned, h("div", { class: "row" }, begin, dry))));
-  own.value = 5;
+  own.value = asked.minutes ?? "";
+  showLength();
+  for (const radio of main.querySelectorAll("input[name=task]")) radio.checked = radio.value === asked.task;
+  name.value = asked.name ?? "";
+  if (asked.data) await choose(asked.data);
 }
 

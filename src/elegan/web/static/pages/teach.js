@@ -1,7 +1,7 @@
 // The article's chapter, played: both players move by move, in the plane and on digits.
 
 import { lineChart } from "../charts.js";
-import { attempt, field, fill, get, h, post, short, t, words } from "../core.js";
+import { attempt, field, fill, get, h, post, say, short, t, words } from "../core.js";
 
 words({
   en: {
@@ -15,7 +15,7 @@ words({
     "teach.memorising": "Memorising", "teach.memorising.wrong": "Six real points and wide networks. The discriminator learns them by heart, and so the generator returns to those six and draws nothing between them. A large data set is the remedy, or augmentation.", "teach.memorising.mended": "The same networks with 2,000 points of the same two moons and a small R1 penalty: the generated points lie all along the moons.",
     "teach.layer.field": "D's field", "teach.layer.real": "real", "teach.layer.made": "generated", "teach.layer.grid": "G's grid", "teach.layer.arrows": "where G should go",
     "teach.noise": "Sample noise: {count} vectors", "teach.generate": "G turns them into {count} samples", "teach.score.d": "D scores both: real {real}, generated {fake}", "teach.score.g": "D scores them: {fake}", "teach.lossd": "D's loss: {value}", "teach.lossg": "G's loss: {value}", "teach.backd": "Backpropagate through D: gradient {norm}", "teach.backg": "Backpropagate through D into G: gradient {norm}", "teach.updd": "Update D, rate {rate}. G stays as it is.", "teach.updg": "Update G, rate {rate}. D stays as it is.",
-    "teach.start": "Nobody has moved yet. Press a button.", "teach.state": "{d} D steps and {g} G steps. D is right on {accuracy}.", "teach.modes": "{covered} of {of} clusters are covered.", "teach.near": "Half of the generated points lie within {near} of a real one.", "teach.probabilities": "D takes real digits for real with {real}, generated ones with {fake}.",
+    "teach.gone": "That game was given up, for too many were open. This is a new one.", "teach.start": "Nobody has moved yet. Press a button.", "teach.state": "{d} D steps and {g} G steps. D is right on {accuracy}.", "teach.modes": "{covered} of {of} clusters are covered.", "teach.near": "Half of the generated points lie within {near} of a real one.", "teach.probabilities": "D takes real digits for real with {real}, generated ones with {fake}.",
     "teach.box.noise": "noise", "teach.box.g": "generator G", "teach.box.made": "generated", "teach.box.real": "real", "teach.box.d": "discriminator D", "teach.box.p": "real?", "teach.flow": "Noise goes through the generator to generated data; these and real data go to the discriminator, which gives a probability.",
     "teach.losses": "Losses", "teach.accuracy": "D is right on", "teach.steps": "steps", "teach.canvas": "The plane: the discriminator's field from orange (generated) to blue (real), real and generated points", "teach.realdigits": "Real digits", "teach.madedigits": "The same 64 noise vectors, generated", "teach.layers": "Shown", "teach.happened": "What just happened", "teach.lossD": "D's loss", "teach.lossG": "G's loss", "teach.share": "share",
   },
@@ -30,7 +30,7 @@ words({
     "teach.memorising": "死记硬背", "teach.memorising.wrong": "只有六个真实点，网络却很宽。判别器把它们背了下来，生成器也就只会回到这六个点，中间什么也画不出。补救办法是更多数据，或者数据增强。", "teach.memorising.mended": "同样的网络，换成同样两个月牙上的 2,000 个点，加一点 R1 惩罚：生成的点沿着整个月牙分布。",
     "teach.layer.field": "判别面", "teach.layer.real": "真实点", "teach.layer.made": "生成点", "teach.layer.grid": "生成器的网格", "teach.layer.arrows": "生成点该往哪走",
     "teach.noise": "采样噪声：{count} 个向量", "teach.generate": "生成器把它们变成 {count} 个样本", "teach.score.d": "判别器打分：真实 {real}，生成 {fake}", "teach.score.g": "判别器给它们打分：{fake}", "teach.lossd": "判别器的损失：{value}", "teach.lossg": "生成器的损失：{value}", "teach.backd": "在判别器中反向传播：梯度 {norm}", "teach.backg": "经判别器反向传播到生成器：梯度 {norm}", "teach.updd": "更新判别器，学习率 {rate}；生成器不变。", "teach.updg": "更新生成器，学习率 {rate}；判别器不变。",
-    "teach.start": "双方都还没有动。按一个按钮。", "teach.state": "判别器走了 {d} 步，生成器走了 {g} 步。判别器的正确率为 {accuracy}。", "teach.modes": "{of} 个簇中覆盖了 {covered} 个。", "teach.near": "一半的生成点离某个真实点不超过 {near}。", "teach.probabilities": "判别器认为真实数字为真的概率是 {real}，认为生成数字为真的概率是 {fake}。",
+    "teach.gone": "打开的对局太多，原来那一局已被放弃。这是新的一局。", "teach.start": "双方都还没有动。按一个按钮。", "teach.state": "判别器走了 {d} 步，生成器走了 {g} 步。判别器的正确率为 {accuracy}。", "teach.modes": "{of} 个簇中覆盖了 {covered} 个。", "teach.near": "一半的生成点离某个真实点不超过 {near}。", "teach.probabilities": "判别器认为真实数字为真的概率是 {real}，认为生成数字为真的概率是 {fake}。",
     "teach.box.noise": "噪声", "teach.box.g": "生成器 G", "teach.box.made": "生成样本", "teach.box.real": "真实样本", "teach.box.d": "判别器 D", "teach.box.p": "是真的？", "teach.flow": "噪声经过生成器变成生成样本；生成样本和真实样本都交给判别器，由它给出概率。",
     "teach.losses": "损失", "teach.accuracy": "判别器的正确率", "teach.steps": "步", "teach.canvas": "平面：判别面由橙色（生成）到蓝色（真实），以及真实点和生成点", "teach.realdigits": "真实数字", "teach.madedigits": "同样的 64 个噪声向量生成的数字", "teach.layers": "显示", "teach.happened": "刚刚发生了什么", "teach.lossD": "判别器损失", "teach.lossG": "生成器损失", "teach.share": "比例",
   },
@@ -142,7 +142,7 @@ function sentence(one) {
 
 export async function show(main, { signal }) {
   const { lessons, losses, field: { side } } = await get("/api/teach/lessons", { signal });
-  let game = { ...FAIR }, state = null, id = null, playing = false, lesson = null, mended = false, busy = false;
+  let game = { ...FAIR }, played = null, state = null, id = null, playing = false, lesson = null, mended = false, busy = false;
   const record = { steps: [], lossD: [], lossG: [], accuracy: [] };
   const shown = { field: true, grid: true, real: true, made: true, arrows: true };
   const canvas = h("canvas", { role: "img", "aria-label": t("teach.canvas"), tabindex: 0 });
@@ -192,35 +192,52 @@ export async function show(main, { signal }) {
     }
   }
 
+  let turn = 0; // of what is begun only the last counts
+  const end = (name) => { if (name) post("/api/teach/end", { id: name }).catch(() => {}); };
   async function begin() {
+    const mine = ++turn, old = id;
     if (game.target === "drawn" && game.kind === "plane" && game.drawn.length < 2) {
       stop();
+      id = null;
+      end(old);
       hint.hidden = false;
       state = { happened: [], moved: { discriminator: 0, generator: 0 }, accuracy: 0.5, modes: null, near: 0 };
       drawPlane(canvas, state, shown, side);
       return;
     }
+    const asked = game;
+    let found;
+    try {
+      found = await post("/api/teach/begin", asked, { signal });
+    } catch (error) { // the game that goes on stays what it was
+      if (mine === turn && played) { game = played; drawLesson(); }
+      throw error;
+    }
+    if (mine !== turn) return end(found.id);
+    end(old);
     hint.hidden = true;
-    const old = id;
-    id = null;
-    if (old) post("/api/teach/end", { id: old }).catch(() => {});
-    const found = await post("/api/teach/begin", game, { signal });
+    played = asked;
     id = found.id;
     state = found;
     for (const list of Object.values(record)) list.length = 0;
     fill(charts);
     drawState();
     diagram.now("", "");
+    return undefined;
   }
 
   async function move(who, times, telling) {
     while (busy && !signal.aborted) await new Promise((done) => { setTimeout(done, 20); });
-    if (!id) return;
+    if (!id) return stop();
     busy = true;
     try {
       state = await post("/api/teach/move", { id, who, count: times }, { signal });
     } catch (error) {
-      if (error.status === 404) { busy = false; return void (await begin()); }
+      if (error.status === 404) {
+        stop();
+        await begin();
+        return say(t("teach.gone"));
+      }
       stop();
       throw error;
     } finally {
@@ -229,6 +246,7 @@ export async function show(main, { signal }) {
     drawState();
     note();
     if (telling) await tell();
+    return undefined;
   }
 
   const speed = h("input", { type: "range", min: 0, max: 5, value: 2, step: 1 });
@@ -281,7 +299,7 @@ export async function show(main, { signal }) {
   function drawLesson() {
     chooser.value = lesson ?? "";
     showRules();
-    fill(about, lesson ? h("div", { class: "lesson" }, h("p", {}, t(`teach.${lesson}.${mended ? "mended" : "wrong"}`)), h("button", { type: "button", on: { click: () => { mended = !mended; play(); } } }, t(mended ? "teach.wrong" : "teach.mend"))) : null);
+    fill(about, lesson ? h("div", { class: "lesson" }, h("p", {}, t(`teach.${lesson}.${mended ? "mended" : "wrong"}`)), h("button", { type: "button", on: { click: () => { mended = !mended; play(); about.querySelector("button")?.focus(); } } }, t(mended ? "teach.wrong" : "teach.mend"))) : null);
   }
   const kinds = h("fieldset", { class: "segmented" }, h("legend", { class: "visually-hidden" }, t("teach.kind")), ["plane", "digits"].map((name) => h("label", {}, h("input", { type: "radio", name: "kind", value: name, checked: name === "plane", on: { change: () => {
     lesson = null;
@@ -295,7 +313,8 @@ export async function show(main, { signal }) {
   let line = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
-    return [(((event.clientX - box.left) / box.width) * 2 - 1) * side, (1 - ((event.clientY - box.top) / box.height) * 2) * side];
+    const inside = (value) => Math.min(side, Math.max(-side, value));
+    return [inside((((event.clientX - box.left) / box.width) * 2 - 1) * side), inside((1 - ((event.clientY - box.top) / box.height) * 2) * side)];
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (game.target !== "drawn" || game.kind !== "plane") return;

@@ -1,6 +1,6 @@
 // One run, or two beside each other: samples over time, curves, health, what to do next.
 
-import { attempt, count, duration, fill, get, h, newest, post, query, short, t, words } from "../core.js";
+import { attempt, count, fill, get, h, newest, post, query, regularly, say, short, t, words } from "../core.js";
 import { lineChart } from "../charts.js";
 import { alarmText, chart as inWords, fact, health, state } from "../sentences.js";
 import { picture, progressOf, runAddress, stateOf, tag } from "./runs.js";
@@ -12,7 +12,7 @@ words({
     "watch.curves": "Curves", "watch.scores": "Scores", "watch.score": "Score", "watch.this": "This model", "watch.ideal": "Real data", "watch.classes": "Class by class", "watch.copies": "Nearest training images",
     "watch.pairs": "Each pair: a sample on the left, its nearest training image on the right", "watch.pause": "Pause", "watch.resume": "Resume", "watch.finish": "End here and score", "watch.more": "Go on", "watch.minutes": "Minutes more",
     "watch.saved": "Asked to pause; it saves everything first.", "watch.asked": "Started.", "watch.report": "Report", "watch.use": "Use it", "watch.images": "images seen", "watch.facts": "Facts", "watch.next": "Commands",
-    "watch.data": "Data", "watch.preset": "Preset", "watch.speed": "Speed", "watch.rate": "{n} images/s", "watch.lost": "The connection is lost; trying again.", "watch.folder": "Folder", "watch.batch": "As the discriminator sees them", "watch.none": "Nothing measured yet.",
+    "watch.data": "Data", "watch.preset": "Preset", "watch.speed": "Speed", "watch.rate": "{n} images/s", "watch.gone": "This run is no longer there.", "watch.folder": "Folder", "watch.batch": "As the discriminator sees them", "watch.none": "Nothing measured yet.",
   },
   zh: {
     "watch.samples": "同一组潜变量生成的样本", "watch.inputs": "输入、结果，以及已知的真值", "watch.real": "真实图像", "watch.at": "看过 {n} 张图像之后", "watch.time": "训练时刻",
@@ -20,7 +20,7 @@ words({
     "watch.curves": "曲线", "watch.scores": "评分", "watch.score": "指标", "watch.this": "本模型", "watch.ideal": "真实数据", "watch.classes": "各类别情况", "watch.copies": "最近的训练图像",
     "watch.pairs": "每一对：左边是样本，右边是与它最近的训练图像", "watch.pause": "暂停", "watch.resume": "继续", "watch.finish": "就此结束并评分", "watch.more": "继续训练", "watch.minutes": "再训练（分钟）",
     "watch.saved": "已请求暂停；会先保存全部状态。", "watch.asked": "已启动。", "watch.report": "报告", "watch.use": "使用模型", "watch.images": "已看图像数", "watch.facts": "信息", "watch.next": "命令",
-    "watch.data": "数据", "watch.preset": "预设", "watch.speed": "速度", "watch.rate": "每秒 {n} 张", "watch.lost": "连接中断，正在重试。", "watch.folder": "文件夹", "watch.batch": "判别器看到的图像", "watch.none": "还没有测量结果。",
+    "watch.data": "数据", "watch.preset": "预设", "watch.speed": "速度", "watch.rate": "每秒 {n} 张", "watch.gone": "这次训练已经不在了。", "watch.folder": "文件夹", "watch.batch": "判别器看到的图像", "watch.none": "还没有测量结果。",
   },
 });
 
@@ -85,6 +85,7 @@ function table(head, rows) {
 async function drawRun(place, id, alone, signal) {
   let detail = await get(`/api/run?${query({ id })}`, { signal });
   const samples = timeline(id, detail.translates);
+  let shownStanding = "", shownBelow = ""; // what is not new is not drawn again, nor is the focus lost in it
   signal.addEventListener("abort", samples.stop);
   const head = h("div", { class: "stack" }), standing = h("section", { class: "panel", "aria-live": "polite" });
   const below = h("div", { class: "stack" }), curves = h("div", { class: "curves" }), buttons = h("div", { class: "row end" });
@@ -99,8 +100,9 @@ async function drawRun(place, id, alone, signal) {
   const drawHead = (card) => {
     const now = stateOf(card);
     fill(head, h("div", { class: "row" }, h(alone ? "h1" : "h2", { class: "grow" }, alone ? id : h("a", { href: runAddress(id) }, id)), tag(card)), progressOf(card), card.fault ? h("p", { class: "alarm" }, card.fault) : null);
-    if (buttons.dataset.state !== now) {
-      buttons.dataset.state = now;
+    const key = [now, card.has_model, detail.has_report].join();
+    if (buttons.dataset.state !== key) {
+      buttons.dataset.state = key;
       fill(buttons,
         now === "running" ? button("watch.pause", "stop", "watch.saved") : null,
         now === "paused" || now === "cut off" || now === "failed" ? button("watch.resume", "resume", "watch.asked", "primary") : null,
@@ -112,6 +114,9 @@ async function drawRun(place, id, alone, signal) {
   };
   const drawRest = () => {
     samples.update(detail.pictures);
+    const shown = JSON.stringify([detail.health, detail.alarms, detail.sentence, detail.headline, detail.speed]);
+    if (shown === shownStanding) return drawBelow();
+    shownStanding = shown;
     const top = detail.headline;
     fill(standing, h("h2", {}, t("watch.health")),
       h("p", { class: "health" }, detail.health ? health(detail.health) : t("watch.none")),
@@ -120,7 +125,12 @@ async function drawRun(place, id, alone, signal) {
       top ? h("p", { class: "headline" }, short(top.value), h("small", { class: "soft" }, ` ${top.name}${top.floor === null ? "" : ` · ${t("runs.real", { value: short(top.floor) })}`}`)) : null,
       h("dl", { class: "facts" }, [[t("watch.data"), detail.data], [t("watch.preset"), detail.preset], [t("watch.folder"), detail.path], [t("watch.speed"), detail.speed ? t("watch.rate", { n: short(detail.speed) }) : null], ...Object.entries(detail.facts).map(([name, value]) => [fact(name), value])]
         .filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])));
-    if (!alone) return;
+    return drawBelow();
+  };
+  const drawBelow = () => {
+    const settled = JSON.stringify([detail.scores, detail.classes, detail.copies, detail.others, detail.commands]);
+    if (!alone || settled === shownBelow) return;
+    shownBelow = settled;
     const others = (name, caption) => (detail.others.includes(name) ? h("section", { class: "panel" }, h("h2", {}, caption), h("img", { class: "sheet", src: picture(id, name), alt: caption, loading: "lazy" })) : null);
     const scored = scoreTable(detail), classes = detail.classes;
     fill(below,
@@ -136,10 +146,9 @@ async function drawRun(place, id, alone, signal) {
   });
   const refresh = newest(async (stop) => {
     detail = await get(`/api/run?${query({ id })}`, { signal: stop });
-    buttons.dataset.state = "";
     drawHead(detail);
     drawRest();
-    await drawCurves();
+    if (!curves.matches(":hover")) await drawCurves(); // whoever reads values there is left in peace
   });
   fill(place, head, buttons, h("div", { class: alone ? "split" : "stack" }, samples.node, h("div", { class: "stack" }, standing,
     detail.others.includes("real") ? h("section", { class: "panel" }, h("h2", {}, t("watch.real")), h("img", { class: "sheet", src: picture(id, "real"), alt: t("watch.real") })) : null)),
@@ -148,25 +157,40 @@ async function drawRun(place, id, alone, signal) {
   drawRest();
   drawCurves().catch(() => {});
   follow(id, signal, (card) => {
-    const changed = card.seen !== detail.seen || card.picture !== detail.picture || stateOf(card) !== stateOf(detail) || card.health !== detail.health;
+    const changed = ["measured", "picture", "health", "fault", "has_model"].some((name) => card[name] !== detail[name]) || stateOf(card) !== stateOf(detail);
     drawHead(card);
     if (changed) refresh().catch(() => {});
   });
 }
 
-/** Calls `act` with the card of a run whenever it changes: by events, or by asking again and again. */
+/** Calls `act` with the card of a run whenever it changes: by events, or by asking again and again.
+ * A hidden page holds no connection: a browser has few of them for all its tabs. */
 function follow(id, signal, act) {
-  const address = `/api/run/stream?${query({ id })}`;
-  let timer = 0, failures = 0;
-  const poll = () => {
-    timer ||= setInterval(async () => {
-      try { act(await get(`/api/run?${query({ id })}`, { signal })); } catch { /* it is asked again */ }
-    }, 2000);
+  let source = null, asking = false;
+  const close = () => { source?.close(); source = null; };
+  const open = () => {
+    if (source || document.hidden || signal.aborted) return;
+    source = new EventSource(`/api/run/stream?${query({ id })}`);
+    source.onmessage = (event) => act(JSON.parse(event.data));
+    source.addEventListener("gone", () => { close(); gone = true; say(t("watch.gone"), "error"); });
+    source.onerror = close;
   };
-  const source = new EventSource(address);
-  source.onmessage = (event) => { failures = 0; act(JSON.parse(event.data)); };
-  source.onerror = () => { if (++failures > 3) { source.close(); poll(); } };
-  signal.addEventListener("abort", () => { source.close(); clearInterval(timer); });
+  let gone = false;
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()), { signal });
+  signal.addEventListener("abort", close);
+  open();
+  regularly(async () => {
+    if (source || asking || gone) return;
+    asking = true;
+    try {
+      act(await get(`/api/run?${query({ id })}`, { signal }));
+      open();
+    } catch (error) {
+      if (error.status === 404) { gone = true; say(t("watch.gone"), "error"); }
+    } finally {
+      asking = false;
+    }
+  }, 2000, signal);
 }
 
 export async function show(main, { parts, signal }) {

@@ -231,3 +231,70 @@ def test_every_chart_has_its_words_in_chinese(browser: Any, studio: str, known: 
             assert not re.search(r"[a-z]{3,}", found["title"] + found["unit"])
             assert not re.search(r"[a-z]{3,}", found["reading"])
             assert not [one for one in found["series"] if re.search(r"[a-z]{3,}", one["label"])]
+
+
+def test_the_game_is_played_step_by_step(browser: Any, studio: str, known: list[Any]) -> None:
+    with known_tab(browser, studio, known, viewport={"width": 1200, "height": 900}) as page:
+        at(page, "teach")
+        told = page.locator(".game p[aria-live]")
+        page.get_by_role("button", name="One D step").click()
+        page.get_by_text("1 D steps and 0 G steps.").wait_for()
+        steps = page.locator(".steps li")
+        assert steps.count() == 6
+        assert steps.last.text_content() == "Update D, rate 0.002. G stays as it is."
+        page.get_by_role("button", name="One G step").click()
+        page.get_by_text("1 D steps and 1 G steps.").wait_for()
+        # A slow beginning does not replace what was asked for after it.
+        page.get_by_label("What can go wrong").select_option("winning")
+        page.get_by_label("What can go wrong").select_option("")
+        page.get_by_text("0 D steps and 0 G steps.").wait_for()
+        page.wait_for_timeout(4000)
+        assert "0 D steps and 0 G steps." in told.text_content()
+        # What is refused leaves the game that goes on.
+        page.get_by_text("Rules of the game").click()
+        page.get_by_label("Real points to learn from").fill("1")
+        page.get_by_label("Real points to learn from").blur()
+        page.locator(".said.error").wait_for()
+        page.get_by_role("button", name="One of each").click()
+        page.get_by_text("1 D steps and 1 G steps.").wait_for()
+        # A line of one's own, drawn past the edge.
+        page.get_by_role("combobox").first.select_option("drawn")
+        box = page.locator(".game canvas").bounding_box()
+        page.mouse.move(box["x"] + 60, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] + 80, box["y"] + 300, steps=20)
+        page.mouse.up()
+        page.get_by_role("button", name="One of each").click()
+        page.get_by_text("1 D steps and 1 G steps.").wait_for()
+
+
+def test_a_page_that_loses_its_server_says_so(browser: Any, home: Path) -> None:
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    with serving.process(home, PORT + 25) as (start, studio):
+        page.goto(start)
+        at(page, "watch/done")
+        studio.kill()
+        studio.wait()
+        page.get_by_text("The studio does not answer.").wait_for()
+    with serving.process(home, PORT + 25) as (start, _):
+        page.get_by_text("The studio was started anew.").wait_for()
+        other = context.new_page()
+        other.goto(start)
+        page.bring_to_front()
+        page.get_by_text("The studio was started anew.").wait_for(state="detached")
+    context.close()
+
+
+def test_the_keyboard_stays_where_it_is_while_runs_are_drawn_anew(
+    browser: Any, studio: str, known: list[Any], home: Path
+) -> None:
+    with known_tab(browser, studio, known) as page:
+        at(page, "runs")
+        box = page.get_by_label("Compare done")
+        box.focus()
+        with (home / "runs" / "done" / "events.jsonl").open("a") as file:
+            file.write('{"event": "resume", "images": 64, "seconds": 99}\n')
+        page.locator(".tag.cut").first.wait_for()
+        assert box.evaluate("(box) => box === document.activeElement")

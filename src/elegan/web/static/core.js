@@ -60,13 +60,12 @@ export const missingWords = () => ["en", "zh"].flatMap((name) => {
 
 // --- requests ---------------------------------------------------------------------------------
 
-let away = false; // whether the server has been said to be lost
+let away = null; // how the server has been said to be lost
 
 /** Says once that the server is gone, or has forgotten this browser, and takes it back later. */
 function reached(lost) {
-  if (lost && !away) say(t(lost), "error");
-  if (!lost && away) say("");
-  away = Boolean(lost);
+  if (lost !== away) say(lost ? t(lost) : "", "error");
+  away = lost;
 }
 
 async function ask(path, options) {

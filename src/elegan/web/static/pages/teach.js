@@ -194,7 +194,9 @@ export async function show(main, { signal }) {
 
   let turn = 0; // of what is begun only the last counts
   const end = (name) => { if (name) post("/api/teach/end", { id: name }).catch(() => {}); };
-  async function begin() {
+  let beginning = Promise.resolve();
+  const begin = () => (beginning = beginAnew());
+  async function beginAnew() {
     const mine = ++turn, old = id;
     if (game.target === "drawn" && game.kind === "plane" && game.drawn.length < 2) {
       stop();
@@ -227,6 +229,7 @@ export async function show(main, { signal }) {
   }
 
   async function move(who, times, telling) {
+    await beginning.catch(() => {});
     while (busy && !signal.aborted) await new Promise((done) => { setTimeout(done, 20); });
     if (!id) return stop();
     busy = true;
@@ -235,6 +238,7 @@ export async function show(main, { signal }) {
     } catch (error) {
       if (error.status === 404) {
         stop();
+        busy = false;
         await begin();
         return say(t("teach.gone"));
       }

@@ -174,14 +174,18 @@ def _known(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
 
 def _array(what: str, value: Any) -> np.ndarray:
     pairs = isinstance(value, list) and all(
-        isinstance(pair, list)
-        and len(pair) == 2
-        and all(isinstance(x, (int, float)) and math.isfinite(x) for x in pair)
-        for pair in value
+        isinstance(pair, list) and len(pair) == 2 and all(map(_is_finite, pair)) for pair in value
     )
     if not pairs:
         raise EleganError(f"{what} must be made of pairs of numbers [x, y].")
     return np.array(value, np.float64).reshape(-1, 2)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def as_colour(values: Iterable[float]) -> tuple[int, int, int]:

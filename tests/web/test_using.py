@@ -671,9 +671,10 @@ def test_points_that_are_no_places_are_told(client: TestClient, route: str) -> N
 
 
 def test_characters_that_fail_leave_no_files(client: TestClient, folders: Folders) -> None:
-    asked = {"model": "shipped/characters", "n": 1, "attribute": {"hair-colour": "none such"}}
-    assert client.post("/api/characters", json=asked).status_code == 400
-    assert not list(folders.work.glob("characters/*"))
+    made = client.post("/api/characters", json={"model": "shipped/characters", "n": 1}).json()
+    pose = {"model": "run/plain", "points": made["characters"][0]["points"]}
+    assert "Choose another" in client.post("/api/characters/make", json=pose).json()["error"]
+    assert [path.name for path in folders.work.glob("characters/*")] == [made["id"]]
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "..", "0-0000.png"])
@@ -806,13 +807,15 @@ def test_a_mask_that_was_not_kept_once_is_kept_later(
     page.route("**/api/photos/mask*", lambda route: route.abort(), times=1)
     page.locator(".view").focus()
     page.keyboard.press("Space")
-    page.get_by_text("not kept yet").wait_for()
+    told = page.get_by_text("not kept yet")
+    told.wait_for()
     with page.expect_response("**/api/photos/mask*") as kept:
         page.keyboard.press("Space")
     assert kept.value.ok
+    told.wait_for(state="detached")
     page.route("**/api/photos/mask*", lambda route: route.abort(), times=1)
     page.get_by_text("Invert").click()
-    page.get_by_text("not kept yet").wait_for()
+    told.wait_for()
     page.get_by_role("button", name="Run on this photo").click()
     page.locator(".tag.done").wait_for()
 
@@ -858,7 +861,7 @@ def test_the_last_model_that_is_chosen_is_shown(page: Any, address: str) -> None
     held: list[Any] = []
     page.goto(f"{address}/#/use/generate/run%2Fplain")
     page.get_by_role("button", name="Image 1", exact=True).wait_for()
-    page.route("**/api/draw/about?model=run%2Fkinds", held.append)
+    page.route("**/api/draw/about?model=run%2Fkinds", lambda route: held.append(route))
     page.get_by_label("Model").select_option("run/kinds")
     page.get_by_label("Model").select_option("run/plain")
     page.get_by_label("Truncation").wait_for()

@@ -191,29 +191,8 @@ class Photos:
                 be written.
         """
         photo = self.get(name)
-        if photo.moves:
-            raise EleganError("This photo cannot be painted on: it moves.")
-        if photo.size is None:
-            raise EleganError("This photo cannot be painted on: it cannot be read.")
-        painted = _mask_of(content)
-        whole = painted.resize(photo.size, Image.Resampling.BILINEAR)
-        marked = np.asarray(whole) > _MARKED
-        path = photo.path.parent / "mask" / "mask.png"
-        if not marked.any():
-            photo.mask = None
-            shutil.rmtree(path.parent, ignore_errors=True)
-            return photo
-        part = path.with_name(".mask.png")  # a job may be reading the mask that is there
-        try:
-            path.parent.mkdir(exist_ok=True)
-            Image.fromarray(marked * np.uint8(255)).save(part, format="PNG")
-            part.replace(path)
-        except FileNotFoundError as error:  # removed meanwhile
-            raise EleganError(_GONE) from error
-        except OSError as error:
-            raise EleganError(f"The mask could not be written: {error.strerror}.") from error
-        photo.mask = path
-        return photo
+        with _ONE:
+            return _set_mask(photo, content)
 
     def close(self) -> None:
         """Removes all files."""
@@ -261,6 +240,32 @@ def _show(path: Path, kept: Path, longest: int) -> None:
         part.replace(kept)
     except OSError as error:
         raise EleganError(f"The preview could not be written: {error.strerror}.") from error
+
+
+def _set_mask(photo: Photo, content: bytes) -> Photo:
+    if photo.moves:
+        raise EleganError("This photo cannot be painted on: it moves.")
+    if photo.size is None:
+        raise EleganError("This photo cannot be painted on: it cannot be read.")
+    painted = _mask_of(content)
+    whole = painted.resize(photo.size, Image.Resampling.BILINEAR)
+    marked = np.asarray(whole) > _MARKED
+    path = photo.path.parent / "mask" / "mask.png"
+    if not marked.any():
+        photo.mask = None
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return photo
+    part = path.with_name(".mask.png")  # a job may be reading the mask that is there
+    try:
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(marked * np.uint8(255)).save(part, format="PNG")
+        part.replace(path)
+    except FileNotFoundError as error:  # removed meanwhile
+        raise EleganError(_GONE) from error
+    except OSError as error:
+        raise EleganError(f"The mask could not be written: {error.strerror}.") from error
+    photo.mask = path
+    return photo
 
 
 def _mask_of(content: bytes) -> Image.Image:

@@ -243,11 +243,12 @@ export async function show(place, { models, use, chosen, signal }) {
     fill(asking);
     close();
     fill(people);
+    status.textContent = t("use.drawing");
     try {
       about = await get(`/api/characters/about?${query({ model: choice.value })}`, { signal: stop });
       stage = "known";
     } finally {
-      if (!stop.aborted && stage === "asking") stage = "";
+      if (!stop.aborted && stage === "asking") stage = status.textContent = "";
     }
     signal.throwIfAborted();
     wishes = new Map(Object.entries(about.attributes).map(([name, values]) => [name, h("select", { on: { change: again } }, option("", t("use.any")), values.map((value) => option(value, named(value))))]));

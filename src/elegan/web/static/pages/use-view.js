@@ -1,6 +1,6 @@
 // One photo before and after, with zoom and pan, and a mask that is painted on it.
 
-import { attempt, get, h, put, query, t, words } from "../core.js";
+import { attempt, fill, get, h, put, query, t, words } from "../core.js";
 import { clamp } from "./use-parts.js";
 
 words({
@@ -157,7 +157,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
   });
   // --- keeping what was painted ---
   let timer = 0, saving = Promise.resolve(), unkept = false;
-  const covered = h("small", { role: "status" });
+  const covered = h("small", { role: "status" }), fault = h("div", { role: "status" });
   const save = () => {
     clearTimeout(timer);
     timer = 0;
@@ -165,9 +165,12 @@ export async function viewer(photo, result, { paints, changed, signal }) {
       unkept = false;
       try {
         changed(await put(`/api/photos/mask?${query({ id: photo.id })}`, await mask.blob()));
+        fill(fault);
       } catch (error) {
         unkept = true;
-        throw Object.assign(new Error(t("view.unkept", { why: error instanceof TypeError ? t("app.lost") : error.message })), { status: error.status });
+        const text = t("view.unkept", { why: error instanceof TypeError ? t("app.lost") : error.message });
+        fill(fault, h("p", { class: "alarm" }, text));
+        throw Object.assign(new Error(text), { status: error.status });
       }
     });
     return saving;
@@ -179,7 +182,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
   const told = () => {
     clearTimeout(timer);
     unkept = true;
-    timer = setTimeout(() => { said(); attempt(save); }, SAVE_AFTER);
+    timer = setTimeout(() => { said(); save().catch(() => {}); }, SAVE_AFTER);
     undoButton.disabled = !mask.canUndo;
     redoButton.disabled = !mask.canRedo;
   };
@@ -213,7 +216,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
   const node = h("div", { class: "stack tight" },
     h("div", { class: "row" }, button("view.fit", fit), button("view.whole", whole), button("view.in", () => zoomAt(1.25)), button("view.out", () => zoomAt(0.8)), zoomText,
       start ? h("label", { class: "row" }, start, t("view.paint")) : null),
-    tools, view, compare, help);
+    fault, tools, view, compare, help);
   start?.dispatchEvent(new Event("change"));
   let fitted = "";
   const watcher = new ResizeObserver(() => {

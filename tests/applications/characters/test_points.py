@@ -66,6 +66,13 @@ def test_what_is_no_number_is_told(file: Path, value: str) -> None:
         read_points(file)
 
 
+@pytest.mark.parametrize("value", [5, None, ["x"], {}])
+def test_an_attribute_that_is_no_word_is_told(file: Path, value: object) -> None:
+    edit(file, lambda table: table["attributes"].update(expression=value))
+    with pytest.raises(EleganError, match="'expression'"):
+        read_points(file)
+
+
 def test_each_part_has_a_line_of_its_own(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     assert sum(line.startswith('  "front-hair": [[') for line in lines) == 1

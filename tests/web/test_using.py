@@ -4,9 +4,11 @@ import io
 import json
 import shutil
 import socket
+import struct
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +24,7 @@ from starlette.testclient import TestClient
 from elegan import api
 from elegan.applications.characters.making import make_characters
 from elegan.applications.characters.model import CharacterModel
+from elegan.common.errors import EleganError
 from elegan.data.pictures import grid
 from elegan.models import Model, save_model
 from elegan.models.interpolation import slerp
@@ -29,7 +32,7 @@ from elegan.models.model import latent_noise
 from elegan.networks import ImageShape, build_generator
 from elegan.web import photographs, queueing
 from elegan.web.folders import Folders
-from elegan.web.loading import Overtaken, Turns
+from elegan.web.loading import MAX_WAITING, Models, Overtaken, Turns
 from elegan.web.safety import MAX_JSON, Guard, Keys
 from elegan.web.server import create_app
 
@@ -254,6 +257,50 @@ def test_requests_without_a_place_do_not_replace_each_other(client: TestClient) 
     assert answers == [200] * 4
 
 
+def test_renders_that_wait_are_bounded() -> None:
+    """Each of them holds a thread of the server, which answers all else with the others."""
+    turns, begun, free = Turns(), threading.Event(), threading.Event()
+
+    def act() -> None:
+        begun.set()
+        free.wait(5)
+
+    threads = [
+        threading.Thread(target=turns.take, args=("", 0, act)) for _ in range(MAX_WAITING + 1)
+    ]
+    threads[0].start()
+    assert begun.wait(5)
+    for thread in threads[1:]:
+        thread.start()
+    while turns._waiting < MAX_WAITING:
+        time.sleep(0.001)
+    with pytest.raises(EleganError, match="busy"):
+        turns.take("", 0, act)
+    free.set()
+    for thread in threads:
+        thread.join(5)
+    assert turns.take("", 0, lambda: "free") == "free"
+
+
+def test_whatever_computes_takes_its_turn(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Taken(EleganError): ...
+
+    def take(*asked: Any) -> None:
+        raise Taken("taken")
+
+    monkeypatch.setattr(Turns, "take", take)
+    monkeypatch.setattr(Models, "refuse", lambda *asked: None)
+    number = uploaded(client, png(translators.photo(16, 16)))["id"]
+    model = {"model": "run/plain"}
+    for path in ("", "/sheet", "/arrays", "/tour"):
+        assert client.post(f"/api/draw{path}", json=model).json()["error"] == "taken"
+    told = client.post("/api/classify", json={**model, "photos": [number]})
+    assert told.json()["error"] == "taken"
+    assert client.get("/api/draw/about", params=model).json()["error"] == "taken"
+
+
 # --- photos and the queue -----------------------------------------------------------------------
 
 
@@ -363,6 +410,97 @@ def test_photos_are_bounded(client: TestClient, monkeypatch: pytest.MonkeyPatch)
     client.post("/api/photos/remove", json={"photos": [kept]})
     monkeypatch.setattr(photographs, "MAX_BYTES", 10)
     assert client.put("/api/photos", params={"name": "y.png"}, content=b"x" * 11).status_code == 400
+
+
+def test_photos_that_are_on_their_way_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photographs, "MAX_PHOTOS", 2)
+    monkeypatch.setattr(photographs, "MAX_BYTES", 10)
+    photos = photographs.Photos(tmp_path)
+    first, _ = photos.place("x.png", 6)
+    with pytest.raises(EleganError, match="together"):
+        photos.place("y.png", 5)
+    second, path = photos.place("y.png", 0)
+    with pytest.raises(EleganError, match="holds"):
+        photos.place("z.png", 0)
+    photos.grow(second, 4)
+    with pytest.raises(EleganError, match="together"):
+        photos.grow(second, 5)
+    photos.settle(second)
+    assert not path.parent.exists()
+    photos.grow(first, 10)
+    photos.settle(first)
+    assert list(tmp_path.iterdir()) == []
+    photos.place("z.png", 10)
+
+
+def test_a_photo_of_unknown_size_is_counted_as_it_comes(
+    client: TestClient, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photographs, "MAX_BYTES", 10)
+    asked = {"name": "y.png"}
+    answer = client.put("/api/photos", params=asked, content=iter([b"x" * 6] * 2))
+    assert "together" in answer.json()["error"]
+    assert list((folders.work / "photos").iterdir()) == []
+    assert client.put("/api/photos", params=asked, content=iter([b"x" * 5] * 2)).status_code == 200
+
+
+def test_what_moves_is_told_by_its_content(client: TestClient) -> None:
+    frames = [Image.fromarray(translators.photo(16, side)) for side in (16, 16, 16)]
+    for frame, shade in zip(frames, (0, 90, 180), strict=True):
+        frame.paste((shade, shade, shade), (0, 0, 8, 8))
+    content = io.BytesIO()
+    frames[0].save(content, format="GIF", save_all=True, append_images=frames[1:])
+    row = uploaded(client, content.getvalue(), "moving.gif")
+    assert row["moves"]
+    mask = png(np.full((16, 16), 255, np.uint8))
+    answer = client.put("/api/photos/mask", params={"id": row["id"]}, content=mask)
+    assert "moves" in answer.json()["error"]
+    content = io.BytesIO()
+    frames[0].save(content, format="GIF")
+    assert not uploaded(client, content.getvalue(), "still.gif")["moves"]
+
+
+@pytest.mark.parametrize("suffix", ["webp", "png"])
+def test_the_first_frame_of_other_animations_can_be_painted_on(
+    client: TestClient, suffix: str
+) -> None:
+    """As the verb has it, for which only a GIF or a video moves."""
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "green", "blue")]
+    content = io.BytesIO()
+    frames[0].save(content, format=suffix.upper(), save_all=True, append_images=frames[1:])
+    row = uploaded(client, content.getvalue(), f"moving.{suffix}")
+    mask = png(np.full((16, 16), 255, np.uint8))
+    answer = client.put("/api/photos/mask", params={"id": row["id"]}, content=mask)
+    assert answer.json()["masked"]
+    job = changed(client, [row["id"]], verb="restore", model="run/restore")
+    assert job["state"] == "done", job
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (20_000, 1), (2**31 - 1, 2**31 - 1)])
+def test_a_mask_is_refused_by_its_header(client: TestClient, size: tuple[int, int]) -> None:
+    number = uploaded(client, png(translators.photo(16, 16)))["id"]
+    whole = bytearray(png(np.zeros((4, 4), np.uint8)))
+    struct.pack_into(">II", whole, 16, *size)
+    struct.pack_into(">I", whole, 29, zlib.crc32(whole[12:29]))
+    answer = client.put("/api/photos/mask", params={"id": number}, content=bytes(whole))
+    assert answer.status_code == 400
+    assert "pixels a side" in answer.json()["error"]
+    for content in (b"", b"no mask", bytes(whole[:20]), png(np.zeros((4, 4), np.uint8))[:40]):
+        answer = client.put("/api/photos/mask", params={"id": number}, content=content)
+        assert "no PNG" in answer.json()["error"]
+
+
+def test_photos_are_removed_all_or_none(client: TestClient) -> None:
+    free, used = (
+        uploaded(client, png(translators.photo(16, 16)), f"{i}.png")["id"] for i in range(2)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queueing.Queue, "uses", lambda queue, number: number == used)
+        answer = client.post("/api/photos/remove", json={"photos": [free, used]})
+    assert "job" in answer.json()["error"]
+    assert len(client.get("/api/photos").json()["photos"]) == 2
 
 
 def test_options_of_another_verb_are_refused(client: TestClient) -> None:
@@ -521,6 +659,24 @@ def test_points_that_cannot_be_filled_are_told(client: TestClient) -> None:
     assert "outline" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("route", ["render", "make"])
+def test_points_that_are_no_places_are_told(client: TestClient, route: str) -> None:
+    points = {"format": "elegan-points", "version": 1}
+    for wrong in ([[[10**400, 0]]], [[1e300, 0]], [[0, 0, 0]], ["x"], [[0, 0]] * 401, 5, "x"):
+        for key in ("outlines", "key_points"):
+            pose = {"model": "shipped/characters", "points": {**points, key: {"face": wrong}}}
+            answer = client.post(f"/api/characters/{route}", json=pose)
+            assert answer.status_code == 422
+            assert key in answer.json()["error"]
+
+
+def test_characters_that_fail_leave_no_files(client: TestClient, folders: Folders) -> None:
+    made = client.post("/api/characters", json={"model": "shipped/characters", "n": 1}).json()
+    pose = {"model": "run/plain", "points": made["characters"][0]["points"]}
+    assert "Choose another" in client.post("/api/characters/make", json=pose).json()["error"]
+    assert [path.name for path in folders.work.glob("characters/*")] == [made["id"]]
+
+
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "..", "0-0000.png"])
 def test_files_of_characters_are_those_that_were_made(client: TestClient, name: str) -> None:
     asked = {"id": "0" * 12, "name": name}
@@ -629,6 +785,97 @@ def test_a_person_paints_a_mask_with_the_keyboard(page: Any, address: str, tmp_p
     assert changed_there[5:13, 10:30].mean() > 0.5
     changed_there[4:14, 9:31] = False
     assert not changed_there.any()
+
+
+def _opened(page: Any, address: str, tmp_path: Path, *names: str) -> None:
+    """Uploads photos to the page that restores, and opens the first of them to paint on."""
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        path.write_bytes(png(translators.photo(40, 50)))
+    page.goto(f"{address}/#/use/restore")
+    page.get_by_label("Model").select_option("run/restore")
+    page.locator("input[type=file]").first.set_input_files([str(path) for path in paths])
+    page.get_by_role("button", name=f"Open {names[0]}").click()
+    page.get_by_label("Paint a mask").check()
+
+
+@pytest.mark.slow
+def test_a_mask_that_was_not_kept_once_is_kept_later(
+    page: Any, address: str, tmp_path: Path
+) -> None:
+    _opened(page, address, tmp_path, "photo.png")
+    page.route("**/api/photos/mask*", lambda route: route.abort(), times=1)
+    page.locator(".view").focus()
+    page.keyboard.press("Space")
+    told = page.get_by_text("not kept yet")
+    told.wait_for()
+    with page.expect_response("**/api/photos/mask*") as kept:
+        page.keyboard.press("Space")
+    assert kept.value.ok
+    told.wait_for(state="detached")
+    page.route("**/api/photos/mask*", lambda route: route.abort(), times=1)
+    page.get_by_text("Invert").click()
+    told.wait_for()
+    page.get_by_role("button", name="Run on this photo").click()
+    page.locator(".tag.done").wait_for()
+
+
+@pytest.mark.slow
+def test_photos_that_are_gone_leave_the_list(page: Any, address: str, tmp_path: Path) -> None:
+    _opened(page, address, tmp_path, "gone.png", "kept.png", "last.png")
+
+    def remove(index: int) -> None:
+        page.evaluate(
+            """async (index) => {
+              const core = await import("/static/core.js");
+              const { photos } = await core.get("/api/photos");
+              await core.post("/api/photos/remove", { photos: [photos[index].id] });
+            }""",
+            index,
+        )
+
+    remove(0)
+    page.get_by_role("button", name="Run on all").click()
+    page.get_by_text("no such photo any more").wait_for()
+    page.get_by_text("gone.png").first.wait_for(state="detached")
+    assert page.locator(".view").count() == 0
+    remove(1)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_text("last.png").first.wait_for(state="detached")
+    page.get_by_role("button", name="Run on all").click()
+    page.locator(".tag.done").wait_for()
+
+
+@pytest.mark.slow
+def test_a_studio_that_does_not_answer_is_told_of(page: Any, address: str, tmp_path: Path) -> None:
+    _opened(page, address, tmp_path, "photo.png")
+    page.route("**/api/jobs", lambda route: route.abort(), times=4)
+    told = page.get_by_text("What is shown here may be old")
+    told.wait_for()
+    assert told.count() == 1
+    told.wait_for(state="detached")
+
+
+@pytest.mark.slow
+def test_the_last_model_that_is_chosen_is_shown(page: Any, address: str) -> None:
+    held: list[Any] = []
+    page.goto(f"{address}/#/use/generate/run%2Fplain")
+    page.get_by_role("button", name="Image 1", exact=True).wait_for()
+    page.route("**/api/draw/about?model=run%2Fkinds", lambda route: held.append(route))
+    page.get_by_label("Model").select_option("run/kinds")
+    page.get_by_label("Model").select_option("run/plain")
+    page.get_by_label("Truncation").wait_for()
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(300)
+    assert page.get_by_label("Class").count() == 0
+    page.unroute_all()
+    page.route("**/api/draw", lambda route: route.abort(), times=1)
+    page.get_by_label("Images", exact=True).fill("3")
+    page.locator("#said .error").wait_for()
+    assert page.locator(".grid").get_attribute("aria-busy") is None
+    page.goto(f"{address}/#/use/constructor")
+    page.get_by_text("There is no model 'constructor'.").wait_for()
 
 
 @pytest.mark.slow

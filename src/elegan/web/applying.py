@@ -1,9 +1,8 @@
 """Photos: their upload, the jobs that change them, and what came out."""
 
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Container, Mapping
+from collections.abc import AsyncGenerator, Callable, Container, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,17 +89,16 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
             name, int(length) if length.isascii() and length.isdigit() else 0
         )
         try:
-            await receive(request, path)
+            await receive(_Counted(request, lambda size: photos.grow(number, size)), path)
+            return (await run_in_threadpool(photos.add, number, name, path)).row()
         finally:
-            if not path.is_file():
-                shutil.rmtree(path.parent, ignore_errors=True)
-        return (await run_in_threadpool(photos.add, number, name, path)).row()
+            photos.settle(number)
 
     @routes.post("/photos/remove")
     def remove(asked: Drop) -> dict[str, Any]:
+        if any(map(queue.uses, asked.photos)):  # all or none of them
+            raise EleganError("A job still needs this photo. Cancel the job first.")
         for number in asked.photos:
-            if queue.uses(number):
-                raise EleganError("A job still needs this photo. Cancel the job first.")
             photos.remove(number)
         return listed()
 
@@ -161,13 +159,36 @@ def router(studio: Any, models: Models, photos: Photos, queue: Queue) -> APIRout
         file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it is sent, then removed
             dir=photos.folder.parent, suffix=".zip", delete=False
         )
-        with file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for name, path in whole.items():
-                archive.write(path, name)
+        try:
+            with file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, path in whole.items():
+                    archive.write(path, name)
+        except OSError as error:
+            Path(file.name).unlink(missing_ok=True)
+            raise EleganError(f"The zip could not be made: {error.strerror}.") from error
         done = BackgroundTask(Path(file.name).unlink, missing_ok=True)
         return FileResponse(file.name, filename=f"{verb}.zip", background=done)
 
     return routes
+
+
+class _Counted(Request):
+    """A request whose body is counted while it comes.
+
+    Args:
+        count: called with the bytes that have come so far; what it raises ends the request.
+    """
+
+    def __init__(self, request: Request, count: Callable[[int], None]) -> None:
+        super().__init__(request.scope, request.receive)
+        self._count = count
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        size = 0
+        async for chunk in super().stream():
+            size += len(chunk)
+            self._count(size)
+            yield chunk
 
 
 def _options(asked: Change) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from elegan.common.errors import EleganError
@@ -55,7 +55,7 @@ class Walk(Draw):
     share: float = Field(default=0.0, ge=0, le=1)
 
 
-class Tour(BaseModel):
+class Tour(Seated):
     """A walk through many points, as `elegan interpolate` makes it."""
 
     model: Name
@@ -81,7 +81,7 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
             "classes": list(loaded.model.classes),
             "styles": loaded.model.has_styles,
             "resolution": loaded.model.shape.resolution,
-            "directions": len(steps_of(loaded)),
+            "directions": len(turns.take("", 0, lambda: steps_of(loaded))),
         }
 
     @routes.post("")
@@ -100,11 +100,12 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
 
     @routes.post("/arrays")
     def save_arrays(asked: Draw) -> Response:
-        with tempfile.TemporaryDirectory() as folder:
-            path = samples_of(generator(models, asked.model), asked).save(
-                Path(folder) / "samples.npz"
-            )
-            return Response(path.read_bytes(), media_type="application/octet-stream")
+        def arrays() -> bytes:
+            samples = samples_of(generator(models, asked.model), asked)
+            with tempfile.TemporaryDirectory() as folder:
+                return samples.save(Path(folder) / "samples.npz").read_bytes()
+
+        return rendered(asked, arrays, "application/octet-stream")
 
     @routes.post("/walk")
     def walk(asked: Walk) -> Response:
@@ -123,12 +124,15 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
 
     @routes.post("/tour")
     def tour(asked: Tour) -> Response:
-        model = generator(models, asked.model).model
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "interpolation.gif"
-            more = asked.model_dump(exclude={"model"})
-            studio.verbs[Interpolate](Interpolate(model, out=path, **more))
-            return Response(path.read_bytes(), media_type="image/gif")
+        def gif() -> bytes:
+            model = generator(models, asked.model).model
+            more = asked.model_dump(include={"seed", "label", "columns"})
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "interpolation.gif"
+                studio.verbs[Interpolate](Interpolate(model, out=path, **more))
+                return path.read_bytes()
+
+        return rendered(asked, gif, "image/gif")
 
     return routes
 

@@ -18,6 +18,8 @@ from elegan.models.shipping import shipped_models
 
 MAX_LOADED = 4
 _MAX_SEATS = 64
+MAX_WAITING = 16
+"""Renders that wait for their turn, each of which holds one of the server's threads."""
 _WITH_A_VERB = ("upscale", "restore", "stylize", "characters")
 T = TypeVar("T")
 
@@ -161,6 +163,7 @@ class Turns:
         self._changed = threading.Condition()
         self._newest: OrderedDict[str, int] = OrderedDict()
         self._busy = False
+        self._waiting = 0
 
     def take(self, seat: str, number: int, act: Callable[[], T]) -> T:
         """Waits for its turn and acts.
@@ -171,6 +174,7 @@ class Turns:
 
         Raises:
             Overtaken: a newer one came before this one could begin.
+            EleganError: too many wait already.
         """
         with self._changed:
             newest = max(number, self._newest.get(seat, number))
@@ -179,7 +183,13 @@ class Turns:
             while len(self._newest) > _MAX_SEATS:
                 self._newest.popitem(last=False)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._busy or self._is_old(seat, number))
+            if self._busy and self._waiting >= MAX_WAITING:
+                raise EleganError("The studio is busy with other pictures. Ask again in a while.")
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: not self._busy or self._is_old(seat, number))
+            finally:
+                self._waiting -= 1
             if self._is_old(seat, number):
                 raise Overtaken
             self._busy = True

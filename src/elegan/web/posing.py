@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from elegan.applications.characters.model import CharacterModel
 from elegan.applications.characters.parts import COLOURS, INSIDE, KEY_POINTS, PARTS
@@ -27,6 +27,10 @@ _EDITED = "character.points.json"
 
 Word = Annotated[str, Field(max_length=60)]
 Name = Annotated[str, Field(max_length=1000)]
+# In canvas units, of which an outline may leave the canvas by a little.
+Unit = Annotated[float, Field(ge=-10, le=10)]
+Place = Annotated[list[Unit], Field(min_length=2, max_length=2)]
+Outline = Annotated[list[Place], Field(max_length=MAX_POINTS)]
 
 
 class Draw(Seated):
@@ -39,11 +43,23 @@ class Draw(Seated):
     transparent: bool = False
 
 
+class Points(BaseModel):
+    """What a file NAME.points.json holds; `parse_points` says what is wrong with it."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
+    format: Word = ""
+    version: int = Field(default=0, ge=0, le=1000)
+    outlines: dict[Word, Outline] = Field(default={}, max_length=60)
+    key_points: dict[Word, Place] = Field(default={}, max_length=60)
+    palette: dict[Word, Word] = Field(default={}, max_length=60)
+    attributes: dict[Word, Word] = Field(default={}, max_length=60)
+
+
 class Pose(Seated):
-    """A character as points, as in a file NAME.points.json."""
+    """A character as points."""
 
     model: Name
-    points: dict[str, Any]
+    points: Points
     transparent: bool = False
 
 
@@ -66,8 +82,12 @@ class Sets:
     def keep(self, number: str, files: Any) -> None:
         self._files[number] = {path.name: path for path in files}
         while len(self._files) > MAX_SETS:
-            old, _ = self._files.popitem(last=False)
-            shutil.rmtree(self._folder / old, ignore_errors=True)
+            self.drop(next(iter(self._files)))
+
+    def drop(self, number: str) -> None:
+        """Removes the files of one, whole or not."""
+        self._files.pop(number, None)
+        shutil.rmtree(self._folder / number, ignore_errors=True)
 
     def file(self, number: str, name: str) -> Path:
         """Returns a file of one.
@@ -134,19 +154,27 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
     def make(asked: Pose) -> Any:
         """The files of an edited character, as the verb writes them."""
         _points(asked)
-        number, out = sets.new()
-        out.mkdir(parents=True)
-        file = out / _EDITED
-        file.write_text(json.dumps(asked.points), encoding="utf-8")
-        options = Character(
-            _model(models, asked.model),
-            points=str(file),
-            stages=True,
-            svg=True,
-            transparent=asked.transparent,
-            out=str(out / "made"),
-        )
-        return _in_turn(turns, asked, lambda: _made(studio, sets, number, options))
+
+        def act() -> dict[str, Any]:
+            model = _model(models, asked.model)
+            number, out = sets.new()
+            file = out / _EDITED
+            try:
+                out.mkdir(parents=True)
+                file.write_text(asked.points.model_dump_json(), encoding="utf-8")
+            except OSError as error:
+                raise EleganError(f"It could not be written: {error.strerror}.") from error
+            options = Character(
+                model,
+                points=str(file),
+                stages=True,
+                svg=True,
+                transparent=asked.transparent,
+                out=str(out / "made"),
+            )
+            return _made(studio, sets, number, options)
+
+        return _in_turn(turns, asked, act)
 
     @routes.get("/file")
     def save(
@@ -162,11 +190,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
 
 
 def _points(asked: Pose) -> CharacterPoints:
-    outlines = asked.points.get("outlines")
-    for outline in outlines.values() if isinstance(outlines, dict) else ():
-        if isinstance(outline, list) and len(outline) > MAX_POINTS:
-            raise EleganError(f"An outline has at most {MAX_POINTS} points here.")
-    return parse_points(asked.points)
+    return parse_points(asked.points.model_dump())
 
 
 def _in_turn(turns: Turns, asked: Seated, act: Any) -> Any:
@@ -185,7 +209,11 @@ def _model(models: Models, name: str) -> Any:
 
 def _made(studio: Any, sets: Sets, number: str, options: Character) -> dict[str, Any]:
     """Makes characters by the verb; returns their points and the names of their files."""
-    made = studio.verbs[Character](options)
+    try:
+        made = studio.verbs[Character](options)
+    except BaseException:
+        sets.drop(number)
+        raise
     sets.keep(number, made.files)
     by_name = {path.name: path for path in made.files}
     rows = []

@@ -47,7 +47,7 @@ def router(studio: Any) -> APIRouter:
         models.refuse(asked.model, "classify")
         chosen = {str(item.path): item for item in map(photos.get, dict.fromkeys(asked.photos))}
         options = Classify(models.get(asked.model).model, list(chosen), fit=asked.fit)  # pyright: ignore[reportArgumentType]
-        found = studio.verbs[Classify](options)
+        found = turns.take("", 0, lambda: studio.verbs[Classify](options))
         named = replace(found, names=[chosen[name].name for name in found.names])
         with tempfile.TemporaryDirectory() as folder:
             table = named.save(Path(folder) / "classes.csv").read_text(encoding="utf-8")

@@ -56,6 +56,23 @@ def test_points_come_back_and_give_the_maps(points: CharacterPoints, file: Path)
     assert np.mean([iou(one, other) for one, other in zip(maps, truth, strict=True)]) > 0.9
 
 
+@pytest.mark.parametrize("value", ["1" + 400 * "0", "1e999", "NaN", "true_", "null"])
+def test_what_is_no_number_is_told(file: Path, value: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    table = json.loads(text)
+    table["outlines"]["face"][0][0] = "HERE"
+    file.write_text(json.dumps(table).replace('"HERE"', value), encoding="utf-8")
+    with pytest.raises(EleganError, match=r"pairs of numbers|not JSON"):
+        read_points(file)
+
+
+@pytest.mark.parametrize("value", [5, None, ["x"], {}])
+def test_an_attribute_that_is_no_word_is_told(file: Path, value: object) -> None:
+    edit(file, lambda table: table["attributes"].update(expression=value))
+    with pytest.raises(EleganError, match="'expression'"):
+        read_points(file)
+
+
 def test_each_part_has_a_line_of_its_own(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     assert sum(line.startswith('  "front-hair": [[') for line in lines) == 1

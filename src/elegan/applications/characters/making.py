@@ -186,7 +186,7 @@ def _palette(palette: str | Path | Mapping[str, Any]) -> dict[str, tuple[int, in
             found[slot] = as_colour(bytes.fromhex(value[1:]) if written else value)
             if (written and value[0] != "#") or not all(0 <= tone <= 255 for tone in found[slot]):
                 raise ValueError("out of range")
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             raise UsageError(
                 f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\"."
             ) from None

@@ -103,7 +103,7 @@ def read_points(path: str | Path) -> CharacterPoints:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise EleganError(f"The points '{path}' cannot be read: {error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EleganError(
             f"The points '{path}' are not JSON any more: {error}. Look there for a missing comma"
             " or bracket."
@@ -148,8 +148,11 @@ def parse_points(table: Any) -> CharacterPoints:
         if not isinstance(value, str) or not _COLOUR.fullmatch(value):
             raise EleganError(f"The colour of '{slot}' is {value!r}. Write it as \"#rrggbb\".")
         palette[slot] = as_colour(bytes.fromhex(value[1:]))
-    attributes = check_attributes(_object(table, "attributes"))
-    return CharacterPoints(arrays, key_points, palette, attributes)
+    attributes = _object(table, "attributes")
+    for name, value in attributes.items():
+        if not isinstance(value, str):
+            raise EleganError(f"The attribute '{name}' is {value!r}. Write a word.")
+    return CharacterPoints(arrays, key_points, palette, check_attributes(attributes))
 
 
 def _object(
@@ -174,14 +177,18 @@ def _known(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
 
 def _array(what: str, value: Any) -> np.ndarray:
     pairs = isinstance(value, list) and all(
-        isinstance(pair, list)
-        and len(pair) == 2
-        and all(isinstance(x, (int, float)) and math.isfinite(x) for x in pair)
-        for pair in value
+        isinstance(pair, list) and len(pair) == 2 and all(map(_is_finite, pair)) for pair in value
     )
     if not pairs:
         raise EleganError(f"{what} must be made of pairs of numbers [x, y].")
     return np.array(value, np.float64).reshape(-1, 2)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def as_colour(values: Iterable[float]) -> tuple[int, int, int]:

@@ -24,7 +24,7 @@ const NAMES = {
   angry: "生气", calm: "平静", happy: "开心", laughing: "大笑", neutral: "中性", sad: "难过", shy: "害羞", sleepy: "困倦", smug: "得意", surprised: "惊讶", wink: "眨眼",
   black: "黑", brown: "棕", chestnut: "栗", blond: "金", orange: "橙", red: "红", pink: "粉", purple: "紫", blue: "蓝", teal: "青", green: "绿", silver: "银", amber: "琥珀", gray: "灰", porcelain: "瓷白", fair: "白皙", tan: "小麦", deep: "深",
 };
-const named = (name) => (language() === "zh" ? NAMES[name] ?? name : name.replaceAll("-", " "));
+const named = (name) => (language() === "zh" ? (Object.hasOwn(NAMES, name) ? NAMES[name] : name) : name.replaceAll("-", " "));
 
 // What a key point takes along: whole parts, or what of a part lies near it, in canvas units.
 const WHOLE = { "eye-left": ["eye-left", "iris-left"], "eye-right": ["eye-right", "iris-right"], mouth: ["mouth"] };
@@ -70,7 +70,7 @@ export async function show(place, { models, use, chosen, signal }) {
   const choice = modelChoice(models, use, chosen);
   if (!choice.known.length) return fill(place, noModel());
   const own = { draw: seats(), pose: seats() };
-  let about = null, made = null, wishes = new Map(), person = null;
+  let about = null, stage = "", made = null, wishes = new Map(), person = null;
   const n = h("input", { type: "number", min: 1, max: 16, value: 6, class: "seed", on: { change: () => again() } });
   const seed = seedField(0, () => again());
   const transparent = h("input", { type: "checkbox", on: { change: () => again() } });
@@ -84,11 +84,20 @@ export async function show(place, { models, use, chosen, signal }) {
     if (person?.edited) same.update("character", { ...head, points: "character.points.json", svg: true });
     else same.update("character", { ...head, n: clamp(Math.round(+n.value || 1), 1, 16), seed: seed.value, attribute: wished(), svg: true });
   };
-  const again = () => { close(); spell(); return attempt(draw); };
+  const again = () => {
+    close();
+    spell();
+    if (stage === "asking") return undefined; // it is drawn as soon as the model is known
+    return attempt(stage === "known" ? draw : begin);
+  };
   const draw = newest(async (stop) => {
     status.textContent = t("use.drawing");
     const asked = { model: choice.value, n: clamp(Math.round(+n.value || 1), 1, 16), seed: seed.value, attribute: wished(), transparent: transparent.checked, ...own.draw() };
-    try { made = await post("/api/characters", asked, { signal: stop }); } finally { if (!stop.aborted) status.textContent = ""; }
+    let found = null;
+    try { found = await post("/api/characters", asked, { signal: stop }); } finally { if (!stop.aborted) status.textContent = ""; }
+    if (asked.model !== choice.value) return;
+    made = found;
+    close(); // who was opened meanwhile is one of the last draw
     status.textContent = [t("use.ready", { n: asked.n, seed: asked.seed }), made.text].filter(Boolean).join("\n");
     fill(people, made.characters.map((one, index) => {
       const traits = Object.values(one.points.attributes).map(named).join(", ");
@@ -210,7 +219,12 @@ export async function show(place, { models, use, chosen, signal }) {
     const colours = about.colours.map((slot) => [slot, h("input", { type: "color", value: points.palette[slot], on: { input: (event) => { keep(`colour ${slot}`); points = { ...points, palette: { ...points.palette, [slot]: event.target.value } }; changed(); } } })]);
     const saving = (key, ending, name) => h("button", { type: "button", on: { click: () => attempt(async () => {
       const now = await filesNow();
-      saveAs(await (await fetch(file(now.id, now.files.find((one) => one.endsWith(ending))), { signal })).blob(), name);
+      const answer = await fetch(file(now.id, now.files.find((one) => one.endsWith(ending))), { signal });
+      if (!answer.ok) { // the server keeps the newest files only; they are made anew next time
+        files = null;
+        throw new Error((await answer.json().catch(() => ({}))).error ?? t("core.failed", { status: answer.status }));
+      }
+      saveAs(await answer.blob(), name);
     }) } }, t(key));
     const mine = person = { edited: false, free: () => { clearTimeout(timer); image.free(); } };
     fill(editor, h("div", { class: "row end" }, field(t("use.part"), parts), undo, original, h("label", { class: "row" }, pixels, t("use.pixelated"))),
@@ -223,12 +237,24 @@ export async function show(place, { models, use, chosen, signal }) {
     return render();
   };
   signal.addEventListener("abort", () => person?.free());
-  const begin = async () => {
-    about = await get(`/api/characters/about?${query({ model: choice.value })}`, { signal });
+  const begin = newest(async (stop) => {
+    stage = "asking";
+    wishes = new Map();
+    fill(asking);
+    close();
+    fill(people);
+    status.textContent = t("use.drawing");
+    try {
+      about = await get(`/api/characters/about?${query({ model: choice.value })}`, { signal: stop });
+      stage = "known";
+    } finally {
+      if (!stop.aborted && stage === "asking") stage = status.textContent = "";
+    }
+    signal.throwIfAborted();
     wishes = new Map(Object.entries(about.attributes).map(([name, values]) => [name, h("select", { on: { change: again } }, option("", t("use.any")), values.map((value) => option(value, named(value))))]));
     fill(asking, [...wishes].map(([name, select]) => field(named(name), select)));
     await again();
-  };
+  });
   choice.node.addEventListener("change", () => attempt(begin));
   fill(place, h("div", { class: "split use" },
     h("div", { class: "stack" }, h("section", { class: "panel stack" }, status, people, h("small", {}, t("use.choose"))), editor),

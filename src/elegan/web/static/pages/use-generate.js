@@ -33,7 +33,7 @@ export async function show(place, { models, chosen, signal }) {
   const choice = modelChoice(models, "generate", chosen);
   if (!choice.known.length) return fill(place, noModel());
   const own = { grid: seats(), walk: seats() };
-  let about = null, moves = [], truncation = null, label = null, picked = [];
+  let about = null, stage = "", moves = [], truncation = null, label = null, picked = [];
   const n = h("input", { type: "number", min: 1, max: 100, value: kept.n, class: "seed", on: { input: () => again() } });
   const seed = seedField(kept.seed, () => again());
   const depends = h("div", { class: "stack" });
@@ -47,8 +47,14 @@ export async function show(place, { models, chosen, signal }) {
   const redraw = newest(async (stop) => {
     const now = asked();
     grid.setAttribute("aria-busy", "true");
-    const sheet = await createImageBitmap(await post("/api/draw", { ...now, ...own.grid() }, { signal: stop }));
-    grid.removeAttribute("aria-busy");
+    let sheet = null;
+    try {
+      sheet = await createImageBitmap(await post("/api/draw", { ...now, ...own.grid() }, { signal: stop }));
+    } finally {
+      if (!stop.aborted) grid.removeAttribute("aria-busy");
+    }
+    stop.throwIfAborted();
+    if (now.model !== choice.value) return;
     drawGrid(sheet, now);
     status.textContent = t("use.drawn", { n: count(now.n), seed: now.seed });
     if (picked.length === 2) await drawWalk();
@@ -61,7 +67,8 @@ export async function show(place, { models, chosen, signal }) {
   const again = () => {
     Object.assign(kept, { n: asked().n, seed: asked().seed });
     spell();
-    return attempt(redraw);
+    if (stage === "asking") return undefined; // it is drawn as soon as the model is known
+    return attempt(stage === "known" ? redraw : begin);
   };
   const cells = [];
   const drawGrid = (sheet, now) => {
@@ -101,6 +108,7 @@ export async function show(place, { models, chosen, signal }) {
   const walkAsked = () => ({ ...asked(), start: picked[0], end: picked[1], share: share.value });
   const drawWalk = newest(async (stop) => {
     const image = await createImageBitmap(await post("/api/draw/walk", { ...walkAsked(), ...own.walk() }, { signal: stop }));
+    stop.throwIfAborted();
     canvas.width = image.width;
     canvas.height = image.height;
     canvas.getContext("2d").drawImage(image, 0, 0);
@@ -114,8 +122,20 @@ export async function show(place, { models, chosen, signal }) {
   }) } }, t(key));
   fill(walk, way, h("div", { class: "row" }, canvas, h("div", { class: "grow stack tight" }, share.node, h("div", {}, saving("use.gif", "/api/draw/film", walkAsked, "walk.gif")))));
   // --- what depends on the model ---
-  const begin = async () => {
-    about = await get(`/api/draw/about?${query({ model: choice.value })}`, { signal });
+  const begin = newest(async (stop) => {
+    stage = "asking";
+    [moves, truncation, label, picked] = [[], null, null, []];
+    fill(depends);
+    mark();
+    walk.hidden = true;
+    hint.hidden = false;
+    try {
+      about = await get(`/api/draw/about?${query({ model: choice.value })}`, { signal: stop });
+      stage = "known";
+    } finally {
+      if (!stop.aborted && stage === "asking") stage = "";
+    }
+    signal.throwIfAborted();
     label = about.classes.length ? h("select", { on: { change: again } }, option("", t("use.turns")), about.classes.map((name) => option(name, name))) : null;
     const most = about.styles ? 1 : 3;
     truncation = slider(t("use.truncation"), { min: 0.1, max: most, step: 0.05, value: most, say: (value) => (value >= most ? t("use.off") : `${value}`), about: t("use.truncation.about") }, again);
@@ -124,10 +144,8 @@ export async function show(place, { models, chosen, signal }) {
     fill(depends, label ? field(t("use.class"), label) : null, truncation.node,
       moves.length ? h("fieldset", { class: "plain stack tight" }, h("legend", {}, h("b", {}, t("use.directions"))), h("small", {}, t("use.directions.about")), moves.map((move) => move.node),
         h("div", {}, h("button", { type: "button", on: { click: () => { for (const move of moves) move.value = 0; again(); } } }, t("use.reset")))) : null);
-    picked = [];
-    walk.hidden = true;
     await again();
-  };
+  });
   choice.node.addEventListener("change", () => attempt(begin));
   fill(place, h("div", { class: "split use" },
     h("div", { class: "stack" }, h("section", { class: "panel stack" }, status, grid, hint,

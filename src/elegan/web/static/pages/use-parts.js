@@ -123,5 +123,40 @@ export function dropPlace(added, signal) {
 }
 
 export const thumbnail = (photo) => `/api/photos/preview?${query({ id: photo.id, small: true })}`;
-export const photosNow = async (signal) => (await get("/api/photos", { signal })).photos;
-export const removePhotos = async (ids) => (await post("/api/photos/remove", { photos: ids })).photos;
+
+/** The photos that the server holds; `changed` is called whenever they are others.
+ *
+ * They are read again when the page comes into view, for another page may have removed some. */
+export async function photoList(changed, signal) {
+  let all = (await get("/api/photos", { signal })).photos;
+  const settle = async (ask) => {
+    const before = new Set(all.map((photo) => photo.id));
+    const { photos } = await ask();
+    const found = new Set(photos.map((photo) => photo.id));
+    // What came in while the server was asked may be missing in its answer.
+    all = [...photos, ...all.filter((photo) => !before.has(photo.id) && !found.has(photo.id))];
+    changed();
+  };
+  const read = () => settle(() => get("/api/photos", { signal }));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) read().catch(() => {}); }, { signal });
+  return {
+    get all() { return all; },
+    read,
+    remove: (ids) => settle(() => post("/api/photos/remove", { photos: ids })),
+    /** Takes up a photo that came in, or what is new of one. */
+    put(photo) {
+      const known = all.some((one) => one.id === photo.id);
+      all = known ? all.map((one) => (one.id === photo.id ? photo : one)) : [...all, photo];
+      changed();
+    },
+    /** Asks for something with photos; where one is not there any more, the list is read again. */
+    async use(act) {
+      try {
+        return await act();
+      } catch (error) {
+        if (error.status === 404) await read().catch(() => {});
+        throw error;
+      }
+    },
+  };
+}

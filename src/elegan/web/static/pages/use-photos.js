@@ -1,7 +1,7 @@
 // Photos: files that are dropped, the queue, and one photo in view.
 
 import { attempt, count, duration, equivalent, field, fill, get, h, post, query, t, words } from "../core.js";
-import { dropPlace, modelChoice, noModel, option, photosNow, removePhotos, thumbnail } from "./use-parts.js";
+import { dropPlace, modelChoice, noModel, option, photoList, thumbnail } from "./use-parts.js";
 import { viewer } from "./use-view.js";
 
 words({
@@ -10,17 +10,20 @@ words({
     "use.dilate": "Grow by (pixels)", "use.feather": "Fade over (pixels)", "use.format": "Format", "use.formatAuto": "the photo's own", "use.quality": "Quality (JPEG, WebP)", "use.more": "More", "use.preserve": "Keep the photo's colours", "use.flatten": "Make the result opaque",
     "use.run": "Run on all photos", "use.runOne": "Run on this photo", "use.cancel": "Cancel", "use.retry": "Try failed ones again", "use.zip": "Download all (zip)", "use.save": "Download", "use.look": "Open", "use.lookAt": "Open {name}", "use.saveIt": "Download {name}", "use.removeIt": "Remove {name}", "use.photos": "Photos",
     "use.new": "not run yet", "use.waiting": "waiting", "use.running": "running", "use.done": "done", "use.failed": "failed", "use.cancelled": "cancelled", "use.masked": "mask painted", "use.pixels": "{w} × {h}", "use.progress": "{done} of {all} done", "use.progressFailed": "{done} of {all} done, {failed} failed", "use.others": "Also in the queue", "use.otherJob": "{verb}: {n} photos, {state}", "use.close": "Close", "use.video": "video",
+    "use.lost": "What is shown here may be old: the studio cannot be asked. Is it still running in the terminal? If it was started again, open the address that it shows there.",
   },
   zh: {
     "use.strength": "强度", "use.strength.about": "0：忠实于原图；1：模型所学的全部效果", "use.factor": "放大倍数", "use.factor.about": "最大 16 倍的任意数；留空则用模型自身倍数", "use.task": "要消除的损伤", "use.auto": "由网络自行判断", "use.where": "处理范围", "use.painted": "我涂抹之处，未涂抹则整张", "use.everywhere": "整张照片", "use.scratches": "自动找到的划痕", "use.alpha": "透明之处", "use.colour": "某种颜色之处", "use.keyed": "颜色",
     "use.dilate": "向外扩展（像素）", "use.feather": "边缘过渡（像素）", "use.format": "格式", "use.formatAuto": "与照片相同", "use.quality": "质量（JPEG、WebP）", "use.more": "更多", "use.preserve": "保留照片的颜色", "use.flatten": "结果不透明",
     "use.run": "处理所有照片", "use.runOne": "处理这张照片", "use.cancel": "取消", "use.retry": "重试失败的照片", "use.zip": "全部下载（zip）", "use.save": "下载", "use.look": "打开", "use.lookAt": "打开 {name}", "use.saveIt": "下载 {name}", "use.removeIt": "移除 {name}", "use.photos": "照片",
     "use.new": "尚未处理", "use.waiting": "等待中", "use.running": "处理中", "use.done": "完成", "use.failed": "失败", "use.cancelled": "已取消", "use.masked": "已涂抹蒙版", "use.pixels": "{w} × {h}", "use.progress": "已完成 {done} / {all}", "use.progressFailed": "已完成 {done} / {all}，失败 {failed}", "use.others": "队列中还有", "use.otherJob": "{verb}：{n} 张照片，{state}", "use.close": "关闭", "use.video": "视频",
+    "use.lost": "此处显示的内容可能已过时：无法联系工作台。终端里的程序还在运行吗？如果已重新启动，请打开终端里显示的新地址。",
   },
 });
 
 const OUT = { upscale: "upscaled", restore: "restored", stylize: "stylized" };
 const OPEN = ["waiting", "running"];
+const LOST_AFTER = 3; // questions in a row without an answer
 
 /** The options of a verb as controls; `values` are those of the verb, None as null. */
 function optionsOf(use, choice, changed) {
@@ -62,31 +65,34 @@ function optionsOf(use, choice, changed) {
 export async function show(place, { models, use, chosen, signal }) {
   const choice = modelChoice(models, use, chosen, models.some((model) => model.run === null && model.uses.includes(use)));
   if (!choice.known.length) return fill(place, noModel());
-  let photos = await photosNow(signal), jobs = [], open = null, shown = null, spelled = "", queued = "";
+  const photos = await photoList(() => draw(), signal), ids = () => photos.all.map((photo) => photo.id);
+  let jobs = [], open = null, shown = null, spelled = "", queued = "";
   const spell = () => {
     const { painted, ...values } = options.values();
-    const masked = use === "restore" && painted && photos.some((photo) => photo.masked);
+    const masked = use === "restore" && painted && photos.all.some((photo) => photo.masked);
     if (use === "restore" && !masked && !values.mask) values.dilate = values.feather = null;
-    const names = photos.length && photos.length <= 3 ? photos.map((photo) => photo.name) : ["photos"];
-    const asked = { inputs: names, model: choice.word, ...values, ...(masked ? { mask: photos.length === 1 ? "mask.png" : "masks" } : {}), out: OUT[use] };
+    const all = photos.all, names = all.length && all.length <= 3 ? all.map((photo) => photo.name) : ["photos"];
+    const asked = { inputs: names, model: choice.word, ...values, ...(masked ? { mask: all.length === 1 ? "mask.png" : "masks" } : {}), out: OUT[use] };
     if (spelled === (spelled = JSON.stringify(asked))) return;
     same.update(use, asked);
   };
   const same = equivalent(), options = optionsOf(use, choice, spell);
-  const list = h("ul", { class: "queue" }), overall = h("p", { class: "soft", role: "status" }), others = h("div", {}), look = h("section", { class: "panel stack", hidden: true });
+  const list = h("ul", { class: "queue" }), overall = h("p", { class: "soft", role: "status" }), others = h("div", {}), lost = h("div", { role: "alert" }), look = h("section", { class: "panel stack", hidden: true });
   const button = (key, act, kind = "") => h("button", { type: "button", class: kind, on: { click: (event) => attempt(() => act(event)) } }, t(key));
-  const submit = async (ids) => {
-    await shown?.end();
-    await post("/api/jobs", { verb: use, model: choice.value, photos: ids, ...options.values() });
+  const submit = async (asked) => {
+    await photos.use(async () => {
+      await shown?.end();
+      await post("/api/jobs", { verb: use, model: choice.value, photos: asked(), ...options.values() });
+    });
     await refresh();
   };
-  const act = async (what, ids) => { for (const id of ids) await post("/api/jobs/act", { id, act: what }); await refresh(); };
+  const act = async (what, jobs) => { for (const id of jobs) await post("/api/jobs/act", { id, act: what }); await refresh(); };
   const mine = () => jobs.filter((job) => job.verb === use);
-  const run = button("use.run", () => submit(photos.map((photo) => photo.id)), "primary");
+  const run = button("use.run", () => submit(ids), "primary");
   const cancel = button("use.cancel", () => act("cancel", mine().filter((job) => OPEN.includes(job.state)).map((job) => job.id)));
   const retry = button("use.retry", () => act("retry", mine().filter((job) => ["failed", "cancelled"].includes(job.state) && job.items.some((item) => latest(item.photo)?.job === job.id)).map((job) => job.id)));
   const zip = h("a", { class: "button", href: `/api/results/zip?${query({ verb: use })}`, download: `${use}.zip` }, t("use.zip"));
-  const clear = button("use.removeAll", async () => { await hide(); photos = await removePhotos(photos.map((photo) => photo.id)); draw(); });
+  const clear = button("use.removeAll", () => photos.remove(ids()));
   /** The newest of a photo's items in jobs of this verb. */
   const latest = (id) => {
     for (const job of mine()) {
@@ -100,11 +106,7 @@ export async function show(place, { models, use, chosen, signal }) {
     const state = h("span", { class: "tag" }), bar = h("i", {}), meter = h("div", { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, bar), facts = h("small", {}), fault = h("p", { class: "alarm", hidden: true });
     const save = h("a", { class: "button", hidden: true, "aria-label": t("use.saveIt", { name: photo.name }) }, t("use.save"));
     const opening = photo.size === null ? null : h("button", { type: "button", "aria-label": t("use.lookAt", { name: photo.name }), on: { click: () => attempt(() => view(photo.id)) } }, t("use.look"));
-    const removing = h("button", { type: "button", "aria-label": t("use.removeIt", { name: photo.name }), on: { click: () => attempt(async () => {
-      if (open === photo.id) await hide();
-      photos = await removePhotos([photo.id]);
-      draw();
-    }) } }, t("use.remove"));
+    const removing = h("button", { type: "button", "aria-label": t("use.removeIt", { name: photo.name }), on: { click: () => attempt(() => photos.remove([photo.id])) } }, t("use.remove"));
     const node = h("li", {}, photo.size === null ? h("span", { class: "thumb" }, photo.moves ? t("use.video") : "?") : h("img", { class: "thumb", src: thumbnail(photo), alt: "", loading: "lazy" }),
       h("div", { class: "grow stack tight" }, h("div", { class: "row" }, h("b", { class: "name" }, photo.name), state), facts, meter, fault), h("div", { class: "row" }, opening, save, removing));
     return { node, update(now) {
@@ -128,46 +130,51 @@ export async function show(place, { models, use, chosen, signal }) {
     } };
   };
   const draw = () => {
-    for (const [id, row] of rows) if (!photos.some((photo) => photo.id === id)) { row.node.remove(); rows.delete(id); }
-    for (const photo of photos) {
+    if (open && !ids().includes(open)) leave(false);
+    for (const [id, row] of rows) if (!ids().includes(id)) { row.node.remove(); rows.delete(id); }
+    for (const photo of photos.all) {
       if (!rows.has(photo.id)) { rows.set(photo.id, rowOf(photo)); list.append(rows.get(photo.id).node); }
       rows.get(photo.id).update(photo);
     }
-    const states = photos.map((photo) => latest(photo.id)?.state ?? "new"), of = (name) => states.filter((state) => state === name).length;
-    const text = photos.length ? t(of("failed") ? "use.progressFailed" : "use.progress", { done: count(of("done")), all: count(photos.length), failed: count(of("failed")) }) : "";
+    const states = photos.all.map((photo) => latest(photo.id)?.state ?? "new"), of = (name) => states.filter((state) => state === name).length;
+    const text = photos.all.length ? t(of("failed") ? "use.progressFailed" : "use.progress", { done: count(of("done")), all: count(photos.all.length), failed: count(of("failed")) }) : "";
     if (overall.textContent !== text) overall.textContent = text;
     const goes = mine().some((job) => OPEN.includes(job.state));
-    run.disabled = !photos.length;
+    run.disabled = !photos.all.length;
     cancel.hidden = !goes;
     retry.hidden = goes || !(of("failed") + of("cancelled"));
     zip.hidden = !of("done");
-    clear.hidden = !photos.length || goes;
+    clear.hidden = !photos.all.length || goes;
     spell();
     const elsewhere = jobs.filter((job) => job.verb !== use && OPEN.includes(job.state));
     if (queued === (queued = JSON.stringify(elsewhere.map((job) => [job.id, job.state])))) return;
     fill(others, elsewhere.map((job) => h("div", { class: "row" }, h("small", { class: "grow" }, `${t("use.others")}: ${t("use.otherJob", { verb: t(`use.${job.verb}`), n: count(job.items.length), state: t(`use.${job.state}`) })}`), button("use.cancel", () => act("cancel", [job.id])))));
   };
   // --- one photo in view ---
-  const hide = async () => {
-    const last = shown;
+  const leave = (keep) => {
+    shown?.free(keep);
     shown = open = null;
     look.hidden = true;
     fill(look);
-    await last?.end();
-    last?.free();
+  };
+  const hide = async () => {
+    await shown?.end(); // a photo whose mask cannot be kept stays in view, so that nothing is lost
+    leave(true);
   };
   let seen = "";
   const view = async (id) => {
     await hide();
-    const photo = photos.find((one) => one.id === id), item = latest(id);
+    const photo = photos.all.find((one) => one.id === id), item = latest(id);
+    if (!photo) return undefined;
     const result = item?.output && item.state === "done" && !/\.(gif|mp4)$/.test(item.output) ? item : null;
     open = id;
-    seen = result ? `${result.job} ${result.seconds}` : "";
-    const changed = (row) => { photos = photos.map((one) => (one.id === row.id ? row : one)); draw(); };
-    const made = await viewer(photo, result, { paints: use === "restore", changed, signal }).catch((error) => { open = null; draw(); throw error; });
-    if (open !== id) return made.free();
+    seen = item?.state === "done" ? `${item.job} ${item.seconds}` : "";
+    const changed = (row) => { if (ids().includes(row.id)) photos.put(row); };
+    const paints = use === "restore" && !photo.moves;
+    const made = await photos.use(() => viewer(photo, result, { paints, changed, signal })).catch((error) => { if (open === id) open = null; draw(); throw error; });
+    if (open !== id || shown) return made.free();
     shown = made;
-    fill(look, h("div", { class: "row" }, h("h2", { class: "grow" }, photo.name), button("use.runOne", () => submit([id]), "primary"),
+    fill(look, h("div", { class: "row" }, h("h2", { class: "grow" }, photo.name), button("use.runOne", () => submit(() => [id]), "primary"),
       result ? h("a", { class: "button", href: `/api/results/file?${query({ id: result.job, photo: id })}`, download: result.output }, t("use.save")) : null, button("use.close", async () => { await hide(); draw(); })), made.node);
     look.hidden = false;
     draw();
@@ -180,22 +187,29 @@ export async function show(place, { models, use, chosen, signal }) {
     draw();
     // What is in view is shown anew when its result is there.
     const item = open ? latest(open) : null;
-    if (item?.state === "done" && `${item.job} ${item.seconds}` !== seen) {
+    if (item?.state === "done" && seen !== (seen = `${item.job} ${item.seconds}`)) {
       quiet = true;
-      try { await view(open); } finally { quiet = false; }
+      try { await attempt(() => view(open)); } finally { quiet = false; }
     }
   };
-  let timer = 0;
+  let timer = 0, failures = 0;
   const poll = async () => {
-    try { await refresh(); } catch { /* it is asked again */ }
+    try {
+      await refresh();
+      if (failures) { await photos.read(); fill(lost); } // it may be another server, without these photos
+      failures = 0;
+    } catch {
+      failures += 1;
+      if (failures === LOST_AFTER && !signal.aborted) fill(lost, h("p", { class: "alarm" }, t("use.lost")));
+    }
     if (!signal.aborted) timer = setTimeout(poll, jobs.some((job) => OPEN.includes(job.state)) ? 500 : 3000);
   };
   signal.addEventListener("abort", () => { clearTimeout(timer); shown?.free(); });
   choice.node.addEventListener("change", () => { options.update(); spell(); });
   options.update();
   fill(place, h("div", { class: "split use" },
-    h("div", { class: "stack" }, dropPlace((photo) => { photos.push(photo); draw(); }, signal), look,
-      h("section", { class: "panel stack" }, h("div", { class: "row" }, h("h2", { class: "grow" }, t("use.photos")), run, cancel, zip, retry, clear), overall, list, others)),
+    h("div", { class: "stack" }, dropPlace(photos.put, signal), look,
+      h("section", { class: "panel stack" }, h("div", { class: "row" }, h("h2", { class: "grow" }, t("use.photos")), run, cancel, zip, retry, clear), lost, overall, list, others)),
     h("section", { class: "panel stack" }, field(t("use.model"), choice.node), options.nodes, same.node)));
   draw();
   return poll();

@@ -1,18 +1,18 @@
 // One photo before and after, with zoom and pan, and a mask that is painted on it.
 
-import { attempt, get, h, put, query, t, words } from "../core.js";
+import { attempt, fill, get, h, put, query, t, words } from "../core.js";
 import { clamp } from "./use-parts.js";
 
 words({
   en: {
     "view.before": "Before", "view.after": "After", "view.divider": "Before and after", "view.fit": "Fit", "view.whole": "1:1", "view.in": "Zoom in", "view.out": "Zoom out", "view.zoom": "{n} %", "view.help": "Wheel or + and − zoom, arrow keys or dragging move, 0 fits, 1 shows pixel by pixel.",
     "view.paint": "Paint a mask", "view.brush": "Brush", "view.erase": "Eraser", "view.size": "Size", "view.undo": "Undo", "view.redo": "Redo", "view.invert": "Invert", "view.clear": "Clear", "view.rectangle": "Rectangle by numbers", "view.left": "Left", "view.top": "Top", "view.width": "Width", "view.height": "Height", "view.fill": "Fill", "view.unfill": "Erase",
-    "view.paint.help": "Painted is what changes; all else stays bit for bit. Shift and wheel, or [ and ], change the size. Arrow keys move the brush, the space bar paints, Ctrl+Z undoes. Drag with the middle button to move the photo.", "view.masked": "{n} % of the photo is painted", "view.nothing": "Nothing is painted", "view.photo": "{name}, {state}", 
+    "view.paint.help": "Painted is what changes; all else stays bit for bit. Shift and wheel, or [ and ], change the size. Arrow keys move the brush, the space bar paints, Ctrl+Z undoes. Drag with the middle button to move the photo.", "view.masked": "{n} % of the photo is painted", "view.nothing": "Nothing is painted", "view.photo": "{name}, {state}", "view.unkept": "What you painted is not kept yet: {why} It is tried again with the next stroke and before a run.",
   },
   zh: {
     "view.before": "处理前", "view.after": "处理后", "view.divider": "前后对比", "view.fit": "适应窗口", "view.whole": "1:1", "view.in": "放大", "view.out": "缩小", "view.zoom": "{n} %", "view.help": "滚轮或 + / − 缩放，方向键或拖动平移，0 适应窗口，1 逐像素显示。",
     "view.paint": "涂抹蒙版", "view.brush": "画笔", "view.erase": "橡皮", "view.size": "大小", "view.undo": "撤销", "view.redo": "重做", "view.invert": "反选", "view.clear": "清除", "view.rectangle": "按数值画矩形", "view.left": "左", "view.top": "上", "view.width": "宽", "view.height": "高", "view.fill": "填充", "view.unfill": "擦除",
-    "view.paint.help": "只改变涂抹之处，其余部分逐位不变。Shift + 滚轮或 [ ] 调整大小；方向键移动画笔，空格键涂抹，Ctrl+Z 撤销；按住中键拖动可平移照片。", "view.masked": "已涂抹照片的 {n} %", "view.nothing": "尚未涂抹", "view.photo": "{name}，{state}", 
+    "view.paint.help": "只改变涂抹之处，其余部分逐位不变。Shift + 滚轮或 [ ] 调整大小；方向键移动画笔，空格键涂抹，Ctrl+Z 撤销；按住中键拖动可平移照片。", "view.masked": "已涂抹照片的 {n} %", "view.nothing": "尚未涂抹", "view.photo": "{name}，{state}", "view.unkept": "涂抹的内容尚未保存：{why}下次涂抹时和处理前会再试。",
   },
 });
 
@@ -28,7 +28,8 @@ const load = async (address, signal) => {
 
 /** Shows a photo; `paints` adds the tools for a mask, `changed` is called with the photo's new row.
  *
- * Returns the element, `end`, which keeps what was painted, and `free`. */
+ * Returns the element, `end`, which keeps what was painted, and `free`, which keeps it too unless
+ * told not to. */
 export async function viewer(photo, result, { paints, changed, signal }) {
   const before = await load(`/api/photos/preview?${query({ id: photo.id })}`, signal);
   const after = result ? await load(`/api/results/preview?${query({ id: result.job, photo: photo.id })}`, signal) : null;
@@ -155,12 +156,23 @@ export async function viewer(photo, result, { paints, changed, signal }) {
     act();
   });
   // --- keeping what was painted ---
-  let timer = 0, saving = Promise.resolve();
-  const covered = h("small", { role: "status" });
+  let timer = 0, saving = Promise.resolve(), unkept = false;
+  const covered = h("small", { role: "status" }), fault = h("div", { role: "status" });
   const save = () => {
     clearTimeout(timer);
     timer = 0;
-    saving = saving.then(async () => changed(await put(`/api/photos/mask?${query({ id: photo.id })}`, await mask.blob())));
+    saving = saving.catch(() => {}).then(async () => { // one that failed stops no later one
+      unkept = false;
+      try {
+        changed(await put(`/api/photos/mask?${query({ id: photo.id })}`, await mask.blob()));
+        fill(fault);
+      } catch (error) {
+        unkept = true;
+        const text = t("view.unkept", { why: error instanceof TypeError ? t("app.lost") : error.message });
+        fill(fault, h("p", { class: "alarm" }, text));
+        throw Object.assign(new Error(text), { status: error.status });
+      }
+    });
     return saving;
   };
   const said = () => {
@@ -169,7 +181,8 @@ export async function viewer(photo, result, { paints, changed, signal }) {
   };
   const told = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => { said(); attempt(save); }, SAVE_AFTER);
+    unkept = true;
+    timer = setTimeout(() => { said(); save().catch(() => {}); }, SAVE_AFTER);
     undoButton.disabled = !mask.canUndo;
     redoButton.disabled = !mask.canRedo;
   };
@@ -203,7 +216,7 @@ export async function viewer(photo, result, { paints, changed, signal }) {
   const node = h("div", { class: "stack tight" },
     h("div", { class: "row" }, button("view.fit", fit), button("view.whole", whole), button("view.in", () => zoomAt(1.25)), button("view.out", () => zoomAt(0.8)), zoomText,
       start ? h("label", { class: "row" }, start, t("view.paint")) : null),
-    tools, view, compare, help);
+    fault, tools, view, compare, help);
   start?.dispatchEvent(new Event("change"));
   let fitted = "";
   const watcher = new ResizeObserver(() => {
@@ -211,8 +224,13 @@ export async function viewer(photo, result, { paints, changed, signal }) {
     if (now !== fitted) { fitted = now; fit(); }
   });
   watcher.observe(view);
-  const end = async () => { if (timer) await save(); else await saving; };
-  return { node, view, end, free: () => { watcher.disconnect(); if (timer) attempt(save); } };
+  const end = () => (unkept ? save() : saving);
+  const free = (keep = true) => {
+    watcher.disconnect();
+    clearTimeout(timer);
+    if (keep && unkept) attempt(save);
+  };
+  return { node, view, end, free };
 }
 
 /** A mask as strokes, each of which can be taken back. */

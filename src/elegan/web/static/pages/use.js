@@ -47,9 +47,10 @@ export async function show(main, { parts, signal }) {
   // A run comes before a verb of the same name, unless more follows.
   const named = parts[0] === "run" && parts.length > 1 ? parts[1] : parts[0];
   const model = parts.length > 1 && parts[0] !== "run" ? models.find((one) => one.id === parts[1]) : models.find((one) => one.run === named);
-  const use = parts[0] in FORMS && (parts.length > 1 || !model) ? parts[0] : model?.uses[0];
+  const use = Object.hasOwn(FORMS, parts[0]) && (parts.length > 1 || !model) ? parts[0] : model?.uses[0];
   if (!use || (parts.length > 1 && !model)) return fill(main, h("p", {}, t("use.gone", { name: parts.at(-1) })), h("a", { class: "button", href: "#/use" }, t("use.back")));
   const { show: draw } = await import(`./use-${FORMS[use]}.js`);
+  signal.throwIfAborted(); // another page may be shown by now
   const place = h("div", { class: "stack" });
   fill(main, h("div", { class: "stack" },
     h("div", { class: "row" }, h("h1", { class: "grow" }, t(`use.${use}`)), h("a", { class: "button", href: "#/use" }, t("use.back"))),

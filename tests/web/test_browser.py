@@ -231,3 +231,31 @@ def test_every_chart_has_its_words_in_chinese(browser: Any, studio: str, known: 
             assert not re.search(r"[a-z]{3,}", found["title"] + found["unit"])
             assert not re.search(r"[a-z]{3,}", found["reading"])
             assert not [one for one in found["series"] if re.search(r"[a-z]{3,}", one["label"])]
+
+
+def test_the_game_is_played_and_a_target_drawn(browser: Any, studio: str, known: list[Any]) -> None:
+    with known_tab(browser, studio, known) as page:
+        at(page, "teach")
+        page.get_by_role("button", name="One D step").click()
+        page.get_by_text("Update D's").first.wait_for()
+        page.locator(".tiles dd").first.filter(has_text="1").wait_for()
+        assert page.locator(".tiles dd").nth(1).text_content() == "0"
+        page.locator("input[name=lesson][value=collapse]").check()
+        page.get_by_label("The remedy").check()
+        page.locator(".changes li").first.wait_for()
+        page.get_by_role("combobox", name="Real points").select_option("drawn")
+        assert page.get_by_role("button", name="Run").is_disabled()
+        box = page.locator("canvas").bounding_box()
+        for act, share in (("move", 0.3), ("down", 0.3), ("move", 0.7), ("up", 0.7)):
+            if act == "move":
+                page.mouse.move(
+                    box["x"] + box["width"] * share, box["y"] + box["height"] * share, steps=9
+                )
+            else:
+                getattr(page.mouse, act)()
+        page.get_by_role("button", name="Draw again").wait_for()
+        page.get_by_role("slider").fill("1")
+        page.get_by_role("button", name="Run").click()
+        page.locator("svg.chart").nth(1).wait_for()
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_text("Update G's").first.wait_for()

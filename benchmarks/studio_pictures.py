@@ -19,7 +19,7 @@ from studio import studio
 import elegan
 
 SIZE = {"width": 1120, "height": 780}
-SHOWN, COLOURS = 760, 96  # pixels across, and in the palette, so that a picture is small
+SHOWN, COLOURS = 760, 160  # pixels across, and in the palette, so that a picture is small
 
 
 def keep(page: Any, path: Path) -> None:
@@ -27,17 +27,18 @@ def keep(page: Any, path: Path) -> None:
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     height = round(image.height * SHOWN / image.width)
     small = image.resize((SHOWN, height), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = small.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 def played(page: Any) -> None:
     """Plays the game for some hundred steps."""
     page.get_by_role("slider").fill("4")
     page.get_by_role("button", name="Run").click()
-    page.wait_for_timeout(12_000)
+    page.wait_for_timeout(5_000)
     page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="One of each").click()
-    page.wait_for_timeout(1200)
+    page.get_by_role("button", name="Both", exact=True).click()
+    page.wait_for_timeout(2300)
     page.locator(".game").evaluate("(game) => game.scrollIntoView()")
 
 

@@ -240,40 +240,32 @@ def test_every_chart_has_its_words_in_chinese(browser: Any, studio: str, known: 
             assert not [one for one in found["series"] if re.search(r"[a-z]{3,}", one["label"])]
 
 
-def test_the_game_is_played_step_by_step(browser: Any, studio: str, known: list[Any]) -> None:
-    size = {"width": 1200, "height": 900}
-    with known_tab(browser, studio, known, refused=422, viewport=size) as page:
+def test_the_game_is_played_and_a_target_drawn(browser: Any, studio: str, known: list[Any]) -> None:
+    with known_tab(browser, studio, known) as page:
         at(page, "teach")
-        told = page.locator(".game p[aria-live]")
         page.get_by_role("button", name="One D step").click()
-        page.get_by_text("1 D steps and 0 G steps.").wait_for()
-        steps = page.locator(".steps li")
-        assert steps.count() == 6
-        assert steps.last.text_content() == "Update D, rate 0.002. G stays as it is."
-        page.get_by_role("button", name="One G step").click()
-        page.get_by_text("1 D steps and 1 G steps.").wait_for()
-        # A slow beginning does not replace what was asked for after it.
-        page.get_by_label("What can go wrong").select_option("winning")
-        page.get_by_label("What can go wrong").select_option("")
-        page.get_by_text("0 D steps and 0 G steps.").wait_for()
-        page.wait_for_timeout(4000)
-        assert "0 D steps and 0 G steps." in told.text_content()
-        # What is refused leaves the game that goes on.
-        page.get_by_text("Rules of the game").click()
-        page.get_by_label("Real points to learn from").fill("1")
-        page.get_by_label("Real points to learn from").blur()
-        page.locator(".said.error").wait_for()
-        page.get_by_role("button", name="One of each").click()
-        page.get_by_text("1 D steps and 1 G steps.").wait_for()
-        # A line of one's own, drawn past the edge.
-        page.get_by_role("combobox").first.select_option("drawn")
-        box = page.locator(".game canvas").bounding_box()
-        page.mouse.move(box["x"] + 60, box["y"] + 60)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] + 80, box["y"] + 300, steps=20)
-        page.mouse.up()
-        page.get_by_role("button", name="One of each").click()
-        page.get_by_text("1 D steps and 1 G steps.").wait_for()
+        page.get_by_text("Update D's").first.wait_for()
+        page.locator(".tiles dd").first.filter(has_text="1").wait_for()
+        assert page.locator(".tiles dd").nth(1).text_content() == "0"
+        page.locator("input[name=lesson][value=collapse]").check()
+        page.get_by_label("The remedy").check()
+        page.locator(".changes li").first.wait_for()
+        page.get_by_role("combobox", name="Real points").select_option("drawn")
+        assert page.get_by_role("button", name="Run").is_disabled()
+        box = page.locator("canvas").bounding_box()
+        for act, share in (("move", 0.3), ("down", 0.3), ("move", 0.7), ("up", 0.7)):
+            if act == "move":
+                page.mouse.move(
+                    box["x"] + box["width"] * share, box["y"] + box["height"] * share, steps=9
+                )
+            else:
+                getattr(page.mouse, act)()
+        page.get_by_role("button", name="Draw again").wait_for()
+        page.get_by_role("slider").fill("1")
+        page.get_by_role("button", name="Run").click()
+        page.locator("svg.chart").nth(1).wait_for()
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_text("Update G's").first.wait_for()
 
 
 def test_a_page_that_loses_its_server_says_so(browser: Any, home: Path) -> None:

@@ -27,14 +27,18 @@ from elegan.losses import ADVERSARIAL
 from elegan.settings import preset_settings
 from elegan.training.loop import TrainingLoop
 from elegan.training.run import prepare
-from elegan.web.plane import MOST_POINTS, PlaneTask, PointBatches, loop_of, modes, points
+from elegan.web.plane import MOST_POINTS, SPREAD, PlaneTask, PointBatches, loop_of, modes, points
 
 FIELD, LINES, SHOWN, ARROWS = 40, 13, 300, 60
+_DRAWN = 1000  # points that are measured, of which the first are shown
 SIDE = 1.3
 """The field goes from -SIDE to SIDE in both directions."""
 _SESSIONS = 16
 _SECONDS = 0.25  # of moves that one request makes at most
-_NEAR = 4 * 0.03  # of a mode, in the plane
+_NEAR = 4 * SPREAD  # of a mode, in the plane
+_MIDDLES = {"least-squares": 0.5}  # between the two targets, where 0 is not
+_PROBABILITIES = {"minimax", "non-saturating"}  # whose logits are log-odds
+_COMPARED = {"wasserstein", "relativistic-pair", "relativistic-average"}  # logits have no zero
 _DIGITS = "mnist-5k"
 
 Target = Literal["ring", "grid", "moons", "spiral", "drawn"]
@@ -43,11 +47,19 @@ Place = tuple[
     Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)],
 ]
 Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Epsilon = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class Game(BaseModel):
-    """What is played with: the data, the loss, how fast each player moves."""
+    """What is played with: the data, the loss, how fast each player moves.
+
+    Attributes:
+        points: how many real ones there are to learn from.
+        moves: of the discriminator for each of the generator.
+        lead: steps of the discriminator alone before the first of both, which the page asks for.
+        epsilon: Adam's. A gradient far below it moves nothing; above it, its size is divided out.
+    """
 
     kind: Literal["plane", "digits"] = "plane"
     target: Target = "ring"
@@ -55,10 +67,11 @@ class Game(BaseModel):
     points: int = Field(default=MOST_POINTS, ge=4, le=MOST_POINTS)
     loss: str = Field(default="non-saturating", max_length=40)
     generator_rate: Rate = 1e-3
-    discriminator_rate: Rate = 1e-3
-    r1: Weight = 0.0
+    discriminator_rate: Rate = 4e-3
+    r1: Weight = 0.05
     moves: int = Field(default=1, ge=1, le=20)
-    lead: int = Field(default=0, ge=0, le=300)
+    lead: int = Field(default=0, ge=0, le=1000)
+    epsilon: Epsilon = 1e-8
     width: int = Field(default=64, ge=4, le=256)
     seed: int = Field(default=0, ge=0, le=2**31)
 
@@ -77,18 +90,20 @@ class End(BaseModel):
     id: str = Field(max_length=40)
 
 
+_LEADING = {"lead": 300, "discriminator_rate": 0.01, "moves": 5, "epsilon": 0.01, "seed": 2}
+_WIDE = {"target": "moons", "width": 128, "moves": 3}
 LESSONS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "collapse": (
-        {"target": "grid", "generator_rate": 1e-2, "discriminator_rate": 1e-2},
-        {"target": "grid", "discriminator_rate": 2e-3, "r1": 0.05, "moves": 2},
+        {"generator_rate": 0.02, "discriminator_rate": 0.01, "r1": 0.0, "seed": 1},
+        {"seed": 1},
     ),
     "winning": (
-        {"loss": "minimax", "discriminator_rate": 1e-2, "moves": 10, "lead": 300},
-        {"lead": 300, "r1": 0.3},
+        {**_LEADING, "loss": "minimax", "r1": 0.0},
+        {**_LEADING, "generator_rate": 3e-3, "r1": 0.1},
     ),
     "memorising": (
-        {"target": "moons", "points": 6, "moves": 5, "width": 256},
-        {"target": "moons", "r1": 0.1, "width": 256},
+        {**_WIDE, "points": 6, "r1": 0.0},
+        {**_WIDE},
     ),
 }
 """Games that go wrong, each with the one that mends it."""
@@ -99,17 +114,16 @@ class Session:
 
     Attributes:
         loop: that of real runs; its `images` count what was seen.
-        lock: held while somebody moves.
+        moved: how many steps each player has made.
+        happened: the steps of the last move, each with its numbers.
     """
 
     def __init__(self, game: Game) -> None:
-        self.game, self.lock = game, threading.Lock()
+        self.game = game
         self.loop = _plane(game) if game.kind == "plane" else _digits(game)
         self.task: Any = self.loop.task
         self.moved = {"discriminator": 0, "generator": 0}
         self.happened: list[dict[str, Any]] = []
-        for _ in range(game.lead):
-            self._move("discriminator")
 
     def move(self, who: str, count: int) -> None:
         """Makes so many moves, or as many as a quarter of a second allows; the last is told of."""
@@ -132,8 +146,8 @@ class Session:
         seed_default(loop.settings.seed, "step", loop.images)
         with task.precision.autocast():
             fakes = task.generate(batch)
-        sides = self._logits(batch.images), self._logits(fakes.detach())
-        real, fake = (side.sigmoid().mean().item() for side in sides)
+        shown = fakes.detach()
+        real, fake, _ = self._probabilities(batch.images, shown)
         player = getattr(task, who)
         moves = loop.move_discriminator if who == "discriminator" else loop.move_generator
         finite, losses = moves(batch, fakes, 0.0, 1.0)
@@ -147,21 +161,41 @@ class Session:
         self.happened = [
             {"step": "noise", "who": who, "count": batch.whole},
             {"step": "generate", "who": who, "count": batch.whole},
-            {
-                "step": "score",
-                "who": who,
-                "fake": fake,
-                **({"real": real} if who[0] == "d" else {}),
-            },
+            {"step": "score", "who": who, "fake": fake.mean().item()},
             {"step": "loss", "who": who, "value": loss.get("loss"), "parts": loss},
             {"step": "backward", "who": who, "norm": player.gradient_norm},
-            {"step": "update", "who": who, "rate": player.base_rate},
+            {
+                "step": "update",
+                "who": who,
+                "rate": player.base_rate,
+                "weights": sum(one.numel() for one in player.parameters),
+            },
         ]
+        if who == "discriminator":
+            self.happened[2]["real"] = real.mean().item()
+        if self.game.kind == "plane":
+            self.happened[1]["first"] = _rounded(shown[0].flatten())
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Scores images without leaving a trace: spectral norm counts the passes of training."""
+        network = self.task.discriminator.network.eval()
+        with self.task.precision.autocast():
+            logits = network(images.float()).float()
+        network.train()
+        return logits
 
     @torch.no_grad()
-    def _logits(self, images: Tensor) -> Tensor:
-        with self.task.precision.autocast():
-            return self.task.discriminator.network(images.float()).float()
+    def _probabilities(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, float]:
+        """Returns what the discriminator gives both sides, and the logit that is as good as 0.
+
+        Cross-entropy makes a logit a probability. Other losses make it a score: then the middle
+        stands for one half, between the loss's targets, or between both sides where it has none.
+        """
+        sides = self._logits(real), self._logits(fake)
+        middle = _MIDDLES.get(self.game.loss, 0.0)
+        if self.game.loss in _COMPARED:
+            middle = (sides[0].mean() + sides[1].mean()).item() / 2
+        return (sides[0] - middle).sigmoid(), (sides[1] - middle).sigmoid(), middle
 
     # --- what is shown ----------------------------------------------------------------------
 
@@ -170,30 +204,30 @@ class Session:
         shown = self._plane() if self.game.kind == "plane" else self._sheet()
         return {"images": self.loop.images, "moved": self.moved, "happened": self.happened, **shown}
 
+    @torch.no_grad()
     def _plane(self) -> dict[str, Any]:
-        generator, discriminator = self.task.generator.network, self.task.discriminator.network
-        real = self.loop.batches.real  # pyright: ignore[reportAttributeAccessIssue]
-        noise = torch.randn(MOST_POINTS // 2, 2, generator=keyed_generator(0, "shown noise"))
+        generator, real = self.task.generator.network, self.loop.batches.real  # pyright: ignore[reportAttributeAccessIssue]
+        noise = torch.randn(_DRAWN, 2, generator=keyed_generator(0, "shown noise"))
         steps = torch.linspace(-SIDE, SIDE, FIELD)
         places = torch.cartesian_prod(steps, steps).flip(1)  # row by row, y outside
+        # So each cell of the grid holds about as much noise as any other.
         quantiles = torch.special.ndtri(torch.linspace(0.02, 0.98, LINES))
         corners = torch.cartesian_prod(quantiles, quantiles)
-        with torch.no_grad():
-            field = discriminator(places.view(-1, 2, 1, 1)).sigmoid().view(FIELD, FIELD)
-            made = generator(noise).flatten(1)
-            warped = generator(corners).view(LINES, LINES, 2)
-            found = discriminator(real[: len(made)].view(-1, 2, 1, 1)) > 0
-            fooled = discriminator(made.view(-1, 2, 1, 1)) > 0
-        caught = torch.cat([found, ~fooled]).float().mean().item()
+        made = generator(noise).flatten(1)
+        found, fooled, middle = self._probabilities(*map(_images, (real[:_DRAWN], made)))
+        field = (self._logits(_images(places)) - middle).sigmoid().view(FIELD, FIELD)
+        unseen = points(self.game.target, _DRAWN, torch.tensor(self.game.drawn or [(0.0, 0.0)]), -1)
         return {
+            "noise": _rounded(noise[:SHOWN]),
             "real": _rounded(real[:SHOWN]),
             "made": _rounded(made[:SHOWN]),
             "field": _rounded(field),
-            "grid": _rounded(warped),
+            "grid": _rounded(generator(corners).view(LINES, LINES, 2)),
             "arrows": _rounded(self.arrows(made[:ARROWS])),
-            "accuracy": caught,
+            **_judged(found, fooled),
             "modes": _covered(made, modes(self.game.target)),
-            "near": _nearness(made, real),
+            "near": _distance(made, real),
+            "unseen": _distance(unseen, made),
         }
 
     def arrows(self, made: Tensor) -> Tensor:
@@ -201,12 +235,12 @@ class Session:
 
         The negative gradient of its loss, a mean over points, by each of them, times their number.
         """
-        places = made.detach().view(-1, 2, 1, 1).requires_grad_()
-        network = self.task.discriminator.network
+        places = _images(made.detach()).requires_grad_()
         real = self.loop.batches.at(0).images
-        logits = network(real).mean().expand(len(made)).detach()
-        loss = self.task.loss.generator(logits, network(places))
-        (gradient,) = torch.autograd.grad(loss, places)
+        with torch.enable_grad():
+            logits = self._logits(real).mean().expand(len(made)).detach()
+            loss = self.task.loss.generator(logits, self._logits(places))
+            (gradient,) = torch.autograd.grad(loss, places)
         return -len(made) * gradient.flatten(1)
 
     @torch.no_grad()
@@ -220,14 +254,12 @@ class Session:
         with self.task.precision.autocast():
             made = network(noise).float()
         network.train()
-        sides = self._logits(real), self._logits(made)
-        right = torch.cat([sides[0] > 0, sides[1] <= 0])
-        real_share, fake_share = (side.sigmoid().mean().item() for side in sides)
+        found, fooled, _ = self._probabilities(real, made)
         return {
+            "noise": _rounded(noise[:, :2]),
             "made": _picture(to_uint8(made)),
             "real": _picture(to_uint8(real)),
-            "accuracy": right.float().mean().item(),
-            "probabilities": {"real": real_share, "fake": fake_share},
+            **_judged(found, fooled),
         }
 
 
@@ -241,8 +273,6 @@ def _plane(game: Game) -> TrainingLoop:
 
 
 def _digits(game: Game) -> TrainingLoop:
-    if game.lead:
-        raise EleganError("A lead is for points: on digits it would take minutes.")
     settings = _told(game, _DIGITS, batch=16)
     spec, precision = TASKS[settings.task], choose("cpu")
     data = spec.open_data(settings)
@@ -262,7 +292,7 @@ def _told(game: Game, data: str, batch: int) -> Any:
             "batch": batch,
             "seed": game.seed,
             "images": 10**9,
-            "network": {"clusters": 0, "width": max(8, game.width // 4)},
+            "network": {"clusters": 0, "width": min(max(8, game.width // 4), 32)},
             "augment": {"kinds": ""},
             "loss": {
                 "adversarial": game.loss,
@@ -274,11 +304,19 @@ def _told(game: Game, data: str, batch: int) -> Any:
             "optimizer": {
                 "generator_rate": game.generator_rate,
                 "discriminator_rate": game.discriminator_rate,
+                "epsilon": game.epsilon,
                 "schedule": "constant",
                 "warmup": 0.0,
             },
         },
     )
+
+
+def _judged(real: Tensor, fake: Tensor) -> dict[str, Any]:
+    """What the discriminator gives both sides, and on what share it is right; each counts half."""
+    right = (real > 0.5).float().mean() + (fake <= 0.5).float().mean()
+    probabilities = {"real": real.mean().item(), "fake": fake.mean().item()}
+    return {"accuracy": right.item() / 2, "probabilities": probabilities}
 
 
 def _covered(made: Tensor, centres: Tensor) -> dict[str, int] | None:
@@ -291,9 +329,14 @@ def _covered(made: Tensor, centres: Tensor) -> dict[str, int] | None:
     return {"covered": int((counts >= least).sum()), "of": len(centres)}
 
 
-def _nearness(made: Tensor, real: Tensor) -> float:
-    """The median distance of generated points to the nearest real one."""
-    return torch.cdist(made, real).min(dim=1).values.median().item()
+def _distance(ones: Tensor, others: Tensor) -> float:
+    """The median distance of each of the ones to the nearest of the others."""
+    return torch.cdist(ones, others).min(dim=1).values.median().item()
+
+
+def _images(places: Tensor) -> Tensor:
+    """Points [N, 2] as the networks take them, [N, 2, 1, 1]."""
+    return places.view(-1, 2, 1, 1)
 
 
 def _rounded(values: Tensor) -> Any:
@@ -306,29 +349,28 @@ def _picture(images: np.ndarray) -> str:
 
 @dataclass
 class _Table:
-    """The games that go on; of too many the one that rested longest is given up."""
+    """The games that go on; of too many the one that rested longest is given up.
+
+    Attributes:
+        lock: held while games are made or moved. One for all, for they share torch's default
+            random generators; so each draws the same numbers whatever the others do.
+    """
 
     games: "OrderedDict[str, Session]"
     lock: threading.Lock
 
     def add(self, session: Session) -> str:
         name = secrets.token_hex(8)
-        with self.lock:
-            self.games[name] = session
-            while len(self.games) > _SESSIONS:
-                self.games.popitem(last=False)
+        self.games[name] = session
+        while len(self.games) > _SESSIONS:
+            self.games.popitem(last=False)
         return name
 
     def find(self, name: str) -> Session:
-        with self.lock:
-            if name not in self.games:
-                raise EleganError("There is no such game any more.")
-            self.games.move_to_end(name)
-            return self.games[name]
-
-    def end(self, name: str) -> None:
-        with self.lock:
-            self.games.pop(name, None)
+        if name not in self.games:
+            raise EleganError("There is no such game any more.")
+        self.games.move_to_end(name)
+        return self.games[name]
 
 
 def router(studio: Any) -> APIRouter:
@@ -339,29 +381,33 @@ def router(studio: Any) -> APIRouter:
     @routes.get("/lessons")
     def lessons() -> dict[str, Any]:
         return {
+            "fair": Game().model_dump(),
             "lessons": {
                 name: {"wrong": Game(**wrong).model_dump(), "mended": Game(**mended).model_dump()}
                 for name, (wrong, mended) in LESSONS.items()
             },
             "losses": list(ADVERSARIAL),
+            "scores": [name for name in ADVERSARIAL if name not in _PROBABILITIES],
             "field": {"side": SIDE, "cells": FIELD},
         }
 
     @routes.post("/begin")
     def begin(asked: Game) -> dict[str, Any]:
-        session = Session(asked)
-        return {"id": table.add(session), **session.state()}
+        with table.lock:
+            session = Session(asked)
+            return {"id": table.add(session), **session.state()}
 
     @routes.post("/move")
     def move(asked: Move) -> dict[str, Any]:
-        session = table.find(asked.id)
-        with session.lock:
+        with table.lock:
+            session = table.find(asked.id)
             session.move(asked.who, asked.count)
             return session.state()
 
     @routes.post("/end")
     def end(asked: End) -> dict[str, bool]:
-        table.end(asked.id)
+        with table.lock:
+            table.games.pop(asked.id, None)
         return {"ended": True}
 
     return routes

@@ -870,7 +870,7 @@ def test_the_last_model_that_is_chosen_is_shown(page: Any, address: str) -> None
     page.wait_for_timeout(300)
     assert page.get_by_label("Class").count() == 0
     page.unroute_all()
-    page.route("**/api/draw", lambda route: route.abort(), times=1)
+    page.route("**/api/draw", lambda route: route.fulfill(status=500, body="{}"), times=1)
     page.get_by_label("Images", exact=True).fill("3")
     page.locator("#said .error").wait_for()
     assert page.locator(".grid").get_attribute("aria-busy") is None

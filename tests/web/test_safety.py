@@ -99,6 +99,8 @@ PIECES = (
     *("secret.txt", "link", "C:", "file://", "<script>", "'", '"', "é", "\ud800", "a" * 300, " "),
 )
 
+SENT = tuple(piece for piece in PIECES if piece != "\ud800")  # half a pair cannot be sent
+
 
 def test_no_path_leads_outside(tmp_path: Path) -> None:
     """10,000 names made of what paths are made of, on everything that takes a name."""
@@ -132,22 +134,20 @@ def test_no_path_leads_outside(tmp_path: Path) -> None:
     assert passed > 100  # the generator makes good names as well
 
 
-def test_hostile_names_on_every_route(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tries", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_hostile_names_on_every_route(tmp_path: Path, tries: int) -> None:
     """No route answers with an error of its own, or with what lies outside."""
     (tmp_path / "secret.txt").write_text("secret")
-    draw = random.Random(1)
+    draw = random.Random(tries)
     with opened(tmp_path / "home") as client:
+        (tmp_path / "home" / "images" / "link").symlink_to(tmp_path)
         routes = [
-            (route["path"] if isinstance(route, dict) else route, parameters)
-            for route, parameters in _gets(client.get("/openapi.json").json())
+            one for one in _gets(client.get("/openapi.json").json()) if "/stream" not in one[0]
         ]
-        assert len(routes) > 5
-        for _ in range(300):
+        assert len(routes) > 10
+        for _ in range(tries):
             path, parameters = draw.choice(routes)
-            if path.endswith("/stream"):
-                continue
-            pieces = [piece for piece in PIECES if piece != "\ud800"]
-            asked = {name: "".join(draw.choices(pieces, k=3)) for name in parameters}
+            asked = {name: "".join(draw.choices(SENT, k=3)) for name in parameters}
             answer = client.get(path, params=asked)
             assert answer.status_code in (200, 400, 404, 409, 422), (path, asked, answer.text)
             assert "secret" not in answer.text

@@ -787,16 +787,59 @@ def test_a_person_paints_a_mask_with_the_keyboard(page: Any, address: str, tmp_p
     assert not changed_there.any()
 
 
-def _opened(page: Any, address: str, tmp_path: Path, *names: str) -> None:
+def _opened(
+    page: Any, address: str, tmp_path: Path, *names: str, photo: np.ndarray | None = None
+) -> None:
     """Uploads photos to the page that restores, and opens the first of them to paint on."""
     paths = [tmp_path / name for name in names]
     for path in paths:
-        path.write_bytes(png(translators.photo(40, 50)))
+        path.write_bytes(png(translators.photo(40, 50) if photo is None else photo))
     page.goto(f"{address}/#/use/restore")
     page.get_by_label("Model").select_option("run/restore")
     page.locator("input[type=file]").first.set_input_files([str(path) for path in paths])
     page.get_by_role("button", name=f"Open {names[0]}").click()
     page.get_by_label("Paint a mask").check()
+
+
+@pytest.mark.slow
+def test_a_stroke_of_the_brush_is_what_changes(page: Any, address: str, tmp_path: Path) -> None:
+    photo = translators.photo(160, 200)
+    _opened(page, address, tmp_path, "photo.png", photo=photo)
+    canvas = page.locator("canvas.mask")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=8)
+    page.mouse.up()
+    page.get_by_role("button", name="Run on this photo").click()
+    page.locator(".tag.done").wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download photo.png").click()
+    changed = (np.asarray(Image.open(saved.value.path())) != photo).any(axis=2)
+    rows, columns = changed.any(axis=1).nonzero()[0], changed.any(axis=0).nonzero()[0]
+    assert 0 < changed.mean() < 0.5
+    assert rows.min() > 20
+    assert rows.max() < 140
+    assert columns.max() - columns.min() > rows.max() - rows.min()  # it went sideways
+
+
+@pytest.mark.slow
+def test_a_key_point_is_dragged(page: Any, address: str) -> None:
+    page.goto(f"{address}/#/use/characters")
+    page.get_by_role("button", name="Character 1:").click()
+    point, picture = page.locator("circle[aria-label^='chin']"), page.locator(".pose img")
+    point.scroll_into_view_if_needed()
+    before, source = point.get_attribute("cy"), picture.get_attribute("src")
+    box = point.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 25, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(3000)
+    assert float(point.get_attribute("cy")) > float(before)
+    assert picture.get_attribute("src") != source
 
 
 @pytest.mark.slow

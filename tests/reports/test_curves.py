@@ -198,3 +198,11 @@ def test_scale_maps_its_ends() -> None:
 def test_colours_are_classes_not_values() -> None:
     svg = line_chart([series(1.0, 2.0)], title="t", y_label="y")
     assert not re.search(r"#[0-9a-f]{3,6}|rgb\(|style=", svg)
+
+
+def test_ticks_that_lie_near_each_other_are_told_apart() -> None:
+    curve = Series(label="psnr", x=(0.0, 1.0, 2.0), y=(25.71, 25.78, 25.83))
+    drawn = line_chart([curve], title="PSNR", y_label="dB")
+    labels = re.findall(r'text-anchor="end">(25\.\d+)</text>', drawn)
+    assert len(labels) > 2
+    assert len(set(labels)) == len(labels)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from elegan.reports.html import fill_macro
+from elegan.reports.words import compact
 
 WIDTH, HEIGHT = 480, 248
 LEFT, RIGHT, TOP, BOTTOM = 52, 468, 30, 208
@@ -123,7 +124,7 @@ def line_chart(
         "x_scale": x_scale,
         "y_scale": y_scale,
         "x_ticks": ticks(x_scale.low, x_scale.high),
-        "y_ticks": (log_ticks if log_y else ticks)(y_scale.low, y_scale.high),
+        "y_ticks": _labelled(y_scale),
         "marks": marks,
         "floor": floor,
         "curves": [_curve(curve, x_scale, y_scale) for curve in series],
@@ -174,6 +175,16 @@ def log_ticks(low: float, high: float) -> list[float]:
         for factor in factors
     ]
     return [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+
+
+def _labelled(scale: Scale) -> list[tuple[float, str]]:
+    """The ticks of an axis with their texts, of as many digits as tell them apart."""
+    values = (log_ticks if scale.log else ticks)(scale.low, scale.high)
+    step = values[1] - values[0] if len(values) > 1 else 0.0
+    if scale.log or step < 1e-4 or max(map(abs, values)) >= 1e4:
+        return [(value, compact(value)) for value in values]
+    digits = max(0, math.ceil(-math.log10(step) - 1e-9))
+    return [(value, f"{value:.{digits}f}") for value in values]
 
 
 def _y_scale(values: Sequence[float], log: bool) -> Scale:

@@ -23,6 +23,13 @@ function logTicks(low, high) {
   return found.filter((value) => value >= low * 0.999 && value <= high * 1.001);
 }
 
+/** A tick's text, with as many digits as tell it from its neighbours. */
+function tickText(value, all) {
+  const step = Math.abs(all[1] - all[0]);
+  if (!(step > 0) || Math.abs(value) >= 1e4 || step < 1e-4) return short(value);
+  return value.toFixed(Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+}
+
 function scales(chart) {
   let values = chart.series.flatMap((one) => one.y).filter((y) => y !== null);
   if (chart.floor !== null && chart.floor !== undefined) values.push(chart.floor);
@@ -51,7 +58,8 @@ function path(one, scale) {
   one.x.forEach((x, i) => {
     const y = one.y[i];
     const shown = y !== null && (!scale.log || y > 0);
-    if (shown) text += `${drawing ? "L" : "M"}${scale.x(x).toFixed(1)} ${scale.y(y).toFixed(1)}`;
+    // A point alone is drawn as a dot.
+    if (shown) text += `${drawing ? "L" : "M"}${scale.x(x).toFixed(1)} ${scale.y(y).toFixed(1)}${drawing ? "" : "h0.01"}`;
     drawing = shown;
   });
   return text;
@@ -72,7 +80,7 @@ export function lineChart(chart, marks = [], xLabel = "") {
   const summary = chart.series.map((one) => `${one.label} ${short(one.y.at(-1))}`).join(", ");
   const svg = h("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${chart.title}: ${summary}` },
     yTicks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: RIGHT, y1: scale.y(v), y2: scale.y(v) }),
-      h("text", { x: LEFT - 6, y: scale.y(v) + 4, "text-anchor": "end" }, short(v))]),
+      h("text", { x: LEFT - 6, y: scale.y(v) + 4, "text-anchor": "end" }, scale.log ? short(v) : tickText(v, yTicks))]),
     ticks(0, scale.last).map((v) => h("text", { x: scale.x(v), y: BOTTOM + 16, "text-anchor": "middle" }, short(v))),
     h("line", { class: "axis", x1: LEFT, x2: RIGHT, y1: BOTTOM, y2: BOTTOM }),
     h("text", { x: RIGHT, y: H - 2, "text-anchor": "end" }, xLabel),

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from elegan import api
 from elegan.common.errors import EleganError
 from elegan.web import safety
-from elegan.web.folders import Folders, safe_name
+from elegan.web.folders import safe_name
 from elegan.web.server import create_app
 from tests.web.serving import ADDRESS, folders, opened, stranger
 
@@ -171,13 +171,6 @@ def test_a_link_within_the_runs_does_not_open_what_it_leads_to(tmp_path: Path) -
     with pytest.raises(EleganError, match="no such run"):
         place.run("linked")
     assert place.all_runs() == []
-
-
-def test_the_address_of_the_key(tmp_path: Path) -> None:
-    keys = safety.Keys(ADDRESS)
-    assert keys.start == f"{ADDRESS}/?token={keys.token}"
-    assert len(keys.token) >= 32
-    assert isinstance(folders(tmp_path), Folders)
 
 
 @pytest.mark.parametrize("other", ['prefs={"theme":"dark"}', "a b=c", 'x="unclosed', "é=1", "=;;"])

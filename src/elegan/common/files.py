@@ -88,7 +88,7 @@ def remove_temporaries(folder: Path, seconds: float = 0.0) -> None:
     """
     for path in folder.glob(".elegan-*.tmp"):
         found = _TEMPORARY.fullmatch(path.name)
-        if found and not _lives(int(found[1])):
+        if found and not lives(int(found[1])):
             with contextlib.suppress(OSError):
                 if time.time() - path.lstat().st_mtime >= seconds:
                     _remove(path)
@@ -102,7 +102,8 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether another process of that number is there, as far as the system says."""
     if os.name != "posix":  # where asking would end it
         return True
     try:

@@ -9,7 +9,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,6 +79,12 @@ def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     except OSError as error:
         why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         raise EleganError(f"Could not write '{path}': {why}. Name another place.") from error
+
+
+def save_gif(frames: Sequence[Image.Image], out: Path | BinaryIO, milliseconds: int = 60) -> None:
+    """Writes an animated GIF that loops, each frame so many milliseconds long."""
+    more = {"save_all": True, "append_images": list(frames[1:]), "loop": 0}
+    frames[0].save(out, format="GIF", duration=milliseconds, **more)
 
 
 def contact_sheet(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import written_whole
-from elegan.data.pictures import grid, to_pillow
+from elegan.data.pictures import grid, save_gif, to_pillow
 from elegan.models.model import Model, latent_noise
 
 
@@ -25,6 +25,34 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
     return torch.where(flat, torch.lerp(start, end, share), arc / angle.sin().where(~flat, 1.0))
 
 
+def between(
+    model: Model,
+    ends: tuple[torch.Tensor, torch.Tensor],
+    kinds: tuple[np.ndarray | None, np.ndarray | None],
+    share: float,
+) -> np.ndarray:
+    """Returns images uint8 [N, R, R, C] at a share of the way between two codes each.
+
+    Noise follows the great circle (`slerp`), and classes or clusters are blended along it. Styles
+    follow the straight line: they lie on no sphere, and the mapping network is there to make
+    straight paths even (Karras et al. 2019, section 4.1).
+
+    Args:
+        ends: latents, or styles where the model has them, float [N, ...] each.
+        kinds: of both ends, classes int64 [N] or shares float32 [N, K]; None where there are none.
+    """
+    if model.has_styles:
+        return model.from_styles(torch.lerp(*ends, share))
+    start, end = kinds
+    if start is None or end is None or np.array_equal(start, end):
+        return model.from_latents(slerp(*ends, share), start)
+    if start.ndim == 1:
+        every = np.eye(len(model.classes), dtype=np.float32)
+        start, end = every[start], every[end]
+    blend = (start + share * (end - start)).astype(np.float32)
+    return model.from_latents(slerp(*ends, share), blend)
+
+
 def save_walk(
     model: Model,
     out: Path,
@@ -36,11 +64,7 @@ def save_walk(
     columns: int = 4,
     milliseconds: int = 60,
 ) -> tuple[Path, int]:
-    """Writes a GIF that loops: the last point leads back to the first.
-
-    Noise follows the great circle (`slerp`), and clusters are blended along it. Styles follow the
-    straight line: they lie on no sphere, and the mapping network is there to make straight paths
-    even (Karras et al. 2019, section 4.1).
+    """Writes a GIF that loops: the last point leads back to the first, each way as `between`.
 
     Returns:
         (the file, its number of frames).
@@ -66,26 +90,15 @@ def save_walk(
         for frame in range(frames):
             following, share = (point + 1) % points, frame / frames
             ends = codes[point], codes[following]
-            if model.has_styles:
-                images = model.from_styles(torch.lerp(*ends, share))
-            else:
-                start, end = clusters[point], clusters[following]
-                blend = labels
-                if start is not None and end is not None:
-                    blend = start + share * (end - start)
-                images = model.from_latents(slerp(*ends, share), blend)
+            kinds = (labels, labels)
+            if clusters[point] is not None:
+                kinds = clusters[point], clusters[following]
+            images = between(model, ends, kinds, share)
             scale = max(1, 56 // images.shape[1])
             pictures.append(to_pillow(_even(grid(images, columns, scale=scale))))
     try:
         with written_whole(out) as temporary:
-            pictures[0].save(
-                temporary,
-                format="GIF",
-                save_all=True,
-                append_images=pictures[1:],
-                duration=milliseconds,
-                loop=0,
-            )
+            save_gif(pictures, temporary, milliseconds)
     except OSError as error:
         raise EleganError(f"Cannot write {out}: {error.strerror or error}.") from error
     return out, len(pictures)

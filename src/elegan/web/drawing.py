@@ -8,19 +8,19 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from elegan.common.errors import EleganError
-from elegan.data.pictures import grid, png_bytes, to_pillow
+from elegan.data.pictures import grid, png_bytes, save_gif, to_pillow
 from elegan.models import Model
 from elegan.models.directions import find_directions
-from elegan.models.interpolation import slerp
+from elegan.models.interpolation import between
 from elegan.models.model import latent_noise
 from elegan.models.samples import Samples
 from elegan.options import Interpolate
-from elegan.web.loading import Loaded, Models, Overtaken, Seated, Turns
+from elegan.web.loading import Loaded, Models, Seated, Turns
 
 COLUMNS = 10
 """Images in a row of a sheet that the page takes apart."""
@@ -69,10 +69,7 @@ def router(studio: Any, models: Models, turns: Turns) -> APIRouter:
     routes = APIRouter(prefix="/api/draw")
 
     def rendered(asked: Seated, act: Any, kind: str = "image/png") -> Response:
-        try:
-            return Response(turns.take(asked.seat, asked.turn, act), media_type=kind)
-        except Overtaken:
-            return JSONResponse({"error": "A newer request came."}, 409)
+        return Response(turns.take(asked.seat, asked.turn, act), media_type=kind)
 
     @routes.get("/about")
     def about(model: Annotated[str, Query(max_length=1000)]) -> dict[str, Any]:
@@ -195,24 +192,14 @@ def codes_of(loaded: Loaded, asked: Draw) -> tuple[Tensor, np.ndarray | None]:
 
 
 def walked(loaded: Loaded, asked: Walk, shares: list[float]) -> np.ndarray:
-    """Returns images uint8 [N, R, R, C] at shares of the way between two images of a draw.
-
-    Noise follows the great circle, styles the straight line, classes and clusters are blended, as
-    in `interpolation.save_walk`.
-    """
-    model: Model = loaded.model
+    """Returns images uint8 [N, R, R, C] at shares of the way between two images of a draw."""
     wide = asked.model_copy(update={"n": max(asked.start, asked.end) + 1})
     codes, kinds = codes_of(loaded, wide)
-    ends = codes[asked.start, None], codes[asked.end, None]
-    move = torch.lerp if model.has_styles else slerp
-    between = torch.cat([move(*ends, share) for share in shares])
-    if kinds is None or model.has_styles:
-        return _images(model, between, None)
-    both = kinds[[asked.start, asked.end]]
-    if both.ndim == 1:
-        both = np.eye(len(model.classes), dtype=np.float32)[both]
-    ways = np.array(shares, np.float32)[:, None]
-    return _images(model, between, (1 - ways) * both[:1] + ways * both[1:])
+    places = [slice(place, place + 1) for place in (asked.start, asked.end)]
+    start, end = (codes[place] for place in places)
+    of_start, of_end = (None if kinds is None else kinds[place] for place in places)
+    frames = [between(loaded.model, (start, end), (of_start, of_end), share) for share in shares]
+    return np.concatenate(frames)
 
 
 def _images(model: Model, codes: Tensor, kinds: np.ndarray | None) -> np.ndarray:
@@ -223,7 +210,5 @@ def _gif(images: np.ndarray) -> bytes:
     scale = max(1, _FILM_SIDE // images.shape[1])
     frames = [to_pillow(image.repeat(scale, axis=0).repeat(scale, axis=1)) for image in images]
     content = io.BytesIO()
-    frames[0].save(
-        content, format="GIF", save_all=True, append_images=frames[1:], duration=60, loop=0
-    )
+    save_gif(frames, content)
     return content.getvalue()

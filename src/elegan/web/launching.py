@@ -25,12 +25,10 @@ class Launch:
     """A command that was started.
 
     Attributes:
-        words: of the command, after `elegan`.
         run: the run folder that it works in.
         log: what it prints.
     """
 
-    words: list[str]
     run: Path
     log: Path
     process: "subprocess.Popen[bytes]"
@@ -96,7 +94,7 @@ class Launcher:
                     )
             except OSError as error:
                 raise EleganError(f"It could not be started: {error.strerror}.") from error
-            launch = Launch(words=words, run=run, log=log, process=process)
+            launch = Launch(run=run, log=log, process=process)
             self._launches = [*self._launches[-_MAX_KEPT:], launch]
             return launch
 

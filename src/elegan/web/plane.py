@@ -130,7 +130,6 @@ class PointBatches:
 
     def __init__(self, real: Tensor, settings: TrainSettings) -> None:
         self.real, self._settings = real, settings
-        self.training_count = len(real)
 
     def at(self, position: int) -> Batch:
         """The batch after so many points."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from elegan.applications.characters.model import CharacterModel
@@ -18,7 +18,7 @@ from elegan.applications.characters.points import CharacterPoints, parse_points
 from elegan.common.errors import EleganError
 from elegan.data.pictures import png_bytes
 from elegan.options import Character
-from elegan.web.loading import Models, Overtaken, Seated, Turns
+from elegan.web.loading import Models, Seated, Turns
 
 MAX_CHARACTERS, MAX_SETS, MAX_POINTS = 16, 24, 400
 """Characters of one draw, draws whose files are kept, and points of an outline."""
@@ -137,7 +137,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
             )
             return _made(studio, sets, number, options)
 
-        return _in_turn(turns, asked, act)
+        return turns.take(asked.seat, asked.turn, act)
 
     @routes.post("/render")
     def render(asked: Pose) -> Any:
@@ -148,7 +148,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
             shown = image if asked.transparent else on_white(image)
             return Response(png_bytes(shown), media_type="image/png")
 
-        return _in_turn(turns, asked, act)
+        return turns.take(asked.seat, asked.turn, act)
 
     @routes.post("/make")
     def make(asked: Pose) -> Any:
@@ -174,7 +174,7 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
             )
             return _made(studio, sets, number, options)
 
-        return _in_turn(turns, asked, act)
+        return turns.take(asked.seat, asked.turn, act)
 
     @routes.get("/file")
     def save(
@@ -191,13 +191,6 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
 
 def _points(asked: Pose) -> CharacterPoints:
     return parse_points(asked.points.model_dump())
-
-
-def _in_turn(turns: Turns, asked: Seated, act: Any) -> Any:
-    try:
-        return turns.take(asked.seat, asked.turn, act)
-    except Overtaken:
-        return JSONResponse({"error": "A newer request came."}, 409)
 
 
 def _model(models: Models, name: str) -> Any:

@@ -16,6 +16,7 @@ from elegan.common.errors import EleganError
 from elegan.web import beginning, teaching, using, watching
 from elegan.web.folders import Folders
 from elegan.web.launching import Launcher
+from elegan.web.loading import Overtaken
 
 STATIC = Path(str(files("elegan.web").joinpath("static")))
 
@@ -57,6 +58,7 @@ def create_app(folders: Folders, verbs: Mapping[type, Callable[..., Any]]) -> Fa
     app = FastAPI(title="elegan studio", docs_url=None, redoc_url=None)
     app.state.close, app.state.stop = studio.close, studio.stop
     app.add_exception_handler(EleganError, _explain)
+    app.add_exception_handler(Overtaken, _overtaken)
     app.add_exception_handler(RequestValidationError, _explain_request)
     for page in (watching, beginning, using, teaching):
         app.include_router(page.router(studio))
@@ -72,6 +74,10 @@ def create_app(folders: Folders, verbs: Mapping[type, Callable[..., Any]]) -> Fa
 def _explain(request: Request, error: Any) -> JSONResponse:
     status = 404 if str(error).startswith("There is no ") else 400
     return JSONResponse({"error": str(error)}, status)
+
+
+def _overtaken(request: Request, error: Any) -> JSONResponse:
+    return JSONResponse({"error": "A newer request came."}, 409)
 
 
 def _explain_request(request: Request, error: Any) -> JSONResponse:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from elegan.common.errors import EleganError
+from elegan.common.files import lives
 from elegan.data.cache import cache_folder
 from elegan.options import Studio
 from elegan.results import Answer
@@ -99,18 +100,8 @@ def _folders(runs: Path) -> Folders:
 def _sweep(kept: Path) -> None:
     """Removes what servers that were killed have left behind."""
     for folder in kept.iterdir() if kept.is_dir() else ():
-        if folder.name.isdigit() and not _lives(int(folder.name)):
+        if folder.name.isdigit() and not lives(int(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _listener(host: str, port: int) -> socket.socket:

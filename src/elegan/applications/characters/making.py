@@ -23,7 +23,7 @@ from elegan.applications.characters.points import as_colour, read_points, write_
 from elegan.applications.characters.points import svg as svg_text
 from elegan.common.errors import EleganError, UsageError, lookup
 from elegan.common.files import write_durably, write_files, written_whole
-from elegan.data.pictures import grid, save_png
+from elegan.data.pictures import grid, save_gif, save_png
 
 _MAX_COLUMNS, _STAGE_SIZE = 8, 256
 _Files = dict[str, Callable[[Path], None]]  # name within the folder -> what writes it
@@ -250,6 +250,4 @@ def _film(model: CharacterModel, made: Sequence[Character], path: Path) -> None:
     stops = [character.points for character in made]
     frames = [Image.fromarray(on_white(frame.image)) for frame in model.film(stops)]
     with written_whole(path) as temporary:
-        frames[0].save(
-            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=60, loop=0
-        )
+        save_gif(frames, temporary)

@@ -82,6 +82,16 @@ def test_penalties_carry_their_weights_and_are_lazy() -> None:
         assert ("r1" in lazy) == (step % 4 == 0)
 
 
+def test_zero_centred_penalties_grow_with_the_pixels_where_asked() -> None:
+    """Images of 16x16 pixels, weights for 8x8: four times the weight, of these two alone."""
+    weights = {"r1": 0.7, "r2": 0.3, "lecam": 0.2}
+    plain, grown = (
+        _losses(_plain(loss={**weights, **more}))[0] for more in ({}, {"penalty_pixels": 64})
+    )
+    for name, factor in (("r1", 4), ("r2", 4), ("lecam", 1)):
+        torch.testing.assert_close(grown[name], factor * plain[name])
+
+
 def test_zero_centred_penalties_fall_log_linearly_over_the_first_three_tenths() -> None:
     task = _plain(loss={"r1": 1.0, "penalty_decay": 0.01})
     start, half, end, later = (

@@ -2,6 +2,8 @@ import dataclasses
 import errno
 import json
 import multiprocessing
+import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,25 @@ def test_a_second_process_is_told_and_the_lock_is_freed(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run").lock():
         assert "Another process works" in ask()
     assert ask() == "held"
+
+
+def test_a_held_folder_says_by_whom_and_how_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.holder() is None
+    with folder.lock():
+        folder.note_progress(640, 12.34)
+        assert folder.holder() == os.getpid()
+        assert folder.progress() == (640, 12.3)
+        folder.note_progress(648)
+        assert folder.progress() == (648, None)
+        monkeypatch.setattr(platform, "node", lambda: "another")
+        assert folder.holder() == 0  # a number of another machine's names nobody here
+        (folder.path / ".process").write_text("torn")
+        assert (folder.holder(), folder.progress()) == (0, (0, None))
+    assert folder.holder() is None
+    assert not (folder.path / ".process").exists()
 
 
 def test_a_place_that_cannot_be_written_is_explained(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import elegan
+from elegan.data.pictures import png_bytes
 from elegan.training import alarms
 from elegan.training.monitor import health
 from elegan.training.run_folder import RunFolder
@@ -298,3 +299,22 @@ def test_the_keyboard_stays_where_it_is_while_runs_are_drawn_anew(
             file.write('{"event": "resume", "images": 64, "seconds": 99}\n')
         page.locator(".tag.cut").first.wait_for()
         assert box.evaluate("(box) => box === document.activeElement")
+
+
+def test_files_that_are_dropped_are_looked_at(browser: Any, studio: str, known: list[Any]) -> None:
+    rows = [list(png_bytes(image)) for image in tiny.pixels(3)]
+    drop = """([zone, rows]) => {
+        const held = new DataTransfer();
+        rows.forEach((row, i) => held.items.add(
+            new File([new Uint8Array(row)], `${i}.png`, { type: "image/png" })));
+        zone.dispatchEvent(new DragEvent("drop", { dataTransfer: held, bubbles: true }));
+    }"""
+    with known_tab(browser, studio, known) as page:
+        for place in ("new", "use/restore"):
+            at(page, place)
+            zone = page.locator(".drop").first.element_handle()
+            page.evaluate(drop, [zone, rows])
+            if place == "new":
+                page.locator("img[alt='Some of the images']").wait_for()
+            else:
+                page.get_by_role("button", name="Open 2.png").wait_for()

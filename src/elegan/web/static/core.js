@@ -170,6 +170,31 @@ export function equivalent() {
   return { node, update: (verb, values) => update(verb, values).catch((error) => { command.textContent = error.message; }) };
 }
 
+async function filesOf(entry, path = "") {
+  if (entry.isFile) return [[`${path}${entry.name}`, await new Promise((found, failed) => { entry.file(found, failed); })]];
+  const reader = entry.createReader();
+  const all = [];
+  for (;;) {
+    const some = await new Promise((found, failed) => { reader.readEntries(found, failed); });
+    if (!some.length) break;
+    for (const one of some) all.push(...await filesOf(one, `${path}${entry.name}/`));
+  }
+  return all;
+}
+
+/** Lets files and folders be dropped; `act` is given pairs of a name, with its folders, and a file. */
+export function droppable(node, act) {
+  node.addEventListener("dragover", (event) => { event.preventDefault(); node.classList.add("over"); });
+  node.addEventListener("dragleave", () => node.classList.remove("over"));
+  node.addEventListener("drop", (event) => {
+    event.preventDefault();
+    node.classList.remove("over");
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const plain = [...event.dataTransfer.files].map((file) => [file.name, file]); // where there are no entries
+    attempt(async () => act(entries.length ? (await Promise.all(entries.map((entry) => filesOf(entry)))).flat() : plain));
+  });
+}
+
 export const field = (label, control, about) =>
   h("label", { class: "field" }, h("span", {}, label), control, about ? h("small", {}, about) : null);
 

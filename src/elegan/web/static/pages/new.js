@@ -1,10 +1,10 @@
 // A new run: which images, what for, how; what it would take; begin.
 
-import { attempt, count, duration, equivalent, field, fill, get, h, newest, post, put, query, t, words } from "../core.js";
+import { attempt, count, droppable, duration, equivalent, field, fill, get, h, newest, post, put, query, t, words } from "../core.js";
 
 words({
   en: {
-    "new.title": "New run", "new.data": "1. Images", "new.known": "Known data sets", "new.folder": "A folder or an archive", "new.path": "Path", "new.browse": "Browse", "new.up": "Up", "new.here": "Choose this folder", "new.images": "{n} images here",
+    "new.title": "New run", "new.data": "1. Images", "new.known": "Known data sets", "new.path": "Path", "new.browse": "Browse", "new.up": "Up", "new.here": "Choose this folder", "new.images": "{n} images here",
     "new.drop": "Drop images, a folder or a zip here, or", "new.choose": "choose files", "new.sending": "{done} of {all} files received", "new.refused": "{n} files are no images and were left out", "new.looking": "Reading every file …", "new.look": "Look at them", "new.sheet": "Some of the images", "new.nothing": "Choose images first.",
     "new.what": "2. What for", "new.how": "3. How", "new.preset": "Preset", "new.automatic": "the one that suits", "new.length": "How long", "new.minutes": "{n} minutes", "new.preset.images": "As the preset says", "new.own": "Minutes of your own", "new.size": "Size of the networks",
     "new.small": "Small, fastest", "new.usual": "Usual", "new.large": "Large, slowest", "new.resolution": "Side in pixels", "new.asis": "As the images are", "new.classes": "Tell both networks the class of each image", "new.seed": "Seed", "new.name": "Name of the run", "new.more": "More settings",
@@ -13,7 +13,7 @@ words({
     "task.stylize": "Stylize", "task.stylize.about": "From one kind of picture to another (folders A and B).", "task.characters": "Characters", "task.characters.about": "Figures in parts, from images with maps.",
   },
   zh: {
-    "new.title": "新建训练", "new.data": "1. 图像", "new.known": "已知数据集", "new.folder": "文件夹或压缩包", "new.path": "路径", "new.browse": "浏览", "new.up": "上一级", "new.here": "选择此文件夹", "new.images": "此处有 {n} 张图像",
+    "new.title": "新建训练", "new.data": "1. 图像", "new.known": "已知数据集", "new.path": "路径", "new.browse": "浏览", "new.up": "上一级", "new.here": "选择此文件夹", "new.images": "此处有 {n} 张图像",
     "new.drop": "把图像、文件夹或 zip 拖到这里，或", "new.choose": "选择文件", "new.sending": "已接收 {done} / {all} 个文件", "new.refused": "{n} 个文件不是图像，已忽略", "new.looking": "正在读取每个文件……", "new.look": "检查数据", "new.sheet": "部分图像", "new.nothing": "请先选择图像。",
     "new.what": "2. 用途", "new.how": "3. 方式", "new.preset": "预设", "new.automatic": "自动选择合适的预设", "new.length": "训练多久", "new.minutes": "{n} 分钟", "new.preset.images": "按预设", "new.own": "自定分钟数", "new.size": "网络规模",
     "new.small": "小，最快", "new.usual": "标准", "new.large": "大，最慢", "new.resolution": "边长（像素）", "new.asis": "与图像一致", "new.classes": "把每张图像的类别告诉两个网络", "new.seed": "随机种子", "new.name": "训练名称", "new.more": "更多设置",
@@ -31,25 +31,6 @@ function radios(kind, name, label, rows, act) {
   const inner = rows.map(([value, title, about], i) => h("label", { class: kind === "choices" ? "choice" : "" },
     h("input", { type: "radio", name, value, checked: i === 0, on: { change: () => act(value) } }), kind === "choices" ? h("b", {}, title) : title, about ? h("small", { class: "soft" }, about) : null));
   return h("fieldset", { class: kind }, h("legend", { class: "visually-hidden" }, label), inner);
-}
-
-async function filesOf(items) {
-  const found = [];
-  const walk = async (entry, path) => {
-    if (entry.isFile) {
-      const file = await new Promise((done, fail) => entry.file(done, fail));
-      found.push([`${path}${file.name}`, file]);
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      const batch = await new Promise((done, fail) => reader.readEntries(done, fail));
-      if (!batch.length) return;
-      for (const item of batch) await walk(item, `${path}${entry.name}/`);
-    }
-  };
-  for (const entry of [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean)) await walk(entry, "");
-  return found;
 }
 
 const FRESH = { data: null, task: "generate", preset: null, minutes: 5, images: null, size: null, resolution: null, conditional: null, seed: null, name: null };
@@ -147,16 +128,8 @@ export async function show(main, { signal }) {
     event.target.value = ""; // so that the same ones can be chosen again
     attempt(() => send(files));
   } } });
-  const drop = h("div", { class: "drop", on: {
-    dragover: (event) => { event.preventDefault(); drop.classList.add("over"); },
-    dragleave: () => drop.classList.remove("over"),
-    drop: (event) => {
-      event.preventDefault();
-      drop.classList.remove("over");
-      const entries = filesOf(event.dataTransfer.items);
-      attempt(async () => send(await entries));
-    },
-  } }, `${t("new.drop")} `, h("button", { type: "button", on: { click: () => input.click() } }, t("new.choose")), input);
+  const drop = h("div", { class: "drop" }, `${t("new.drop")} `, h("button", { type: "button", on: { click: () => input.click() } }, t("new.choose")), input);
+  droppable(drop, send);
   const known = h("select", { on: { change: (event) => { if (event.target.value) choose(event.target.value); } } },
     h("option", { value: "" }, "–"), choices.data.map((one) => h("option", { value: one.name }, `${one.name}: ${one.about}`)));
 

@@ -8,14 +8,14 @@ words({
     "runs.running": "running", "runs.done": "done", "runs.paused": "paused", "runs.cut off": "cut off", "runs.starting": "starting", "runs.failed": "failed",
     "runs.seen": "{seen} of {goal} images", "runs.seenOnly": "{seen} images", "runs.left": "{time} left", "runs.took": "{time} of training",
     "runs.real": "real {value}", "runs.pause": "Pause", "runs.resume": "Resume", "runs.open": "Watch {name}", "runs.compare": "Compare", "runs.pick": "Compare {name}",
-    "runs.two": "Choose two runs to see them side by side.", "runs.samples": "Newest samples of {name}", "runs.new": "New run", "runs.forget": "Put away", "runs.stop": "Stop",
+    "runs.samples": "Newest samples of {name}", "runs.new": "New run", "runs.forget": "Put away", "runs.stop": "Stop",
   },
   zh: {
     "runs.title": "训练", "runs.none": "{folder} 中还没有训练。", "runs.begin": "开始第一次训练",
     "runs.running": "进行中", "runs.done": "已完成", "runs.paused": "已暂停", "runs.cut off": "意外中断", "runs.starting": "启动中", "runs.failed": "失败",
     "runs.seen": "已看 {seen} / {goal} 张图像", "runs.seenOnly": "已看 {seen} 张图像", "runs.left": "还需 {time}", "runs.took": "已训练 {time}",
     "runs.real": "真实图像 {value}", "runs.pause": "暂停", "runs.resume": "继续", "runs.open": "查看 {name}", "runs.compare": "对比", "runs.pick": "对比 {name}",
-    "runs.two": "选择两次训练，并排查看。", "runs.samples": "{name} 的最新样本", "runs.new": "新建训练", "runs.forget": "不再显示", "runs.stop": "停止",
+    "runs.samples": "{name} 的最新样本", "runs.new": "新建训练", "runs.forget": "不再显示", "runs.stop": "停止",
   },
 });
 

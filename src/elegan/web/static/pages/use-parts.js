@@ -1,6 +1,6 @@
 // What the forms of the page "Use" have in common: choice of a model, files that are dropped, downloads.
 
-import { attempt, count, fill, get, h, post, put, query, say, t, words } from "../core.js";
+import { count, droppable, fill, get, h, post, put, query, say, t, words } from "../core.js";
 
 words({
   en: {
@@ -71,18 +71,6 @@ export function seedField(value, act) {
 
 export const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
 
-async function filesOf(entry, path = "") {
-  if (entry.isFile) return [[`${path}${entry.name}`, await new Promise((found, failed) => { entry.file(found, failed); })]];
-  const reader = entry.createReader();
-  const all = [];
-  for (;;) {
-    const some = await new Promise((found, failed) => { reader.readEntries(found, failed); });
-    if (!some.length) break;
-    for (const one of some) all.push(...await filesOf(one, `${path}${entry.name}/`));
-  }
-  return all;
-}
-
 /** A place for files, by dragging or by choosing; `added` is called after each one that came in. */
 export function dropPlace(added, signal) {
   const status = h("small", { role: "status" });
@@ -111,14 +99,7 @@ export function dropPlace(added, signal) {
     return [h("button", { type: "button", on: { click: () => input.click() } }, t(folder ? "use.folder" : "use.files")), input];
   };
   const node = h("div", { class: "drop stack" }, h("b", {}, t("use.drop")), h("div", { class: "row middle" }, chooser(false), chooser(true)), status);
-  node.addEventListener("dragover", (event) => { event.preventDefault(); node.classList.add("over"); });
-  node.addEventListener("dragleave", () => node.classList.remove("over"));
-  node.addEventListener("drop", (event) => {
-    event.preventDefault();
-    node.classList.remove("over");
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    attempt(async () => send((await Promise.all(entries.map((entry) => filesOf(entry)))).flat()));
-  });
+  droppable(node, send);
   return node;
 }
 

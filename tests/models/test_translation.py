@@ -16,7 +16,7 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.data.degradations import resize_bicubic
 from elegan.models import Model, save_model, saving, shipping, translation
 from elegan.models.inference import InferenceOptions
-from elegan.models.restoring import family_of
+from elegan.models.restoring import asked_families
 from elegan.models.translation import TranslationModel
 from elegan.networks import ImageShape, build_generator
 
@@ -34,15 +34,15 @@ def test_tiles_give_the_pixels_of_the_whole(task: str, size: tuple[int, int]) ->
 
 def test_a_restorer_refuses_what_it_was_not_trained_for() -> None:
     known = ("denoise", "deblur")
-    assert family_of("auto", known, masked=False) == "auto"
-    assert family_of("deblur", known, masked=True) == "deblur"
-    assert family_of("auto", (*known, "inpaint"), masked=True) == "inpaint"
+    assert asked_families("auto", known, masked=False) == ()
+    assert asked_families("deblur", known, masked=True) == ("deblur",)
+    assert asked_families("auto", (*known, "inpaint"), masked=True) == ("inpaint",)
     with pytest.raises(UsageError, match="not trained to inpaint, but to denoise, deblur"):
-        family_of("auto", known, masked=True)
+        asked_families("auto", known, masked=True)
     with pytest.raises(UsageError, match="not trained to derain"):
-        family_of("derain", known, masked=False)
+        asked_families("derain", known, masked=False)
     with pytest.raises(UsageError, match="Did you mean 'denoise'"):
-        family_of("denoize", known, masked=False)
+        asked_families("denoize", known, masked=False)
 
 
 def test_global_statistics_are_those_of_one_thumbnail_in_tiles(

@@ -9,7 +9,7 @@ from elegan.common.errors import UsageError, lookup
 from elegan.data.degradations import FAMILIES
 
 AUTO = "auto"
-"""The family of an image whose damage nobody names: all planes of families are zero."""
+"""What `--task` says where nobody names the damage."""
 
 
 def restorer_planes(families: Sequence[str]) -> int:
@@ -18,7 +18,10 @@ def restorer_planes(families: Sequence[str]) -> int:
 
 
 def restorer_inputs(
-    images: Tensor, lost: Tensor | None, asked: Sequence[str], families: Sequence[str]
+    images: Tensor,
+    lost: Tensor | None,
+    asked: Sequence[Sequence[str]],
+    families: Sequence[str],
 ) -> Tensor:
     """Joins what a restorer takes, at training and in use alike.
 
@@ -26,7 +29,7 @@ def restorer_inputs(
         images: float [N, 3, h, w] in [-1, 1].
         lost: [N, 1, h, w], above 0 where a pixel is lost, whose colour the network shall not see;
             None where none is.
-        asked: the family of each image, or "auto", whose planes are all zero.
+        asked: the families of each image's damage; none where nobody names any.
         families: of the model, in the order of its planes.
 
     Returns:
@@ -36,14 +39,14 @@ def restorer_inputs(
     count, _, height, width = images.shape
     mask = images.new_zeros(count, 1, height, width) if lost is None else (lost > 0).to(images)
     planes = images.new_zeros(count, len(families), height, width)
-    for index, family in enumerate(asked):
-        if family != AUTO:
+    for index, named in enumerate(asked):
+        for family in named:
             planes[index, list(families).index(family)] = 1
     return torch.cat([images * (1 - mask), mask, planes], dim=1)
 
 
-def family_of(task: str, families: Sequence[str], *, masked: bool) -> str:
-    """Returns the family that `--task` asks for.
+def asked_families(task: str, families: Sequence[str], *, masked: bool) -> tuple[str, ...]:
+    """Returns the families that `--task` asks for; none where that is left to the network.
 
     Args:
         task: a family, or "auto": inpaint where there is a mask, else left to the network.
@@ -55,10 +58,10 @@ def family_of(task: str, families: Sequence[str], *, masked: bool) -> str:
             model cannot fill what the mask shows.
     """
     if task == AUTO and not masked:
-        return AUTO
+        return ()
     asked = "inpaint" if task == AUTO else task
     if asked in families:
-        return asked
+        return (asked,)
     if asked not in FAMILIES:
         lookup(dict.fromkeys((*families, AUTO)), asked, "restore task")
     raise UsageError(

@@ -27,7 +27,7 @@ from elegan.models.inference import (
     with_colours_of,
 )
 from elegan.models.model import placed
-from elegan.models.restoring import AUTO, family_of, restorer_inputs
+from elegan.models.restoring import AUTO, asked_families, restorer_inputs
 from elegan.models.saving import (
     UNREADABLE,
     copy_model,
@@ -131,7 +131,7 @@ class TranslationModel:
                 model.
             task: what the model must be for; None for any.
             scale: chooses among the shipped models for upscaling: the next larger one is taken.
-            family: chooses among those for restoring: of damage, see `restoring.family_of`.
+            family: chooses among those for restoring: of damage, see `restoring.asked_families`.
 
         Raises:
             UsageError: the model is for another task.
@@ -161,7 +161,7 @@ class TranslationModel:
         """Float [N, 3, h, w] in [-1, 1] -> [N, 3, H, W]; gradients flow back to the images."""
         planes = images.to(self.precision.device)
         if self.families:
-            planes = restorer_inputs(planes, None, [AUTO] * len(planes), self.families)
+            planes = restorer_inputs(planes, None, [()] * len(planes), self.families)
         with self.precision.autocast():
             return self.network(planes).float()
 
@@ -258,7 +258,7 @@ class TranslationModel:
         refuse_options(use, self.task, self.scale)
         refuse_image(image, mask, self.scale)
         height, width = image.shape[:2]
-        asked = family_of(use.task, self.families, masked=mask is not None)
+        asked = asked_families(use.task, self.families, masked=mask is not None)
         tile = self.tile(height, width, use)
         replaying = contextlib.nullcontext
         if self._by_thumbnail(height, width, tile):
@@ -311,7 +311,7 @@ class TranslationModel:
         image: np.ndarray,
         mask: np.ndarray | None,
         window: Window,
-        family: str,
+        asked: tuple[str, ...],
         preserve_colour: bool,
     ) -> np.ndarray:
         """Returns [h, w, C] in the image's type for what the network sees through a window."""
@@ -321,8 +321,8 @@ class TranslationModel:
             return part  # nothing of it may change
         colours = to_planes(part, self.precision.device)
         # A mask hides what is below it only where that is lost; else it says what may change.
-        lost = seen if family == "inpaint" else None
-        made = self._run(colours, lost, family, brief=image.dtype == np.uint8)
+        lost = seen if "inpaint" in asked else None
+        made = self._run(colours, lost, asked, brief=image.dtype == np.uint8)
         if made.shape[1] == 3 and self.output_channels(part.shape[2]) == 1:
             made = luma(made)
         if self.share < 1:
@@ -332,7 +332,9 @@ class TranslationModel:
         pixels = to_pixels(made, image.dtype)
         return pixels if seen is None else composed(part, pixels, seen)
 
-    def _run(self, colours: Tensor, lost: np.ndarray | None, family: str, *, brief: bool) -> Tensor:
+    def _run(
+        self, colours: Tensor, lost: np.ndarray | None, asked: tuple[str, ...], *, brief: bool
+    ) -> Tensor:
         """Image [1, C, h, w] -> what the network makes of it, float32, [1, C', H, W].
 
         Args:
@@ -344,7 +346,7 @@ class TranslationModel:
             hidden = None
             if lost is not None:
                 hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]
-            inputs = restorer_inputs(inputs, hidden, [family] * len(inputs), self.families)
+            inputs = restorer_inputs(inputs, hidden, [asked], self.families)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.precision.autocast() if brief else contextlib.nullcontext():
             made = self.network(inputs).float()
@@ -372,7 +374,7 @@ class TranslationModel:
         return torch.from_numpy(resized).permute(2, 0, 1)[None].to(made)
 
     @torch.inference_mode()
-    def _take_statistics(self, image: np.ndarray, family: str) -> None:
+    def _take_statistics(self, image: np.ndarray, asked: tuple[str, ...]) -> None:
         """One pass over a thumbnail, whose statistics stand for those of the whole."""
         longest = max(image.shape[:2])
         height, width = (max(1, round(s * THUMBNAIL / longest)) for s in image.shape[:2])
@@ -382,4 +384,4 @@ class TranslationModel:
             thumbnail = np.concatenate(list(resampled(blocks, image.shape[:2], (height, width))))
         colours = to_planes(thumbnail, self.precision.device)
         with self.network.record_statistics():
-            self._run(colours, None, family, brief=image.dtype == np.uint8)
+            self._run(colours, None, asked, brief=image.dtype == np.uint8)

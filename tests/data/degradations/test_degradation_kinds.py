@@ -17,6 +17,7 @@ from elegan.data.degradations import (
     KINDS,
     POINTS,
     SHARES,
+    STAGES,
     UNSEEN,
     damage,
     degrade,
@@ -130,21 +131,28 @@ def test_each_kind_has_one_family_but_the_unseen() -> None:
     assert not set(UNSEEN) & set(KINDS)
 
 
-def test_degrade_draws_families_by_their_shares_and_one_kind_twice_as_often_as_two() -> None:
+def test_degrade_draws_kinds_by_their_shares_and_one_twice_as_often_as_two() -> None:
     clean = photo(size=(12, 12))
     random = np.random.default_rng(0)
     done = [degrade(clean, list(KINDS), random) for _ in range(600)]
     counts = Counter(len(one.kinds) for one in done)
     assert set(counts) == {1, 2}
     assert counts[1] / len(done) == pytest.approx(2 / 3, abs=0.08)
-    alone = Counter(one.families[0] for one in done if len(one.kinds) == 1)
-    assert set(SHARES) == set(FAMILIES)
-    for name in FAMILIES:
+    alone = Counter(one.kinds[0] for one in done if len(one.kinds) == 1)
+    assert set(SHARES) == set(KINDS)
+    for name in KINDS:
         expected = SHARES[name] / sum(SHARES.values())
         assert alone[name] / counts[1] == pytest.approx(expected, abs=0.06)
-    assert all(len(one.families) == len(one.kinds) for one in done)
-    assert any(one.kinds == ("noise", "rain") for one in done)
-    assert any(one.kinds == ("rain", "noise") for one in done)
+
+
+def test_degrade_does_things_in_the_order_in_which_they_happen_and_none_of_a_stage_twice() -> None:
+    assert sorted(kind for stage in STAGES for kind in stage) == sorted(KINDS)
+    stages = {kind: place for place, stage in enumerate(STAGES) for kind in stage}
+    random = np.random.default_rng(0)
+    done = [degrade(photo(size=(12, 12)), list(KINDS), random, most=4) for _ in range(200)]
+    for places in ([stages[kind] for kind in one.kinds] for one in done):
+        assert places == sorted(set(places))
+    assert any(one.kinds[-2:] == ("noise", "jpeg") for one in done)
 
 
 def test_degrade_hides_lost_pixels_last() -> None:

@@ -16,12 +16,13 @@ from elegan.data.degradations import (
     to_bytes,
 )
 from elegan.data.patches import Example
-from elegan.models.restoring import AUTO, restorer_inputs
+from elegan.models.restoring import restorer_inputs
 from elegan.tasks.crops import Photos, crop, spanned
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
 _GAINS, _GAMMAS, _DARKEST = (0.5, 1.1), (0.7, 1.4), 0.15  # of photos in another light
-_TOLD = 0.5  # share of examples with one kind of damage, whose family the restorer is told
+_VIVID, _SATURATION = 0.3, 4.0  # share of photos with stronger colours, and how many times at most
+_TOLD = 0.5  # share of examples of which the restorer is told the families of their damage
 # Share that has lost pixels in addition: where they are is known, so they disturb nothing.
 _HOLED = 0.3
 _WHOLE = 0.1  # share without damage, told or not: what is whole must stay as it is
@@ -31,13 +32,17 @@ def recoloured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Returns an RGB image uint8 in other colours and light, as another photo of it might have.
 
     Of few photos a network memorises how bright and how blue each is, and finds the same in
-    others. In half the draws channels change places, in half each has a gain of its own.
+    others. In half the draws channels change places, in half each has a gain of its own. In some
+    colours are so strong that they are cut off, as of paint and lamps.
     """
     if random.random() < 0.5:
         image = image[:, :, random.permutation(3)]
     gains = random.uniform(*_GAINS, size=3 if random.random() < 0.5 else 1)
     darkest, gamma = random.uniform(0, _DARKEST), random.uniform(*_GAMMAS)
     light = darkest + (1 - darkest) * gains * from_bytes(image) ** gamma
+    if random.random() < _VIVID:
+        gray = light.mean(axis=2, keepdims=True)
+        light = gray + random.uniform(1, _SATURATION) * (light - gray)
     return to_bytes(light)
 
 
@@ -83,8 +88,8 @@ class Damaged:
     """Examples for restoring: a clean crop and the crop damaged.
 
     Inputs are planes as `models.restoring.restorer_inputs` lays them: colours, what is lost, and
-    one plane a family. Half the examples have one kind of damage and the plane of its family is 1;
-    the others have one or two, no plane is set, and none is of a family that must be asked for
+    one plane a family. In half the examples the planes of the families of their damage are 1; in
+    the others no plane is set, and no damage is of a family that must be asked for
     (`degradations.ASKED`), unless the restorer is for such damage alone. Of all a share has lost
     pixels besides, if the restorer is for them, and a few are whole but for these.
 
@@ -101,12 +106,9 @@ class Damaged:
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         clean = crop(self.photos.photo(index), self.patch, random, self.shrink)
         clean = recoloured(clean, random)
-        if random.random() < _TOLD:
-            damaged = degrade(from_bytes(clean), self.kinds, random, most=1)
-            family = damaged.families[0]
-        else:
-            damaged = degrade(from_bytes(clean), self._unasked or self.kinds, random)
-            family = AUTO
+        told = random.random() < _TOLD
+        kinds = self.kinds if told else self._unasked or self.kinds
+        damaged = degrade(from_bytes(clean), kinds, random)
         given, mask = damaged.image, damaged.mask
         if random.random() < _WHOLE:
             given, mask = from_bytes(clean), np.zeros_like(mask)
@@ -115,7 +117,8 @@ class Damaged:
             given, mask = holed.image, np.maximum(mask, holed.mask)
         image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
         lost = torch.from_numpy(mask)[None, None]
-        planes = restorer_inputs(image, lost, [family], self.families)
+        asked = damaged.families if told else ()
+        planes = restorer_inputs(image, lost, [asked], self.families)
         return Example(inputs=planes[0].permute(1, 2, 0).numpy(), target=spanned(clean))
 
     @property

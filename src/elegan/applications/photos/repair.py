@@ -11,7 +11,7 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.data.files import IMAGE_SUFFIXES
 from elegan.data.masks import check_size, dilate, feather, mask_for
 from elegan.models.inference import InferenceOptions
-from elegan.models.restoring import family_of
+from elegan.models.restoring import asked_families
 from elegan.models.translation import TranslationModel
 
 # A person's own mask is taken as drawn; the rim of what was found or keyed is blurred by nature.
@@ -48,7 +48,7 @@ class Repair:
                 " #RRGGBB."
             )
         if model.families:
-            family_of(use.task, model.families, masked=self.mask is not None)
+            asked_families(use.task, model.families, masked=self.mask is not None)
 
     def weights_of(
         self, image: np.ndarray, alpha: np.ndarray | None, path: Path | None

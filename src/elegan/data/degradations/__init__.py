@@ -16,7 +16,18 @@ from elegan.data.degradations.camera import blind, from_bytes, impulse, to_bytes
 from elegan.data.degradations.holes import FILL, hide, holes, scratches
 from elegan.data.degradations.resizing import crop_to_multiple, downscale, resize_bicubic, upscale
 
-__all__ = ["ASKED", "FAMILIES", "FILL", "KINDS", "POINTS", "SHARES", "UNSEEN", "Degraded", "Kind"]
+__all__ = [
+    "ASKED",
+    "FAMILIES",
+    "FILL",
+    "KINDS",
+    "POINTS",
+    "SHARES",
+    "STAGES",
+    "UNSEEN",
+    "Degraded",
+    "Kind",
+]
 __all__ += ["blind", "crop_to_multiple", "damage", "degrade", "downscale", "from_bytes", "hide"]
 __all__ += ["resize_bicubic", "table", "to_bytes", "upscale"]
 
@@ -121,8 +132,23 @@ ASKED = ("inpaint", "dehaze")
 """Families that are undone only where they are asked for, as a mask does: a pale photo may be what
 was wanted."""
 
-SHARES = {"denoise": 8, "deblur": 8, "derain": 3, "inpaint": 3, "dehaze": 1, "destripe": 1}
-"""How often training draws a family. Blur and noise are what photos have, and hard to learn beside
+STAGES: tuple[tuple[str, ...], ...] = (
+    ("haze",),
+    ("rain",),
+    ("stripes",),
+    ("gaussian-blur", "defocus", "motion-blur"),
+    ("noise",),
+    ("jpeg",),
+    ("holes", "scratches"),
+)
+"""Kinds in the order in which they come upon a picture: the air, the lens, the sensor, the file,
+the print. Several kinds on one image are done in this order, one of each stage at most."""
+
+SHARES = {
+    **{"noise": 5, "jpeg": 4, "gaussian-blur": 3, "defocus": 3, "motion-blur": 2, "rain": 3},
+    **{"haze": 1, "stripes": 1, "holes": 2, "scratches": 1},
+}
+"""How often training draws a kind. Blur and noise are what photos have, and hard to learn beside
 damage that changes the brightness of whole areas, which outweighs them in every gradient."""
 
 POINTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -169,10 +195,9 @@ def degrade(
 ) -> Degraded:
     """Damages an image as a training example: one kind or several, one after the other.
 
-    How many is 1 twice as often as 2, 2 twice as often as 3, to `most` at the most. A family is
-    drawn from those of `kinds` as often as `SHARES` says, then a kind of it evenly; no family comes
-    twice, and the order is as drawn. Pixels are lost last of all and hold `FILL`, whatever else
-    was done.
+    How many is 1 twice as often as 2, 2 twice as often as 3, to `most` at the most. Kinds are
+    drawn from `kinds` as often as `SHARES` says and done in the order of `STAGES`, of a stage one
+    at most. Pixels are lost last of all and hold `FILL`, whatever else was done.
 
     Args:
         kinds: names of `KINDS`.
@@ -181,19 +206,18 @@ def degrade(
     Raises:
         UsageError: a kind is unknown, or there is none.
     """
-    groups = {name: [kind for kind in family if kind in kinds] for name, family in FAMILIES.items()}
-    groups = {name: group for name, group in groups.items() if group}
     if not kinds:
         raise UsageError("No kind of damage was named. Name one, such as 'noise', or leave it out.")
     for kind in kinds:
         lookup(KINDS, kind, "kind of damage")
-    odds = 0.5 ** np.arange(min(most, len(groups)))
-    count = 1 + int(random.choice(len(odds), p=odds / odds.sum()))
-    shares = np.array([SHARES[name] for name in groups])
-    order = random.choice(list(groups), count, replace=False, p=shares / shares.sum())
-    chosen = [groups[name][int(random.integers(len(groups[name])))] for name in order]
-    # A stable sort: the rest stay as drawn.
-    chosen.sort(key=lambda kind: kind in FAMILIES["inpaint"])
+    stages = {kind: stage for stage, several in enumerate(STAGES) for kind in several}
+    left, chosen = list(dict.fromkeys(kinds)), []
+    odds = 0.5 ** np.arange(min(most, len({stages[kind] for kind in left})))
+    for _ in range(1 + int(random.choice(len(odds), p=odds / odds.sum()))):
+        shares = np.array([SHARES[kind] for kind in left])
+        chosen.append(left[int(random.choice(len(left), p=shares / shares.sum()))])
+        left = [kind for kind in left if stages[kind] != stages[chosen[-1]]]
+    chosen.sort(key=lambda kind: stages[kind])
     mask = np.zeros(image.shape[:2], np.float32)
     result = image
     for kind in chosen:

@@ -47,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json, words = _take_flag(words, "--json")
     show_traceback, words = _take_flag(words, "--traceback")
+    if words[:1] in (["train"], ["resume"]):
+        # Crops take many small matrix products beside PyTorch's: with threads of their own each
+        # takes six times as long and the training waits. NumPy reads this when it is imported.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return _run(words, as_json)
     except BrokenPipeError:  # the reader of our output went away (`| head`)

@@ -35,6 +35,10 @@ def test_tiles_give_the_pixels_of_the_whole(task: str, size: tuple[int, int]) ->
 def test_a_restorer_refuses_what_it_was_not_trained_for() -> None:
     known = ("denoise", "deblur")
     assert asked_families("auto", known, masked=False) == ()
+    assert asked_families("derain, deblur", (*known, "derain"), masked=False) == (
+        "derain",
+        "deblur",
+    )
     assert asked_families("deblur", known, masked=True) == ("deblur",)
     assert asked_families("auto", (*known, "inpaint"), masked=True) == ("inpaint",)
     with pytest.raises(UsageError, match="not trained to inpaint, but to denoise, deblur"):

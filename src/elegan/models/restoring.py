@@ -49,7 +49,8 @@ def asked_families(task: str, families: Sequence[str], *, masked: bool) -> tuple
     """Returns the families that `--task` asks for; none where that is left to the network.
 
     Args:
-        task: a family, or "auto": inpaint where there is a mask, else left to the network.
+        task: families, comma-separated, or "auto": inpaint where there is a mask, else left to the
+            network.
         families: of the model.
         masked: whether there is a mask.
 
@@ -59,13 +60,14 @@ def asked_families(task: str, families: Sequence[str], *, masked: bool) -> tuple
     """
     if task == AUTO and not masked:
         return ()
-    asked = "inpaint" if task == AUTO else task
-    if asked in families:
-        return (asked,)
-    if asked not in FAMILIES:
-        lookup(dict.fromkeys((*families, AUTO)), asked, "restore task")
+    asked = ("inpaint",) if task == AUTO else tuple(name.strip() for name in task.split(","))
+    if set(asked) <= set(families):
+        return asked
+    for name in asked:
+        if name not in FAMILIES:
+            lookup(dict.fromkeys((*families, AUTO)), name, "restore task")
     raise UsageError(
-        f"This model was not trained to {asked}, but to {', '.join(families)}. Name one of these"
-        " with --task, or another model with --model; `elegan train PHOTOS --task restore` makes"
-        " one for all kinds of damage."
+        f"This model was not trained to {' and '.join(asked)}, but to {', '.join(families)}. Name"
+        " one of these with --task, or another model with --model; `elegan train PHOTOS --task"
+        " restore` makes one for all kinds of damage."
     )

@@ -35,16 +35,16 @@ def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> P
     """Returns the folder of the model that serves a task by default.
 
     Of several the one with the next larger scale (by default the smallest), else the largest. Of
-    restorers the one that knows the family of damage, or noise where none is named, and fewest
-    others. Of equals the one with the shortest name.
+    restorers the one that knows the families of damage (comma-separated), or noise where none is
+    named, and fewest others. Of equals the one with the shortest name.
 
     Raises:
         EleganError: none is shipped for that task.
     """
     models = {name: model for name, model in shipped_models().items() if model["task"] == task}
     families = {name: model["recipe"].get("families", ()) for name, model in models.items()}
-    sought = _UNNAMED if family == AUTO else family
-    knowing = [name for name, known in families.items() if sought in known] or list(models)
+    sought = {_UNNAMED} if family == AUTO else {name.strip() for name in family.split(",")}
+    knowing = [name for name, known in families.items() if sought <= set(known)] or list(models)
     of_task = {name: models[name]["shape"]["scale"] for name in knowing}
     if not of_task:
         raise EleganError(

@@ -51,7 +51,13 @@ class Degraded:
 
     image: np.ndarray  # float32 [H, W, 3] in [0, 1], in steps of 1/255 as a file holds it
     mask: np.ndarray  # float32 [H, W], 1 where a pixel is lost, else 0
-    kinds: tuple[str, ...]  # what was done, in that order
+    # The parameters of each kind that was done, in that order.
+    parameters: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What was done, in that order."""
+        return tuple(self.parameters)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -184,10 +190,12 @@ def damage(image: np.ndarray, kind: str, random: Generator, **fixed: Any) -> Deg
     kind, held = POINTS.get(kind, (kind, {}))
     chosen = lookup(KINDS | UNSEEN, kind, "kind of damage")
     drawn = {name: float(random.uniform(*ends)) for name, ends in chosen.ranges.items()}
-    changed = chosen.apply(image, random, **(drawn | held | fixed))
+    parameters = drawn | held | fixed
+    changed = chosen.apply(image, random, **parameters)
     no_mask = np.zeros(image.shape[:2], np.float32)
     result, mask = changed if isinstance(changed, tuple) else (changed, no_mask)
-    return Degraded(image=from_bytes(to_bytes(result)), mask=mask, kinds=(kind,))
+    whole = from_bytes(to_bytes(result))
+    return Degraded(image=whole, mask=mask, parameters={kind: parameters})
 
 
 def degrade(
@@ -219,11 +227,12 @@ def degrade(
         left = [kind for kind in left if stages[kind] != stages[chosen[-1]]]
     chosen.sort(key=lambda kind: stages[kind])
     mask = np.zeros(image.shape[:2], np.float32)
-    result = image
+    result, parameters = image, {}
     for kind in chosen:
         done = damage(result, kind, random)
         result, mask = done.image, np.maximum(mask, done.mask)
-    return Degraded(image=hide(result, mask), mask=mask, kinds=tuple(chosen))
+        parameters |= done.parameters
+    return Degraded(image=hide(result, mask), mask=mask, parameters=parameters)
 
 
 def table() -> str:

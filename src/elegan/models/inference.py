@@ -94,6 +94,16 @@ def resampled(
             held, first = held[needed:].copy(), first + needed
 
 
+def reduced(image: np.ndarray, longest: int) -> np.ndarray:
+    """Returns [h, w, C] no longer than `longest` a side, read in strips; small ones as they are."""
+    side = max(image.shape[:2])
+    if side <= longest:
+        return image
+    height, width = (max(1, round(item * longest / side)) for item in image.shape[:2])
+    blocks = (image[top : top + longest] for top in range(0, len(image), longest))
+    return np.concatenate(list(resampled(blocks, image.shape[:2], (height, width))))
+
+
 def _rows(held: np.ndarray, indices: np.ndarray, values: np.ndarray) -> np.ndarray:
     total = np.zeros((len(indices), *held.shape[1:]), np.float32)
     for tap in range(indices.shape[1]):

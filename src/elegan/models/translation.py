@@ -18,6 +18,7 @@ from elegan.models import saving
 from elegan.models.inference import (
     InferenceOptions,
     composed,
+    reduced,
     refuse_image,
     refuse_options,
     refuse_task,
@@ -131,13 +132,18 @@ class TranslationModel:
                 model.
             task: what the model must be for; None for any.
             scale: chooses among the shipped models for upscaling: the next larger one is taken.
-            family: chooses among those for restoring: of damage, see `restoring.asked_families`.
+            family: chooses among those for restoring: of damage, see `restoring.asked_families`;
+                haze is left to `haze.HazeFilter`, which has no weights.
 
         Raises:
             UsageError: the model is for another task.
             EleganError: nothing there is a model, its weights do not match their SHA-256, or
                 none is shipped.
         """
+        if path is None and (task, family) == ("restore", "dehaze"):
+            from elegan.models.haze import HazeFilter
+
+            return HazeFilter()
         if path is None:
             folder = find_shipped(task or "upscale", scale, family)
         else:
@@ -376,12 +382,6 @@ class TranslationModel:
     @torch.inference_mode()
     def _take_statistics(self, image: np.ndarray, asked: tuple[str, ...]) -> None:
         """One pass over a thumbnail, whose statistics stand for those of the whole."""
-        longest = max(image.shape[:2])
-        height, width = (max(1, round(s * THUMBNAIL / longest)) for s in image.shape[:2])
-        thumbnail = image
-        if longest > THUMBNAIL:
-            blocks = (image[top : top + THUMBNAIL] for top in range(0, len(image), THUMBNAIL))
-            thumbnail = np.concatenate(list(resampled(blocks, image.shape[:2], (height, width))))
-        colours = to_planes(thumbnail, self.precision.device)
+        colours = to_planes(reduced(image, THUMBNAIL), self.precision.device)
         with self.network.record_statistics():
             self._run(colours, None, asked, brief=image.dtype == np.uint8)

@@ -69,6 +69,21 @@ def shown(colours: np.ndarray, alpha: np.ndarray, stylizes: bool) -> np.ndarray:
     return on_white(colours, alpha) if stylizes else spread_visible(colours, alpha)
 
 
+_SPARSE = 97  # every so many rows and columns are looked at first
+
+
+def is_gray(image: np.ndarray) -> bool:
+    """Whether all channels of [h, w, 3] are the same everywhere; False for one channel."""
+    if image.shape[2] != 3:
+        return False
+    # Of a photo of colours the first look is enough.
+    parts = (image[top : top + _BLOCK] for top in range(0, len(image), _BLOCK))
+    return all(
+        (part[..., 0] == part[..., 1]).all() and (part[..., 0] == part[..., 2]).all()
+        for part in (image[::_SPARSE, ::_SPARSE], *parts)
+    )
+
+
 _BLOCK = 64  # output rows made at once
 
 

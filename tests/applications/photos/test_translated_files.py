@@ -13,7 +13,7 @@ from translators import photo
 
 import elegan
 from elegan.applications.photos import files as photo_writing
-from elegan.applications.photos.journal import NAME, Outcome, Watch
+from elegan.applications.photos.journal import NAME, Outcome, Translated, Watch
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import photo_files
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
@@ -494,3 +494,77 @@ def test_a_pillow_image_of_any_mode_keeps_its_transparency(folders: dict) -> Non
     deep = Image.fromarray(photo(channels=1, dtype=np.uint16)[..., 0])
     made = elegan.upscale(deep, model=folders["upscale"])
     assert np.asarray(made).dtype == np.uint16
+
+
+def _tree(*names: str) -> None:
+    for index, name in enumerate(names):
+        if name.startswith("photos"):
+            _save(name, photo())
+            continue
+        marks = np.zeros((40, 50, 1), np.uint8)
+        marks[4 * index : 4 * index + 4] = 255  # each mask marks other rows
+        _save(name, marks)
+
+
+def _changed_rows(found: Translated) -> dict[str, list[int]]:
+    rows = {}
+    for outcome in found.outcomes:
+        if outcome.output is not None:
+            made = read_photo(found.out / outcome.output).pixels
+            changed = (made != photo()).any(axis=(1, 2))
+            rows[outcome.output] = sorted({int(row) // 4 for row in np.flatnonzero(changed)})
+    return rows
+
+
+def test_masks_of_a_tree_lie_as_the_photos_do(folders: dict) -> None:
+    _tree("masks/day1/001.png", "masks/day2/001.tif", "masks/only.png", "masks/x/deep.png")
+    _tree(*(f"photos/{name}.png" for name in ("day1/001", "day2/001", "day3/only", "y/deep")))
+    model = folders["restore"]
+    found = elegan.restore("photos", model=model, mask="masks", out="out")
+    rows = {"day1/001.png": [0], "day2/001.png": [1], "day3/only.png": [2], "y/deep.png": [3]}
+    assert _changed_rows(found) == rows
+    assert [item.notes for item in found.outcomes][2:] == [(), ("by the mask x/deep.png",)]
+    # A photo that is named alone is known by its folder.
+    found = elegan.restore("photos/day2/001.png", model=model, mask="masks", out="alone")
+    assert _changed_rows(found) == {"001.png": [1]}
+
+
+def test_a_mask_that_may_be_of_several_photos_is_refused(folders: dict) -> None:
+    _tree("flat/001.png")
+    _tree("photos/day1/001.png", "photos/day2/001.png")
+    found = elegan.restore("photos", model=folders["restore"], mask="flat", out="out")
+    assert [item.state for item in found.outcomes] == ["failed", "failed"]
+    said = "flat/001.png may be the mask of photos/day1/001.png or photos/day2/001.png; put one"
+    assert said in found.outcomes[1].reason
+    assert "flat/day2/001.png" in found.outcomes[1].reason
+    _tree("two/a/001.png", "two/b/001.png")
+    found = elegan.restore("photos/day1", model=folders["restore"], mask="two", out="two-out")
+    assert "two/a/001.png and two/b/001.png" in found.outcomes[0].reason
+
+
+def test_results_of_files_without_a_suffix_get_one_and_what_is_left_out_is_said(
+    folders: dict,
+) -> None:
+    Path("in").mkdir()
+    Image.fromarray(photo()).save("in/plain", format="PNG")
+    Image.fromarray(photo()).save("in/photo.dat", format="JPEG")
+    Path("in/b.psd").write_bytes(b"8BPS")
+    Path("in/notes.txt").write_text("none")
+    found = elegan.upscale("in", model=folders["upscale"], out="out")
+    assert [item.output for item in found.outcomes] == ["photo.jpg", "plain.png"]
+    assert found.text().splitlines()[-3].startswith("  left out: in/b.psd: .psd is not read")
+    assert found.text().splitlines()[-2] == "  1 other file left alone"
+    assert "2 of 2 images -> out; 1 left out" in found.text()
+    facts = found.to_dict()
+    assert [item["source"] for item in facts["left_out"]] == ["in/b.psd"]
+    assert facts["other_files"] == 1
+
+
+def test_heic_is_read_with_its_extra(folders: dict) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    Path("in").mkdir()
+    heif.from_pillow(Image.fromarray(photo())).save("in/a.heic")
+    Path("in/a.heic").rename("in/a")
+    (path,) = elegan.upscale("in", model=folders["upscale"], out="out").files
+    assert path.suffix == ".png"
+    assert read_photo(path).pixels.shape == (80, 100, 3)

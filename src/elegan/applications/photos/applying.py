@@ -1,7 +1,7 @@
 """One call for pixels and for files: picks the model, and applies it as a verb's options say."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from elegan.applications.photos.batch import Asked, translate_files
-from elegan.applications.photos.files import find_sources, refuse_file
+from elegan.applications.photos.files import refuse_file
 from elegan.applications.photos.repair import Repair
+from elegan.applications.photos.sources import find_sources
 from elegan.common.errors import UsageError
 from elegan.data.photo_files import planes_of
 from elegan.data.pictures import to_pillow
@@ -52,9 +53,10 @@ def translate(images: Any, asked: Asked) -> Any:
     folder = Path(asked.out or OUT[verb])
     refuse_file(folder)
     paths = [images] if isinstance(images, str | Path) else images
-    sources = find_sources([str(path) for path in paths], folder)
+    found = find_sources([str(path) for path in paths], folder)
     model, repair = _model(verb, asked, use), _taken(asked, Repair)
-    return translate_files(model, sources, folder, asked, use, repair)
+    made = translate_files(model, found.sources, folder, asked, use, repair)
+    return replace(made, left_out=found.left_out, others=found.others)
 
 
 def _model(verb: str, asked: Asked, use: InferenceOptions) -> TranslationModel:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from elegan.applications.photos.files import SUFFIX, Source, format_of, write_result
+from elegan.applications.photos.files import SUFFIX, format_of, write_result
 from elegan.applications.photos.film import (
     WRITTEN,
     frame_count,
@@ -18,6 +18,7 @@ from elegan.applications.photos.film import (
 )
 from elegan.applications.photos.journal import NAME, Journal, Outcome, Translated, Watch
 from elegan.applications.photos.repair import Repair
+from elegan.applications.photos.sources import Source
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import remove_temporaries
 from elegan.data.headers import Unusable
@@ -50,7 +51,7 @@ def translate_files(
 
     Args:
         model: loaded, at its strength.
-        sources: files and the names of their results, see `files.find_sources`.
+        sources: files and the names of their results, see `sources.find_sources`.
         out: the folder of the results.
         asked: the verb's options, of which those of writing and `watch` are read.
 
@@ -61,6 +62,7 @@ def translate_files(
     watch = asked.watch or Watch()
     refuse_options(use, model.task, model.scale)
     repair.refuse(model, use)
+    repair = repair.matched(sources)
     outcomes: list[Outcome] = []
     stopped = False
     with Journal(out) as journal:
@@ -191,6 +193,7 @@ class _Work:
         )
         if mask is not None and not mask.any():
             notes += ("nothing was found to restore: unchanged",)
+        notes += self.repair.notes(source.path)
         return output, (size[1], size[0]), notes + self.model.notes(tall, wide, use)
 
     def _translate_moving(self, source: Source, options: dict[str, Any]) -> _Done:

@@ -9,7 +9,9 @@ from elegan.data.headers import formats, unread_kind
 
 _BYTES = 64  # that tell a format
 _RAW = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
-_SAID = dict.fromkeys(_RAW, "raw data of a camera: develop it to TIFF or JPEG first")
+_SAID: dict[str, str] = dict.fromkeys(
+    _RAW, "raw data of a camera: develop it to TIFF or JPEG first"
+)
 _UNKNOWN = (".jxl", ".psd", ".xcf", ".tga", ".ico", ".exr", ".hdr", ".svg", ".eps")
 _SAID |= {suffix: f"{suffix} is not read; export it as PNG" for suffix in _UNKNOWN}
 

@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import translators
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from translators import photo
 
 import elegan
@@ -17,6 +19,7 @@ from elegan.applications.photos.journal import NAME, Outcome, Translated, Watch
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import photo_files
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
+from elegan.data.pictures import png_chunk
 from elegan.data.transparency import spread_visible
 
 
@@ -568,3 +571,78 @@ def test_heic_is_read_with_its_extra(folders: dict) -> None:
     (path,) = elegan.upscale("in", model=folders["upscale"], out="out").files
     assert path.suffix == ".png"
     assert read_photo(path).pixels.shape == (80, 100, 3)
+
+
+def test_resolution_text_comment_and_xmp_are_kept(folders: dict) -> None:
+    Path("in").mkdir()
+    xmp = b'<x:xmpmeta tiff:Orientation="6" tiff:ImageWidth="50"><dc:a>b</dc:a></x:xmpmeta>'
+    image = Image.fromarray(photo())
+    image.save("in/a.jpg", dpi=(300, 240), comment=b"mine", xmp=xmp)
+    image.save("in/b.tif", dpi=(300, 240), tiffinfo={700: xmp})
+    image.save("in/c.webp", xmp=xmp, lossless=True)
+    texts = PngInfo()
+    texts.add_text("Title", "a title")
+    texts.add_text("Author", "an author", zip=True)
+    texts.add_itxt("Comment", "\u00fc", "de", "Kommentar")
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    image.save("in/d.png", dpi=(300, 240), pnginfo=texts)
+    for asked in ("auto", "png"):
+        for path in elegan.upscale("in", model=folders["upscale"], format=asked, out=asked).files:
+            with Image.open(path) as made:
+                made.load()
+                info: dict = made.info
+            if path.stem != "c":
+                assert np.allclose(info["dpi"], (300, 240), atol=0.01)
+            found = info["xmp"] if isinstance(info["xmp"], bytes) else info["xmp"].encode()
+            assert b'tiff:Orientation="6"' not in found
+            assert b"<dc:a>b</dc:a>" in found
+            if path.stem == "a":
+                assert info["comment" if path.suffix == ".jpg" else "Comment"] in (b"mine", "mine")
+            if path.stem == "d":
+                kept = {name: info[name] for name in ("Title", "Author", "Comment")}
+                assert kept == {"Title": "a title", "Author": "an author", "Comment": "\u00fc"}
+    (outcome,) = elegan.upscale(
+        "in/d.png", model=folders["upscale"], format="jpeg", out="o"
+    ).outcomes
+    assert outcome.notes == ("without its text: only PNG holds it",)
+
+
+def _with_chunks(path: str, *chunks: tuple[bytes, bytes]) -> None:
+    """Writes a photo as a PNG with chunks before its pixels."""
+    _save(path, photo())
+    data = Path(path).read_bytes()
+    more = b"".join(png_chunk(*item) for item in chunks)
+    Path(path).write_bytes(data[:33] + more + data[33:])
+
+
+def test_what_a_png_says_of_its_colours_is_carried_or_converted(folders: dict) -> None:
+    chunks = ((b"gAMA", (100_000).to_bytes(4)), (b"cHRM", bytes(range(32))))
+    _with_chunks("in/a.png", *chunks)
+    model = folders["upscale"]
+    (path,) = elegan.upscale("in/a.png", model=model, out="out").files
+    assert all(png_chunk(*item) in path.read_bytes() for item in chunks)
+    found = elegan.upscale("in/a.png", model=model, format="tiff", out="out")
+    assert found.outcomes[0].notes == ("gamma 1 converted to sRGB",)
+    light = photo() / 255
+    curve = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    expected = elegan.upscale(np.rint(curve * 255).astype(np.uint8), model=model)
+    assert (read_photo(found.files[0]).pixels == expected).all()
+    # BT.2100 PQ, as screenshots of bright screens have it.
+    _with_chunks("in/b.png", (b"cICP", b"\x09\x10\0\1"))
+    (path,) = elegan.upscale("in/b.png", model=model, out="out").files
+    assert png_chunk(b"cICP", b"\x09\x10\0\1") in path.read_bytes()
+    found = elegan.upscale("in/b.png", model=model, format="jpeg", out="out")
+    assert "cICP" in found.outcomes[0].notes[0]
+
+
+def test_text_made_to_fill_the_memory_does_no_harm(folders: dict) -> None:
+    bomb = zlib.compress(bytes(200 << 20), 9)
+    chunks = [(b"zTXt", b"a\0\0" + bomb), (b"tEXt", b"b\0" + bytes(4 << 20)), (b"tEXt", b"c\0d")]
+    _with_chunks("in/a.png", *chunks, *[(b"zTXt", b"a\0\0" + bomb)] * 80)
+    found = elegan.upscale("in/a.png", model=folders["upscale"], out="out")
+    assert found.outcomes[0].reason == ""
+    assert found.outcomes[0].notes == ("text of more than a megabyte left out",)
+    with Image.open(found.files[0]) as made:
+        made.load()
+        assert made.info["c"] == "d"
+        assert "a" not in made.info

@@ -22,6 +22,7 @@ from elegan.applications.photos.sources import Source
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import remove_temporaries
 from elegan.data.headers import Unusable
+from elegan.data.metadata import without_chunks
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
 from elegan.models.inference import InferenceOptions, refuse_options, shown
 from elegan.models.translation import TranslationModel
@@ -174,11 +175,15 @@ class _Work:
         channels = self.model.output_channels(channels)
         size = self.model.output_size(tall, wide, use.scale)
         chosen, notes = format_of(photo, self.asked.format, size, channels, mask is not None)
-        notes = (*photo.notes, *notes)
+        notes, old = (*photo.notes, *notes), read.pixels
+        if chosen != "PNG":
+            pixels, lost = without_chunks(photo.pixels, photo.about, photo.icc)
+            old = old if pixels is photo.pixels else pixels
+            photo, notes = replace(photo, pixels=pixels), (*notes, *lost)
         if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
             notes += (f"the first of {pages} pages or frames",)
         output = self._claimed(source, SUFFIX[chosen], options)
-        strips = self.repair.strips(self.model, photo.pixels, mask, use, old=read.pixels)
+        strips = self.repair.strips(self.model, photo.pixels, mask, use, old=old)
         self.watch.begin_file(self.model.windows(tall, wide, use))
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)

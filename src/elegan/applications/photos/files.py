@@ -8,7 +8,7 @@ import numpy as np
 
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.files import IMAGE_SUFFIXES
-from elegan.data.metadata import resized
+from elegan.data.metadata import png_chunks, resized
 from elegan.data.photo_files import FORMATS, PhotoFile, cannot_hold, write_photo
 from elegan.data.pictures import write_rows
 from elegan.models.inference import resampled
@@ -98,6 +98,7 @@ def write_result(
             depth=photo.depth,
             icc=icc,
             exif=resized(photo.exif, (size[1], size[0])),
+            more=png_chunks(photo.about, icc, (size[1], size[0])),
         )
         return
     pixels = np.concatenate(list(strips))

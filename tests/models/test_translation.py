@@ -90,6 +90,23 @@ def test_gray_stays_gray_and_equals_the_luma_of_equal_channels() -> None:
     assert (model.apply(gray[..., 0]) == made[..., 0]).all()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("task", ["upscale", "restore"])
+def test_gray_stored_as_colour_stays_gray_whole_and_in_tiles(task: str, dtype: type) -> None:
+    gray = np.repeat(photo(channels=1, dtype=dtype), 3, axis=2)
+    model = translators.model(task, scale=2 if task == "upscale" else 1)
+    mask = None if task == "upscale" else gray[..., 0] > gray.mean()
+    for tile in (None, 16):
+        made = model.apply(gray, mask=mask, tile=tile)
+        assert made.shape[2] == 3
+        assert (made == made[..., :1]).all()
+        assert (made[..., 0] == model.apply(gray[..., 0], mask=mask, tile=tile)).all()
+    coloured = gray.copy()
+    coloured[1, 1, 2] = 0  # a single pixel of colour makes a photo of colours
+    made = model.apply(coloured, mask=mask)
+    assert (made != made[..., :1]).any()
+
+
 def test_a_stylizer_may_colour_a_gray_drawing() -> None:
     model = translators.model("stylize")
     assert model.output_channels(1) == 3

@@ -24,6 +24,7 @@ MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 
 # RuntimeError: encrypted, or packed in a way that zipfile does not know.
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
+HIDDEN = "hidden or made by the system"
 IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -145,7 +146,7 @@ def walk_folder(root: Path) -> Listing:
 def _look(path: Path, name: str) -> FileEntry | Verdict | None:
     """Returns an entry for a file, a verdict on what is not to be opened, None for a folder."""
     if path.name[:1] == "." or path.name in IGNORED_NAMES:
-        return Verdict(name, "skipped", "hidden or made by the system")
+        return Verdict(name, "skipped", HIDDEN)
     try:
         status = path.stat()
     except OSError as error:
@@ -200,7 +201,7 @@ def _refusal(member: zipfile.ZipInfo, name: str) -> str:
     if name.startswith("/") or ".." in parts or ":" in parts[0]:
         return "its path leads out of the zip"
     if any(part[:1] == "." or part in IGNORED_NAMES for part in parts):
-        return "hidden or made by the system"
+        return HIDDEN
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link inside a zip"
     if member.flag_bits & 1:

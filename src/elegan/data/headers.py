@@ -1,11 +1,13 @@
 """What an image file says before it is decoded, and colours of 16 bits, which Pillow cuts to 8."""
 
+import contextlib
 import io
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,13 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from elegan.data.pictures import PNG_SIGNATURE, png_chunk
 
 # No format that runs another program (EPS) or has no signature of its own (TGA).
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "HEIF")
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")  # brands of ISO/IEC 23008-12
+_UNREAD = (
+    (b"\xff\x0a", "JPEG XL is not read; export it as PNG"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL is not read; export it as PNG"),
+    (b"8BPS", "files of Photoshop are not read; export it as PNG"),
+)
 MAX_PIXELS = 64_000_000  # decoded; about 256 MB as RGBA
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 ORIENTATION_TAG = 0x0112
@@ -57,6 +65,8 @@ def _reason_of(error: Exception, data: bytes) -> str:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         return f"over the limit of {limit} million pixels for any image"
     if isinstance(error, UnidentifiedImageError):
+        if why := unread_kind(data[:64]):
+            return why
         text = data[:1024].decode("utf-8", "ignore")  # the cut may fall within a letter
         plain = len(text.encode()) > len(data[:1024]) - 4 and "\0" not in text
         return "a text file, not an image" if plain else "not an image of a known format"
@@ -93,10 +103,23 @@ def probe(data: bytes, background: tuple[int, int, int]) -> Probe:
         return Probe(width, height, is_gray(image) and colourless)
 
 
+@cache
 def formats() -> list[str]:
-    """Returns those of `FORMATS` that this Pillow reads."""
+    """Returns those of `FORMATS` that this Pillow reads, by itself or with the extra for HEIC."""
     Image.init()
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def unread_kind(start: bytes) -> str:
+    """Says of an image, by its first 64 bytes or more, that its format is not read; else ''."""
+    brands = start[8 : int.from_bytes(start[:4])] if start[4:8] == b"ftyp" else b""
+    if any(brand in brands for brand in _HEIC) and "HEIF" not in formats():
+        return "HEIC needs a library: pip install 'elegan[heic]'"
+    return next((why for first, why in _UNREAD if start.startswith(first)), "")
 
 
 def open_image(data: bytes, limit: int | None = None) -> Image.Image:

@@ -15,6 +15,7 @@ from elegan.data import headers, metadata
 from elegan.data.decode import scale_depth
 from elegan.data.files import MAX_FILE_BYTES
 from elegan.data.headers import Unusable, is_gray, open_image, orientation_of, reading, turned
+from elegan.data.metadata import NOTHING, About
 from elegan.data.pictures import to_pillow, write_rows
 
 MAX_PIXELS = 178_000_000  # Pillow's own limit against images made to fill the memory
@@ -34,6 +35,7 @@ class PhotoFile:
     # or RGB, as `pixels` have, is not written.
     icc: bytes | None = None
     exif: bytes | None = None  # EXIF as JPEG holds it, upright, without what describes the old file
+    about: About = NOTHING  # what else the file says
     notes: tuple[str, ...] = ()  # what reading had to change, in plain words
 
     @property
@@ -71,7 +73,7 @@ def page_count(path: str | os.PathLike[str]) -> int:
     Raises:
         Unusable: the file is not an image that can be read.
     """
-    data = _bytes_of(Path(path))
+    data, _, _ = metadata.png_parts(_bytes_of(Path(path)))
     with reading(data):
         return getattr(open_image(data, MAX_PIXELS), "n_frames", 1)
 
@@ -86,7 +88,7 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
         Unusable: the file is damaged, too large, or no image; the message is the reason.
     """
     path = Path(path)
-    data = _bytes_of(path)
+    data, chunks, long = metadata.png_parts(_bytes_of(path))
     with reading(data), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = open_image(data, MAX_PIXELS)
@@ -99,9 +101,10 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
         planes = headers.deep_planes(image, data, page)
         image.load()  # where that is not done; some metadata stand behind the pixels
         orientation = orientation_of(image)
+        about = metadata.about(image, chunks)
         exif = metadata.kept_exif(image)  # which takes the orientation away
         if planes is None:
-            (pixels, alpha), icc, note = _plain(image, icc)
+            (pixels, alpha), icc, note = planes_of(image, icc)
             alpha = None if alpha is None else turned(alpha, orientation)
             planes = turned(pixels, orientation), alpha
     fits = metadata.profile_fits(icc, planes[0].shape[2])
@@ -113,7 +116,8 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
         alpha=planes[1],
         icc=icc if fits else None,
         exif=exif,
-        notes=tuple(text for text in (note, left_out) if text),
+        about=about,
+        notes=tuple(text for text in (note, left_out, long) if text),
     )
 
 
@@ -154,11 +158,12 @@ def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int 
             depth=photo.depth,
             icc=icc,
             exif=exif,
+            more=metadata.png_chunks(photo.about, icc, (width, height)),
         )
     values = photo.pixels
     if photo.alpha is not None:
         values = np.concatenate([values, photo.alpha[..., None]], axis=2)
-    options = metadata.options_of(chosen, icc, exif, quality)
+    options = metadata.options_of(chosen, icc, exif, quality, photo.about, (width, height))
     with written_whole(path) as temporary:
         to_pillow(np.ascontiguousarray(values)).save(temporary, format=chosen, **options)
         flush(temporary)
@@ -199,10 +204,15 @@ def _bytes_of(path: Path) -> bytes:
         raise Unusable(f"unreadable: {error.strerror or error}") from error
 
 
-def _plain(
+def planes_of(
     image: Image.Image, icc: bytes | None
 ) -> tuple[tuple[np.ndarray, np.ndarray | None], bytes | None, str]:
-    """Returns colours and alpha of 8 bits, or 16 of one channel, the profile, and a note."""
+    """Returns colours and alpha of 8 bits, or 16 of one channel, the profile, and a note.
+
+    Args:
+        image: loaded; of deep colours Pillow knows the high bytes only, see `headers.deep_planes`.
+        icc: its profile.
+    """
     if image.mode.startswith("I") or image.mode == "F":
         values, note = scale_depth(image, 65535)
         key = image.info.get("transparency")

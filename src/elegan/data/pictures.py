@@ -126,6 +126,7 @@ def write_rows(
     depth: int = 8,
     icc: bytes | None = None,
     exif: bytes | None = None,
+    more: Iterable[tuple[bytes, bytes]] = (),
 ) -> Path:
     """Writes a PNG that appears whole or not at all, holding a few megabytes of it at a time.
 
@@ -138,6 +139,7 @@ def write_rows(
         depth: 8 or 16 bits a value.
         icc: a colour profile to keep, as its file holds it.
         exif: EXIF to keep, with or without the "Exif" of JPEG before it.
+        more: (kind, body) of further chunks.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; nothing is left behind.
@@ -154,6 +156,8 @@ def write_rows(
             file.write(png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
         if exif:
             file.write(png_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))  # as JPEG has
+        for kind, body in more:
+            file.write(png_chunk(kind, body))
         _write_pixels(file, _as_bytes(rows, shape, height, depth), channels * depth // 8)
         file.write(png_chunk(b"IEND", b""))
         file.flush()

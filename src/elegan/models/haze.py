@@ -53,8 +53,9 @@ class _Nothing(nn.Identity):
 class HazeFilter(TranslationModel):
     """A restorer of the family dehaze, without a network."""
 
-    def __init__(self, **strength: float) -> None:
-        super().__init__(_Nothing(), _CONFIG, choose("cpu", "float32"), **strength)
+    def __init__(self, *, strength: float = 1.0, share: float = 1.0) -> None:
+        precision = choose("cpu", "float32")
+        super().__init__(_Nothing(), _CONFIG, precision, strength=strength, share=share)
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from elegan.models import saving
 from elegan.models.inference import (
     InferenceOptions,
     composed,
+    is_gray,
     reduced,
     refuse_image,
     refuse_options,
@@ -227,7 +228,8 @@ class TranslationModel:
             use: fields of `InferenceOptions`.
 
         Returns:
-            [H * scale, W * scale, C] of the same type; gray stays gray but in a stylizer of colour.
+            [H * scale, W * scale, C] of the same type; gray stays gray, also where it is stored as
+            colour, but in a stylizer.
 
         Raises:
             UsageError: the image or the mask has an unfit shape, or a flag does not fit the model.
@@ -263,6 +265,11 @@ class TranslationModel:
         use = use or InferenceOptions()
         refuse_options(use, self.task, self.scale)
         refuse_image(image, mask, self.scale)
+        # As it is, a network gives grays colours at their edges.
+        if not self.stylizes and self.output_channels(3) == 3 and is_gray(image):
+            for strip in self.strips(image[..., :1], mask=mask, use=use):
+                yield np.repeat(strip, 3, axis=2)
+            return
         height, width = image.shape[:2]
         asked = asked_families(use.task, self.families, masked=mask is not None)
         tile = self.tile(height, width, use)

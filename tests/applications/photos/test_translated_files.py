@@ -3,20 +3,24 @@
 import errno
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import translators
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from translators import photo
 
 import elegan
 from elegan.applications.photos import files as photo_writing
-from elegan.applications.photos.journal import NAME, Outcome, Watch
+from elegan.applications.photos.journal import NAME, Outcome, Translated, Watch
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import photo_files
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
+from elegan.data.pictures import png_chunk
+from elegan.data.transparency import spread_visible
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +77,8 @@ def test_sixteen_bits_transparency_and_metadata_are_kept(folders: dict) -> None:
     (path,) = elegan.upscale(name, model=folders["upscale"], out="out").files
     made = read_photo(path)
     assert made.pixels.dtype == np.uint16
-    assert (made.pixels == elegan.upscale(pixels, model=folders["upscale"])).all()
+    seen = spread_visible(pixels, alpha)
+    assert (made.pixels == elegan.upscale(seen, model=folders["upscale"])).all()
     assert made.icc == icc
     assert Image.open(path).getexif()[0x010F] == "a camera"
     assert made.alpha is not None
@@ -450,3 +455,194 @@ def test_arrays_in_arrays_out(folders: dict) -> None:
         elegan.restore(photo(dtype=np.float32), model=folders["restore"], mask="auto")
     with pytest.raises(UsageError, match="Did you mean 'scale'"):
         elegan.upscale(photo(), model=folders["upscale"], scal=3)
+
+
+def test_colours_under_full_transparency_reach_no_visible_pixel(folders: dict) -> None:
+    disc = np.hypot(*np.mgrid[-20:20, -25:25]) < 12
+    alpha = (disc * 255).astype(np.uint8)
+    alpha[8, :] = 1  # hardly seen, of a colour that is rounding
+    seen = np.full((40, 50, 3), 250, np.uint8)
+    hidden = np.where(disc[..., None], seen, 0).astype(np.uint8)
+    _save("in/a.png", hidden, alpha=alpha)
+    for verb, options in ((elegan.upscale, {}), (elegan.restore, {"task": "denoise"})):
+        model = folders[verb.__name__]
+        (path,) = verb("in", model=model, out=f"out-{verb.__name__}", **options).files
+        made, expected = read_photo(path), verb(seen, model=model, **options)
+        assert made.alpha is not None
+        inside = made.alpha > 8
+        assert np.abs(made.pixels[inside].astype(int) - expected[inside]).max() <= 8
+        image = Image.fromarray(np.concatenate([hidden, alpha[..., None]], axis=2))
+        pixels = np.asarray(verb(image, model=model, **options))
+        assert (pixels[inside][:, :3] == made.pixels[inside]).all()
+
+
+def test_outside_a_mask_hidden_colours_stay_too(folders: dict) -> None:
+    alpha = np.full((40, 50), 255, np.uint8)
+    alpha[:, 25:] = 0
+    _save("in/a.png", photo(), alpha=alpha)
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:20, 10:30] = 255
+    Image.fromarray(mask).save("mask.png")
+    (path,) = elegan.restore("in", model=folders["restore"], mask="mask.png", out="out").files
+    made = read_photo(path).pixels
+    assert (made[mask == 0] == photo()[mask == 0]).all()
+    assert (made[mask > 0] != photo()[mask > 0]).any()
+
+
+def test_a_pillow_image_of_any_mode_keeps_its_transparency(folders: dict) -> None:
+    image = Image.fromarray(photo()).quantize(16)
+    image.info["transparency"] = 0
+    made = elegan.upscale(image, model=folders["upscale"])
+    assert (made.mode, made.size) == ("RGBA", (100, 80))
+    deep = Image.fromarray(photo(channels=1, dtype=np.uint16)[..., 0])
+    made = elegan.upscale(deep, model=folders["upscale"])
+    assert np.asarray(made).dtype == np.uint16
+
+
+def _tree(*names: str) -> None:
+    for index, name in enumerate(names):
+        if name.startswith("photos"):
+            _save(name, photo())
+            continue
+        marks = np.zeros((40, 50, 1), np.uint8)
+        marks[4 * index : 4 * index + 4] = 255  # each mask marks other rows
+        _save(name, marks)
+
+
+def _changed_rows(found: Translated) -> dict[str, list[int]]:
+    rows = {}
+    for outcome in found.outcomes:
+        if outcome.output is not None:
+            made = read_photo(found.out / outcome.output).pixels
+            changed = (made != photo()).any(axis=(1, 2))
+            rows[outcome.output] = sorted({int(row) // 4 for row in np.flatnonzero(changed)})
+    return rows
+
+
+def test_masks_of_a_tree_lie_as_the_photos_do(folders: dict) -> None:
+    _tree("masks/day1/001.png", "masks/day2/001.tif", "masks/only.png", "masks/x/deep.png")
+    _tree(*(f"photos/{name}.png" for name in ("day1/001", "day2/001", "day3/only", "y/deep")))
+    model = folders["restore"]
+    found = elegan.restore("photos", model=model, mask="masks", out="out")
+    rows = {"day1/001.png": [0], "day2/001.png": [1], "day3/only.png": [2], "y/deep.png": [3]}
+    assert _changed_rows(found) == rows
+    assert [item.notes for item in found.outcomes][2:] == [(), ("by the mask x/deep.png",)]
+    # A photo that is named alone is known by its folder.
+    found = elegan.restore("photos/day2/001.png", model=model, mask="masks", out="alone")
+    assert _changed_rows(found) == {"001.png": [1]}
+
+
+def test_a_mask_that_may_be_of_several_photos_is_refused(folders: dict) -> None:
+    _tree("flat/001.png")
+    _tree("photos/day1/001.png", "photos/day2/001.png")
+    found = elegan.restore("photos", model=folders["restore"], mask="flat", out="out")
+    assert [item.state for item in found.outcomes] == ["failed", "failed"]
+    said = "flat/001.png may be the mask of photos/day1/001.png or photos/day2/001.png; put one"
+    assert said in found.outcomes[1].reason
+    assert "flat/day2/001.png" in found.outcomes[1].reason
+    _tree("two/a/001.png", "two/b/001.png")
+    found = elegan.restore("photos/day1", model=folders["restore"], mask="two", out="two-out")
+    assert "two/a/001.png and two/b/001.png" in found.outcomes[0].reason
+
+
+def test_results_of_files_without_a_suffix_get_one_and_what_is_left_out_is_said(
+    folders: dict,
+) -> None:
+    Path("in").mkdir()
+    Image.fromarray(photo()).save("in/plain", format="PNG")
+    Image.fromarray(photo()).save("in/photo.dat", format="JPEG")
+    Path("in/b.psd").write_bytes(b"8BPS")
+    Path("in/notes.txt").write_text("none")
+    found = elegan.upscale("in", model=folders["upscale"], out="out")
+    assert [item.output for item in found.outcomes] == ["photo.jpg", "plain.png"]
+    assert found.text().splitlines()[-3].startswith("  left out: in/b.psd: .psd is not read")
+    assert found.text().splitlines()[-2] == "  1 other file left alone"
+    assert "2 of 2 images -> out; 1 left out" in found.text()
+    facts = found.to_dict()
+    assert [item["source"] for item in facts["left_out"]] == ["in/b.psd"]
+    assert facts["other_files"] == 1
+
+
+def test_heic_is_read_with_its_extra(folders: dict) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    Path("in").mkdir()
+    heif.from_pillow(Image.fromarray(photo())).save("in/a.heic")
+    Path("in/a.heic").rename("in/a")
+    (path,) = elegan.upscale("in", model=folders["upscale"], out="out").files
+    assert path.suffix == ".png"
+    assert read_photo(path).pixels.shape == (80, 100, 3)
+
+
+def test_resolution_text_comment_and_xmp_are_kept(folders: dict) -> None:
+    Path("in").mkdir()
+    xmp = b'<x:xmpmeta tiff:Orientation="6" tiff:ImageWidth="50"><dc:a>b</dc:a></x:xmpmeta>'
+    image = Image.fromarray(photo())
+    image.save("in/a.jpg", dpi=(300, 240), comment=b"mine", xmp=xmp)
+    image.save("in/b.tif", dpi=(300, 240), tiffinfo={700: xmp})
+    image.save("in/c.webp", xmp=xmp, lossless=True)
+    texts = PngInfo()
+    texts.add_text("Title", "a title")
+    texts.add_text("Author", "an author", zip=True)
+    texts.add_itxt("Comment", "\u00fc", "de", "Kommentar")
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    image.save("in/d.png", dpi=(300, 240), pnginfo=texts)
+    for asked in ("auto", "png"):
+        for path in elegan.upscale("in", model=folders["upscale"], format=asked, out=asked).files:
+            with Image.open(path) as made:
+                made.load()
+                info: dict = made.info
+            if path.stem != "c":
+                assert np.allclose(info["dpi"], (300, 240), atol=0.01)
+            found = info["xmp"] if isinstance(info["xmp"], bytes) else info["xmp"].encode()
+            assert b'tiff:Orientation="6"' not in found
+            assert b"<dc:a>b</dc:a>" in found
+            if path.stem == "a":
+                assert info["comment" if path.suffix == ".jpg" else "Comment"] in (b"mine", "mine")
+            if path.stem == "d":
+                kept = {name: info[name] for name in ("Title", "Author", "Comment")}
+                assert kept == {"Title": "a title", "Author": "an author", "Comment": "\u00fc"}
+    (outcome,) = elegan.upscale(
+        "in/d.png", model=folders["upscale"], format="jpeg", out="o"
+    ).outcomes
+    assert outcome.notes == ("without its text: only PNG holds it",)
+
+
+def _with_chunks(path: str, *chunks: tuple[bytes, bytes]) -> None:
+    """Writes a photo as a PNG with chunks before its pixels."""
+    _save(path, photo())
+    data = Path(path).read_bytes()
+    more = b"".join(png_chunk(*item) for item in chunks)
+    Path(path).write_bytes(data[:33] + more + data[33:])
+
+
+def test_what_a_png_says_of_its_colours_is_carried_or_converted(folders: dict) -> None:
+    chunks = ((b"gAMA", (100_000).to_bytes(4)), (b"cHRM", bytes(range(32))))
+    _with_chunks("in/a.png", *chunks)
+    model = folders["upscale"]
+    (path,) = elegan.upscale("in/a.png", model=model, out="out").files
+    assert all(png_chunk(*item) in path.read_bytes() for item in chunks)
+    found = elegan.upscale("in/a.png", model=model, format="tiff", out="out")
+    assert found.outcomes[0].notes == ("gamma 1 converted to sRGB",)
+    light = photo() / 255
+    curve = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    expected = elegan.upscale(np.rint(curve * 255).astype(np.uint8), model=model)
+    assert (read_photo(found.files[0]).pixels == expected).all()
+    # BT.2100 PQ, as screenshots of bright screens have it.
+    _with_chunks("in/b.png", (b"cICP", b"\x09\x10\0\1"))
+    (path,) = elegan.upscale("in/b.png", model=model, out="out").files
+    assert png_chunk(b"cICP", b"\x09\x10\0\1") in path.read_bytes()
+    found = elegan.upscale("in/b.png", model=model, format="jpeg", out="out")
+    assert "cICP" in found.outcomes[0].notes[0]
+
+
+def test_text_made_to_fill_the_memory_does_no_harm(folders: dict) -> None:
+    bomb = zlib.compress(bytes(200 << 20), 9)
+    chunks = [(b"zTXt", b"a\0\0" + bomb), (b"tEXt", b"b\0" + bytes(4 << 20)), (b"tEXt", b"c\0d")]
+    _with_chunks("in/a.png", *chunks, *[(b"zTXt", b"a\0\0" + bomb)] * 80)
+    found = elegan.upscale("in/a.png", model=folders["upscale"], out="out")
+    assert found.outcomes[0].reason == ""
+    assert found.outcomes[0].notes == ("text of more than a megabyte left out",)
+    with Image.open(found.files[0]) as made:
+        made.load()
+        assert made.info["c"] == "d"
+        assert "a" not in made.info

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from elegan.applications.photos.files import SUFFIX, Source, format_of, write_result
+from elegan.applications.photos.files import SUFFIX, format_of, write_result
 from elegan.applications.photos.film import (
     WRITTEN,
     frame_count,
@@ -18,11 +18,13 @@ from elegan.applications.photos.film import (
 )
 from elegan.applications.photos.journal import NAME, Journal, Outcome, Translated, Watch
 from elegan.applications.photos.repair import Repair
+from elegan.applications.photos.sources import Source
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import remove_temporaries
 from elegan.data.headers import Unusable
+from elegan.data.metadata import without_chunks
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
-from elegan.models.inference import InferenceOptions, on_white, refuse_options
+from elegan.models.inference import InferenceOptions, refuse_options, shown
 from elegan.models.translation import TranslationModel
 from elegan.options import Restore, Stylize, Upscale
 
@@ -50,7 +52,7 @@ def translate_files(
 
     Args:
         model: loaded, at its strength.
-        sources: files and the names of their results, see `files.find_sources`.
+        sources: files and the names of their results, see `sources.find_sources`.
         out: the folder of the results.
         asked: the verb's options, of which those of writing and `watch` are read.
 
@@ -61,6 +63,7 @@ def translate_files(
     watch = asked.watch or Watch()
     refuse_options(use, model.task, model.scale)
     repair.refuse(model, use)
+    repair = repair.matched(sources)
     outcomes: list[Outcome] = []
     stopped = False
     with Journal(out) as journal:
@@ -165,17 +168,22 @@ class _Work:
         if moving:
             return self._translate_moving(source, options)
         use = replace(self.use, on_window=self._on_window)
-        photo = self._laid(read_photo(source.path))
-        mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
+        read = read_photo(source.path)
+        mask = self.repair.weights_of(read.pixels, read.alpha, source.path)
+        photo = self._laid(read)
         tall, wide, channels = photo.pixels.shape
         channels = self.model.output_channels(channels)
         size = self.model.output_size(tall, wide, use.scale)
         chosen, notes = format_of(photo, self.asked.format, size, channels, mask is not None)
-        notes = (*photo.notes, *notes)
+        notes, old = (*photo.notes, *notes), read.pixels
+        if chosen != "PNG":
+            pixels, lost = without_chunks(photo.pixels, photo.about, photo.icc)
+            old = old if pixels is photo.pixels else pixels
+            photo, notes = replace(photo, pixels=pixels), (*notes, *lost)
         if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
             notes += (f"the first of {pages} pages or frames",)
         output = self._claimed(source, SUFFIX[chosen], options)
-        strips = self.repair.strips(self.model, photo.pixels, mask, use)
+        strips = self.repair.strips(self.model, photo.pixels, mask, use, old=old)
         self.watch.begin_file(self.model.windows(tall, wide, use))
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)
@@ -190,6 +198,7 @@ class _Work:
         )
         if mask is not None and not mask.any():
             notes += ("nothing was found to restore: unchanged",)
+        notes += self.repair.notes(source.path)
         return output, (size[1], size[0]), notes + self.model.notes(tall, wide, use)
 
     def _translate_moving(self, source: Source, options: dict[str, Any]) -> _Done:
@@ -207,10 +216,12 @@ class _Work:
         return output, size, ()
 
     def _laid(self, photo: PhotoFile) -> PhotoFile:
-        """Lays a photo with transparency on white for a stylizer, as its training did."""
-        if photo.alpha is None or not self.model.stylizes:
+        """Takes away the colours that transparency hides, as `models.inference.shown` does."""
+        if photo.alpha is None:
             return photo
-        pixels = on_white(photo.pixels, photo.alpha)
+        pixels = shown(photo.pixels, photo.alpha, self.model.stylizes)
+        if not self.model.stylizes:
+            return replace(photo, pixels=pixels)
         if self.flattens:
             return replace(photo, pixels=pixels, alpha=None)
         note = "transparent parts stay so and hide what is painted there; --flatten shows it"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from elegan.applications.photos.sources import LeftOut
 from elegan.common.errors import EleganError
 from elegan.common.files import json_object
 
@@ -59,6 +60,8 @@ class Translated:
         outcomes: one for each file that was looked at, in order.
         total: files that were to be looked at; more than outcomes after an interruption.
         stopped: whether it was interrupted.
+        left_out: files of folders and patterns that look like images and cannot be read.
+        others: number of other files there, which are left alone.
     """
 
     out: Path
@@ -67,6 +70,8 @@ class Translated:
     outcomes: tuple[Outcome, ...]
     total: int
     stopped: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+    others: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -92,10 +97,17 @@ class Translated:
         lines += [f"  failed: {item.line()}" for item in failed[:MAX_LISTED]]
         if len(failed) > MAX_LISTED:
             lines.append(f"  and {len(failed) - MAX_LISTED} more failed; --json lists all")
+        lines += [f"  left out: {i.source}: {i.reason}" for i in self.left_out[:MAX_LISTED]]
+        if len(self.left_out) > MAX_LISTED:
+            lines.append(f"  and {len(self.left_out) - MAX_LISTED} more left out; --json lists all")
+        if self.others:
+            files = "1 other file" if self.others == 1 else f"{self.others} other files"
+            lines.append(f"  {files} left alone")
         counts = self.counts
         words = [f"{counts['done']} of {self.total} images -> {self.out}"]
         words += [f"{counts['kept']} were finished before"] * bool(counts["kept"])
         words += [f"{counts['failed']} failed"] * bool(counts["failed"])
+        words += [f"{len(self.left_out)} left out"] * bool(self.left_out)
         words += [f"{counts['left']} are left"] * bool(counts["left"])
         return "\n".join([*lines, f"{'; '.join(words)}  ({self.model})"])
 
@@ -109,6 +121,8 @@ class Translated:
             "model": {"name": self.model, **self.about},
             "counts": self.counts,
             "files": files,
+            "left_out": [asdict(item) for item in self.left_out],
+            "other_files": self.others,
         }
 
 

@@ -1,15 +1,19 @@
 """Where a photo is to be changed: masks for a restorer."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from elegan.applications.photos.sources import Source
 from elegan.common.errors import EleganError, UsageError
-from elegan.data.files import IMAGE_SUFFIXES
+from elegan.data.files import walk_folder
 from elegan.data.masks import check_size, dilate, feather, mask_for
+from elegan.data.recognizing import why_not_read
 from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import asked_families
 from elegan.models.translation import TranslationModel
@@ -23,8 +27,8 @@ class Repair:
     """Where to change a photo.
 
     Attributes:
-        mask: a file, or a folder of files named as the photos; "alpha", "auto" (scratches), or a
-            colour as #RRGGBB; None for the whole photo.
+        mask: a file, or a folder of files that lie and are named as the photos; "alpha", "auto"
+            (scratches), or a colour as #RRGGBB; None for the whole photo.
         dilate: pixels by which the mask grows; by default 2 for a colour and for what is found.
         feather: pixels beyond that over which new fades into old; by default as `dilate`.
     """
@@ -32,6 +36,27 @@ class Repair:
     mask: Any = None
     dilate: int | None = None
     feather: int | None = None
+    masks: Mapping[Path, _Match] = field(default_factory=dict)  # by photo, of a folder of masks
+
+    def matched(self, sources: Sequence[Source]) -> Repair:
+        """Returns it with the mask of each photo, where they are to be found in a folder."""
+        if self.mask is None or not _is_path(self.mask) or not Path(self.mask).is_dir():
+            return self
+        return replace(self, masks=_matches(Path(self.mask), sources))
+
+    def notes(self, path: Path) -> tuple[str, ...]:
+        """What a person should know of the mask that was taken for a photo."""
+        return (self.masks[path].note,) if path in self.masks and self.masks[path].note else ()
+
+    def _file_for(self, path: Path | None) -> Path:
+        """Returns the mask file of a photo."""
+        if not Path(self.mask).is_dir():
+            return Path(self.mask)
+        match = _Match(why="a folder of masks is for photos in files; name one mask")
+        match = match if path is None else self.masks[path]
+        if match.mask is None:
+            raise EleganError(match.why)
+        return match.mask
 
     def refuse(self, model: TranslationModel, use: InferenceOptions) -> None:
         """Refuses what cannot be, before any photo is read.
@@ -66,9 +91,7 @@ class Repair:
         """
         if self.mask is None:
             return None
-        given = self.mask
-        if _is_path(given) and Path(given).is_dir():
-            given = str(_mask_in(Path(given), path))
+        given = str(self._file_for(path)) if _is_path(self.mask) else self.mask
         return self.grown(mask_for(given, image, alpha))
 
     def grown(self, mask: np.ndarray) -> np.ndarray:
@@ -88,11 +111,17 @@ class Repair:
         image: np.ndarray,
         weights: np.ndarray | None,
         use: InferenceOptions,
+        old: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
-        """Yields the changed photo from top to bottom."""
+        """Yields the changed photo from top to bottom; outside the mask it is `old`, if given."""
         if weights is not None:
             check_size(weights, (image.shape[0], image.shape[1]))
-        yield from model.strips(image, mask=weights, use=use)
+        top = 0
+        for strip in model.strips(image, mask=weights, use=use):
+            rows = slice(top, top := top + len(strip))
+            if weights is not None and old is not None and old is not image:
+                strip = np.where(weights[rows, :, None] > 0, strip, old[rows])
+            yield strip
 
     def facts(self, path: Path) -> dict[str, Any]:
         """What decides where photos are changed, as JSON, with the times of the files named."""
@@ -101,8 +130,8 @@ class Repair:
         facts: dict[str, Any] = {"dilate": self.dilate, "feather": self.feather}
         facts["mask"] = self.mask if self.mask is None else str(self.mask)
         if self.mask is not None and _is_path(self.mask):
-            file = Path(self.mask)
-            file = _mask_in(file, path) if file.is_dir() else file
+            file = self._file_for(path)
+            facts["mask_file"] = str(file)
             facts["mask_stamp"] = [file.stat().st_size, file.stat().st_mtime_ns]
         return facts
 
@@ -111,11 +140,57 @@ def _is_path(given: Any) -> bool:
     return str(given) not in ("alpha", "auto") and not str(given).startswith("#")
 
 
-def _mask_in(folder: Path, photo: Path | None) -> Path:
-    """Returns the mask in a folder that is named as the photo, whatever their suffixes."""
-    stem = "" if photo is None else photo.stem
-    named = [path for path in sorted(folder.glob("*")) if path.stem == stem]
-    images = [item for item in named if item.suffix.lower() in IMAGE_SUFFIXES]
-    if not images:
-        raise EleganError(f"there is no mask for it in {folder}; name one {stem or 'PHOTO'}.png")
-    return images[0]
+@dataclass(frozen=True)
+class _Match:
+    """The mask of one photo, or why there is none."""
+
+    mask: Path | None = None
+    why: str = ""
+    note: str = ""
+
+
+def _matches(folder: Path, sources: Sequence[Source]) -> dict[Path, _Match]:
+    """Finds the mask of each photo: by its path, or by its name where only it is so named."""
+    listed = [Path(entry.name) for entry in walk_folder(folder).entries]
+    masks = [inside for inside in listed if why_not_read(folder / inside) == ""]
+    photos: dict[str, list[Path]] = {}
+    for source in sources:
+        photos.setdefault(source.inside.stem, []).append(source.path)
+    alike: dict[str, list[Path]] = {}
+    for inside in masks:
+        alike.setdefault(inside.stem, []).append(inside)
+    return {
+        source.path: _match(
+            folder, alike.get(source.inside.stem, []), source, photos[source.inside.stem]
+        )
+        for source in sources
+    }
+
+
+def _match(folder: Path, alike: list[Path], source: Source, photos: list[Path]) -> _Match:
+    """Returns one of the masks that have a photo's name, whatever their suffixes."""
+    own, whole = source.inside.with_suffix(""), source.path.resolve().with_suffix("").parts
+    # Of masks in sub folders of the photo's names the one with most of them.
+    tails = [m for m in alike if len(m.parts) > 1 and whole[-len(m.parts) :] == _parts(m)]
+    deepest = max((len(mask.parts) for mask in tails), default=0)
+    for found in (
+        [mask for mask in alike if mask == source.inside],
+        [mask for mask in alike if mask.with_suffix("") == own],
+        [mask for mask in tails if len(mask.parts) == deepest],
+        alike,
+    ):
+        if len(found) > 1:
+            names = " and ".join(str(folder / mask) for mask in found[:2])
+            return _Match(why=f"{names} may both be its mask; keep one, at {folder / own}.png")
+        if found and found is alike and len(photos) > 1:
+            either = " or ".join(str(path) for path in photos[:2])
+            why = f"{folder / found[0]} may be the mask of {either}; put one at"
+            return _Match(why=f"{why} {folder / own}.png")
+        if found:
+            elsewhere = found is alike and len(found[0].parts) > 1
+            return _Match(folder / found[0], note=f"by the mask {found[0]}" if elsewhere else "")
+    return _Match(why=f"there is no mask for it in {folder}; name one {own}.png")
+
+
+def _parts(mask: Path) -> tuple[str, ...]:
+    return mask.with_suffix("").parts

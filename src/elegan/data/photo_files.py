@@ -101,7 +101,7 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
         orientation = orientation_of(image)
         exif = metadata.kept_exif(image)  # which takes the orientation away
         if planes is None:
-            (pixels, alpha), icc, note = _plain(image, icc)
+            (pixels, alpha), icc, note = planes_of(image, icc)
             alpha = None if alpha is None else turned(alpha, orientation)
             planes = turned(pixels, orientation), alpha
     fits = metadata.profile_fits(icc, planes[0].shape[2])
@@ -199,10 +199,15 @@ def _bytes_of(path: Path) -> bytes:
         raise Unusable(f"unreadable: {error.strerror or error}") from error
 
 
-def _plain(
+def planes_of(
     image: Image.Image, icc: bytes | None
 ) -> tuple[tuple[np.ndarray, np.ndarray | None], bytes | None, str]:
-    """Returns colours and alpha of 8 bits, or 16 of one channel, the profile, and a note."""
+    """Returns colours and alpha of 8 bits, or 16 of one channel, the profile, and a note.
+
+    Args:
+        image: loaded; of deep colours Pillow knows the high bytes only, see `headers.deep_planes`.
+        icc: its profile.
+    """
     if image.mode.startswith("I") or image.mode == "F":
         values, note = scale_depth(image, 65535)
         key = image.info.get("transparency")

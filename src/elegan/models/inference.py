@@ -13,6 +13,7 @@ from elegan.common.errors import UsageError
 from elegan.common.pixels import luma
 from elegan.data.degradations import resize_bicubic
 from elegan.data.degradations.resizing import weights
+from elegan.data.transparency import spread_visible
 from elegan.models.restoring import AUTO
 from elegan.models.tiling import MEMORY
 
@@ -57,6 +58,15 @@ def composed(old: np.ndarray, new: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def on_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Lays [h, w, C] on white by its alpha [h, w] of the same type."""
     return composed(np.full_like(colours, white(colours.dtype)), colours, alpha)
+
+
+def shown(colours: np.ndarray, alpha: np.ndarray, stylizes: bool) -> np.ndarray:
+    """Returns [h, w, C] as a network is to see it, without what its alpha [h, w] hides.
+
+    A stylizer paints on white, as in training; for others what is visible is spread, which leaves
+    no rim.
+    """
+    return on_white(colours, alpha) if stylizes else spread_visible(colours, alpha)
 
 
 _BLOCK = 64  # output rows made at once

@@ -17,6 +17,7 @@ from elegan.applications.photos.journal import NAME, Outcome, Watch
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import photo_files
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
+from elegan.data.transparency import spread_visible
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,8 @@ def test_sixteen_bits_transparency_and_metadata_are_kept(folders: dict) -> None:
     (path,) = elegan.upscale(name, model=folders["upscale"], out="out").files
     made = read_photo(path)
     assert made.pixels.dtype == np.uint16
-    assert (made.pixels == elegan.upscale(pixels, model=folders["upscale"])).all()
+    seen = spread_visible(pixels, alpha)
+    assert (made.pixels == elegan.upscale(seen, model=folders["upscale"])).all()
     assert made.icc == icc
     assert Image.open(path).getexif()[0x010F] == "a camera"
     assert made.alpha is not None
@@ -450,3 +452,45 @@ def test_arrays_in_arrays_out(folders: dict) -> None:
         elegan.restore(photo(dtype=np.float32), model=folders["restore"], mask="auto")
     with pytest.raises(UsageError, match="Did you mean 'scale'"):
         elegan.upscale(photo(), model=folders["upscale"], scal=3)
+
+
+def test_colours_under_full_transparency_reach_no_visible_pixel(folders: dict) -> None:
+    disc = np.hypot(*np.mgrid[-20:20, -25:25]) < 12
+    alpha = (disc * 255).astype(np.uint8)
+    alpha[8, :] = 1  # hardly seen, of a colour that is rounding
+    seen = np.full((40, 50, 3), 250, np.uint8)
+    hidden = np.where(disc[..., None], seen, 0).astype(np.uint8)
+    _save("in/a.png", hidden, alpha=alpha)
+    for verb, options in ((elegan.upscale, {}), (elegan.restore, {"task": "denoise"})):
+        model = folders[verb.__name__]
+        (path,) = verb("in", model=model, out=f"out-{verb.__name__}", **options).files
+        made, expected = read_photo(path), verb(seen, model=model, **options)
+        assert made.alpha is not None
+        inside = made.alpha > 8
+        assert np.abs(made.pixels[inside].astype(int) - expected[inside]).max() <= 8
+        image = Image.fromarray(np.concatenate([hidden, alpha[..., None]], axis=2))
+        pixels = np.asarray(verb(image, model=model, **options))
+        assert (pixels[inside][:, :3] == made.pixels[inside]).all()
+
+
+def test_outside_a_mask_hidden_colours_stay_too(folders: dict) -> None:
+    alpha = np.full((40, 50), 255, np.uint8)
+    alpha[:, 25:] = 0
+    _save("in/a.png", photo(), alpha=alpha)
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:20, 10:30] = 255
+    Image.fromarray(mask).save("mask.png")
+    (path,) = elegan.restore("in", model=folders["restore"], mask="mask.png", out="out").files
+    made = read_photo(path).pixels
+    assert (made[mask == 0] == photo()[mask == 0]).all()
+    assert (made[mask > 0] != photo()[mask > 0]).any()
+
+
+def test_a_pillow_image_of_any_mode_keeps_its_transparency(folders: dict) -> None:
+    image = Image.fromarray(photo()).quantize(16)
+    image.info["transparency"] = 0
+    made = elegan.upscale(image, model=folders["upscale"])
+    assert (made.mode, made.size) == ("RGBA", (100, 80))
+    deep = Image.fromarray(photo(channels=1, dtype=np.uint16)[..., 0])
+    made = elegan.upscale(deep, model=folders["upscale"])
+    assert np.asarray(made).dtype == np.uint16

@@ -13,7 +13,9 @@ from elegan.applications.photos.batch import Asked, translate_files
 from elegan.applications.photos.files import find_sources, refuse_file
 from elegan.applications.photos.repair import Repair
 from elegan.common.errors import UsageError
-from elegan.models.inference import InferenceOptions, refuse_image
+from elegan.data.photo_files import planes_of
+from elegan.data.pictures import to_pillow
+from elegan.models.inference import InferenceOptions, refuse_image, shown
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
@@ -39,7 +41,12 @@ def translate(images: Any, asked: Asked) -> Any:
     use, mask = _taken(asked, InferenceOptions), getattr(asked, "mask", None)
     if isinstance(images, np.ndarray | torch.Tensor | Image.Image):
         model = _model(verb, asked, use)
-        return _of_pixels(images, lambda array: _apply(model, array, use, _taken(asked, Repair)))
+        repair = _taken(asked, Repair)
+        return _of_pixels(
+            images,
+            lambda array, alpha: _apply(model, array, alpha, use, repair),
+            opaque=getattr(asked, "flatten", False) or getattr(asked, "mask", None) == "alpha",
+        )
     if isinstance(mask, np.ndarray):
         raise UsageError("A mask that is an array belongs to one image; for files name a file.")
     folder = Path(asked.out or OUT[verb])
@@ -67,28 +74,37 @@ def _taken(asked: Any, kind: Callable[..., Any]) -> Any:
     return kind(**{name: getattr(asked, name) for name in names})
 
 
-def _of_pixels(image: Any, apply: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """Applies a function of arrays to pixels of any kind, and returns the same kind."""
+def _of_pixels(
+    image: Any, apply: Callable[[np.ndarray, np.ndarray | None], np.ndarray], opaque: bool
+) -> Any:
+    """Applies a function of arrays and alpha to pixels of any kind, and returns the same kind.
+
+    Args:
+        opaque: whether a Pillow image loses its transparency.
+    """
     if isinstance(image, np.ndarray):
-        return apply(image)
+        return apply(image, None)
     if isinstance(image, Image.Image):
-        alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
-        made = Image.fromarray(
-            apply(np.asarray(image.convert("L" if image.mode[0] == "L" else "RGB")))
-        )
-        if alpha is not None:
-            made.putalpha(alpha.resize(made.size, Image.Resampling.BICUBIC))
+        (pixels, alpha), _, _ = planes_of(image, None)
+        made = to_pillow(apply(pixels, alpha))
+        if alpha is not None and alpha.dtype == np.uint8 and not opaque:
+            made.putalpha(Image.fromarray(alpha).resize(made.size, Image.Resampling.BICUBIC))
         return made
     batched = image.ndim == 4
     if batched and len(image) != 1:
         raise UsageError(f"Give one image, [C, H, W], not {list(image.shape)}.")
     plain = image.detach().cpu().reshape(image.shape[-3:]).permute(1, 2, 0)
-    made = torch.from_numpy(apply(plain.contiguous().numpy())).permute(2, 0, 1).to(image.device)
+    made = apply(plain.contiguous().numpy(), None)
+    made = torch.from_numpy(made).permute(2, 0, 1).to(image.device)
     return made[None] if batched else made
 
 
 def _apply(
-    model: TranslationModel, image: np.ndarray, use: InferenceOptions, repair: Repair
+    model: TranslationModel,
+    image: np.ndarray,
+    alpha: np.ndarray | None,
+    use: InferenceOptions,
+    repair: Repair,
 ) -> np.ndarray:
     plain = image[..., None] if image.ndim == 2 else image
     refuse_image(plain, None, model.scale)
@@ -98,6 +114,7 @@ def _apply(
         weights = repair.grown(repair.mask)
     else:
         repair.refuse(model, use)
-        weights = repair.weights_of(plain, None, None)
-    whole = np.concatenate(list(repair.strips(model, plain, weights, use)))
+        weights = repair.weights_of(plain, alpha, None)
+    seen = plain if alpha is None else shown(plain, alpha, model.stylizes)
+    whole = np.concatenate(list(repair.strips(model, seen, weights, use, old=plain)))
     return whole[..., 0] if image.ndim == 2 and whole.shape[2] == 1 else whole

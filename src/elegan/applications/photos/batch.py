@@ -22,7 +22,7 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.common.files import remove_temporaries
 from elegan.data.headers import Unusable
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
-from elegan.models.inference import InferenceOptions, on_white, refuse_options
+from elegan.models.inference import InferenceOptions, refuse_options, shown
 from elegan.models.translation import TranslationModel
 from elegan.options import Restore, Stylize, Upscale
 
@@ -165,8 +165,9 @@ class _Work:
         if moving:
             return self._translate_moving(source, options)
         use = replace(self.use, on_window=self._on_window)
-        photo = self._laid(read_photo(source.path))
-        mask = self.repair.weights_of(photo.pixels, photo.alpha, source.path)
+        read = read_photo(source.path)
+        mask = self.repair.weights_of(read.pixels, read.alpha, source.path)
+        photo = self._laid(read)
         tall, wide, channels = photo.pixels.shape
         channels = self.model.output_channels(channels)
         size = self.model.output_size(tall, wide, use.scale)
@@ -175,7 +176,7 @@ class _Work:
         if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
             notes += (f"the first of {pages} pages or frames",)
         output = self._claimed(source, SUFFIX[chosen], options)
-        strips = self.repair.strips(self.model, photo.pixels, mask, use)
+        strips = self.repair.strips(self.model, photo.pixels, mask, use, old=read.pixels)
         self.watch.begin_file(self.model.windows(tall, wide, use))
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)
@@ -207,10 +208,12 @@ class _Work:
         return output, size, ()
 
     def _laid(self, photo: PhotoFile) -> PhotoFile:
-        """Lays a photo with transparency on white for a stylizer, as its training did."""
-        if photo.alpha is None or not self.model.stylizes:
+        """Takes away the colours that transparency hides, as `models.inference.shown` does."""
+        if photo.alpha is None:
             return photo
-        pixels = on_white(photo.pixels, photo.alpha)
+        pixels = shown(photo.pixels, photo.alpha, self.model.stylizes)
+        if not self.model.stylizes:
+            return replace(photo, pixels=pixels)
         if self.flattens:
             return replace(photo, pixels=pixels, alpha=None)
         note = "transparent parts stay so and hide what is painted there; --flatten shows it"

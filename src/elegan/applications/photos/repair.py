@@ -88,11 +88,17 @@ class Repair:
         image: np.ndarray,
         weights: np.ndarray | None,
         use: InferenceOptions,
+        old: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
-        """Yields the changed photo from top to bottom."""
+        """Yields the changed photo from top to bottom; outside the mask it is `old`, if given."""
         if weights is not None:
             check_size(weights, (image.shape[0], image.shape[1]))
-        yield from model.strips(image, mask=weights, use=use)
+        top = 0
+        for strip in model.strips(image, mask=weights, use=use):
+            rows = slice(top, top := top + len(strip))
+            if weights is not None and old is not None and old is not image:
+                strip = np.where(weights[rows, :, None] > 0, strip, old[rows])
+            yield strip
 
     def facts(self, path: Path) -> dict[str, Any]:
         """What decides where photos are changed, as JSON, with the times of the files named."""

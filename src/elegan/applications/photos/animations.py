@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageSequence
@@ -149,13 +148,11 @@ def _without_loss(path: Path) -> bool:
 def _frame(colours: np.ndarray, alpha: np.ndarray | None, chosen: str) -> Image.Image:
     if colours.shape[2] == 1:
         colours = np.repeat(colours, 3, axis=2)
-    opaque = alpha is None or (alpha >= (_OPAQUE if chosen == "GIF" else 255)).all()
-    if chosen != "GIF":
-        planes: Any = colours if opaque else np.concatenate([colours, alpha[..., None]], axis=2)
-        return Image.fromarray(planes)
-    image = Image.fromarray(colours)
-    if opaque:
-        return image.quantize(256, dither=Image.Dither.NONE)
+    image, gif = Image.fromarray(colours), chosen == "GIF"
+    if alpha is None or (alpha >= (_OPAQUE if gif else 255)).all():
+        return image.quantize(256, dither=Image.Dither.NONE) if gif else image
+    if not gif:
+        return Image.fromarray(np.concatenate([colours, alpha[..., None]], axis=2))
     indexed = image.quantize(255, dither=Image.Dither.NONE)
     indices = np.where(alpha >= _OPAQUE, np.asarray(indexed), 255).astype(np.uint8)
     result = Image.fromarray(indices, "P")

@@ -91,7 +91,9 @@ def translate_video(
     with written_whole(target) as temporary, _opened(path) as source:
         pictures = source.streams.best("video")
         with av.open(str(temporary), "w", format=container) as result:
-            stream: Any = None
+            # First, as players expect; its size is known with the first picture.
+            stream: Any = result.add_stream("libx264", rate=pictures.average_rate or 25)
+            ready = False
             copies = _copies(result, source)
             result.metadata.update({k: v for k, v in source.metadata.items() if k not in _STALE})
             result.set_chapters([item for item in source.chapters() if item["time_base"]])
@@ -104,13 +106,15 @@ def translate_video(
                     for frame in _decoded(packet, path):
                         pixels = _upright(frame)
                         made = np.concatenate(list(model.strips(pixels, use=use)))
-                        stream = stream or _stream(result, made, pictures, frame)
+                        if not ready:
+                            _set_up(stream, made, pictures, frame)
+                            ready = True
                         result.mux(stream.encode(_encodable(av, made, frame, stream)))
                         on_frame()
-                while stream is not None and waiting:
+                while ready and waiting:
                     waiting[0].stream = copies[waiting[0].stream.index]
                     result.mux(waiting.pop(0))
-            if stream is None:
+            if not ready:
                 raise Unusable("it holds no picture")
             result.mux(stream.encode())
             size = stream.width, stream.height
@@ -193,9 +197,8 @@ def _matrix(frame: Any) -> int:
     return _MATRICES.get(frame.colorspace, 1 if frame.height >= 720 else 5)
 
 
-def _stream(result: Any, made: np.ndarray, pictures: Any, frame: Any) -> Any:
-    """Adds the pictures' stream, of the size, colours and shape of pixels of the first of them."""
-    stream = result.add_stream("libx264", rate=pictures.average_rate or 25)
+def _set_up(stream: Any, made: np.ndarray, pictures: Any, frame: Any) -> None:
+    """Gives the pictures' stream the size, colours and shape of pixels of the first of them."""
     stream.height, stream.width = made.shape[:2]
     # Colour at half the size, which every player reads, needs even sides.
     even = stream.height % 2 == 0 and stream.width % 2 == 0
@@ -210,7 +213,6 @@ def _stream(result: Any, made: np.ndarray, pictures: Any, frame: Any) -> Any:
         codec.sample_aspect_ratio = 1 / shape if _turns(frame) % 2 else shape
     codec.colorspace, codec.color_range = _matrix(frame), _FULL if _is_full(frame) else 1
     codec.color_primaries, codec.color_trc = frame.color_primaries, frame.color_trc
-    return stream
 
 
 def _is_full(frame: Any) -> bool:

@@ -248,7 +248,7 @@ class Restore(_Photos):
     """What to change: a file (white: change), a folder of files named as the photos, alpha, auto
     (scratches), or a painted colour as #RRGGBB. All else stays bit for bit."""
     dilate: Radius | None = None
-    """Pixels by which the mask grows; by default 2 for auto and a colour, else 0."""
+    """Pixels by which the mask grows; by default 2 for a colour, 1 for auto, else 0."""
     feather: Radius | None = None
     """Pixels beyond that over which new fades into old; by default as --dilate."""
 

@@ -112,6 +112,8 @@ def test_windows_begin_at_the_stride_and_cover_every_pixel_once() -> None:
     assert (seen == 1).all()
     assert count == 4 * 5
     assert count_windows(37, 50, reach=reach, tile=14) == 4 * 5
+    assert count_windows(37, 50, reach=reach, tile=50) == 1  # what fits is one window
+    assert count_windows(37, 53, reach=reach, tile=53) == 1
 
 
 def test_smaller_tiles_where_memory_runs_out_give_the_same_pixels() -> None:

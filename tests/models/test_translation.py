@@ -1,6 +1,7 @@
 """Models from images to images: depth, gray, masks, strength, any scale, tiles, refusals."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +66,43 @@ def test_global_statistics_are_those_of_one_thumbnail_in_tiles(
     assert "thumbnail" in model.notes(96, 120, InferenceOptions(tile=32))[0]
     assert model.notes(96, 120, InferenceOptions()) == ()
     assert abs(model.apply(image) - whole).max() == 0  # what was recorded is not used again
+
+
+@pytest.mark.parametrize("size", [(41, 41), (39, 62), (63, 30)])
+def test_what_fits_is_done_whole_at_sizes_that_are_no_multiple_of_the_stride(
+    size: tuple[int, int],
+) -> None:
+    model = translators.model("stylize")
+    assert all(side % model.reach.stride for side in size if side == max(size))
+    image = photo(*size, dtype=np.float32)
+    done = []
+    whole = model.apply(image, on_window=lambda: done.append(1))
+    assert done == [1]
+    assert model.windows(*size, InferenceOptions()) == 1
+    with torch.inference_mode():  # the network itself, with no window in between
+        planes = torch.from_numpy(image).permute(2, 0, 1)[None] * 2 - 1
+        expected = model.network(planes)[0].permute(1, 2, 0).add(1).div(2).numpy()
+    assert abs(whole - expected).max() < 1e-5
+    # Tiled, with the statistics of an image that is its own thumbnail: no seam.
+    assert abs(model.apply(image, tile=max(size) // 2) - whole).max() < 1e-4
+
+
+def test_statistics_are_taken_where_memory_runs_out_on_the_whole_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = translators.model("stylize")
+    image = photo(96, 120, dtype=np.float32)
+    whole, run, asked = model.apply(image), model._run, []
+
+    def first_fails(*given: Any, **named: Any) -> torch.Tensor:
+        asked.append(given[0].shape)
+        if len(asked) == 1:
+            raise MemoryError
+        return run(*given, **named)
+
+    monkeypatch.setattr(model, "_run", first_fails)
+    assert abs(model.apply(image) - whole).max() < 1e-4
+    assert len(asked) > 3
 
 
 def test_depth_is_kept_and_deep_images_are_not_coarser() -> None:

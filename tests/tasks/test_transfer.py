@@ -8,6 +8,7 @@ import torch
 from tiny import image_data, loop_of, settings, task_of
 
 from elegan.common.errors import EleganError, UsageError
+from elegan.networks.conditioning import class_rows
 from elegan.settings import TransferSettings
 from elegan.training.players import network_sizes
 
@@ -75,11 +76,34 @@ def test_other_class_and_channel_counts_take_what_fits_and_say_what_not(tmp_path
     data = image_data(channels=3, classes=2)
     new = _heir(tmp_path, data=data, network={"name": "residual"}, conditional=True)
     new.begin(said.append)
-    assert "begun anew" in said[0]
-    assert "embedding.weight" in said[0]  # four classes there, two here
-    assert "to_patches.weight" in said[0]  # gray there, colour here
-    assert "from_patches.weight" in said[1]
+    assert "2 of 2 classes are known to it" in said[0]  # of four there
+    assert "begun anew" in said[1]
+    assert "to_patches.weight" in said[1]  # gray there, colour here
+    assert "from_patches.weight" in said[2]
     assert loop_of(new).step(new.batches.at(0))
+
+
+@pytest.mark.parametrize("network", ["residual", "style", "article"])
+def test_what_is_known_of_a_class_is_found_by_its_name(network: str, tmp_path: Path) -> None:
+    old = _trained(tmp_path, network={"name": network}, conditional=True)
+    names = ("other", "class3", "class0")
+    data = dataclasses.replace(image_data(classes=3), classes=names)
+    new = _heir(tmp_path, data=data, network={"name": network}, conditional=True)
+    fresh = {key: one.clone() for key, one in new.generator.network.state_dict().items()}
+    said: list[str] = []
+    new.begin(said.append)
+    assert "2 of 3 classes are known" in said[0]
+    for mine, theirs in (
+        (new.generator.network, old.ema.network),
+        (new.discriminator.network, old.discriminator.network),
+    ):
+        rows = class_rows(mine)
+        assert rows
+        for key in rows:
+            here, there = mine.state_dict()[key], theirs.state_dict()[key]
+            assert torch.equal(here[[1, 2]], there[[3, 0]]), key
+    for key in class_rows(new.generator.network):
+        assert torch.equal(new.generator.network.state_dict()[key][0], fresh[key][0]), key
 
 
 def test_a_model_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ import numpy as np
 
 THICKEST = 3  # half the width of the widest scratch, in pixels
 LENGTH = 41  # pixels of straight line that a scratch must show
+# Length in pixels times height in a range of 1, a pixel of the photo's side: natural lines are
+# shorter or fainter than most scratches, and as many pixels longer as the photo is larger.
+LEAST, LEAST_OF_ALL = 0.038, 14.0
 TILE, MARGIN = 768, 64  # looked at in pieces, so that a very large photo needs little memory
 
 
@@ -17,7 +20,8 @@ def find_scratches(image: np.ndarray, *, contrast: float = 0.06, filled: float =
 
     A pixel counts as thin where a square opening (or closing) wider than a scratch takes it away,
     by more than `contrast` and by clearly more than around it, so that grass or hair is left alone;
-    lines are then sought in 24 directions. Wires and masts look like scratches to it.
+    lines are then sought in 24 directions. What touches is one line, and kept where it is long and
+    clear enough for the photo's size. Long wires and masts look like scratches to it.
 
     Args:
         image: uint8 or uint16 [H, W, C].
@@ -28,19 +32,57 @@ def find_scratches(image: np.ndarray, *, contrast: float = 0.06, filled: float =
         bool [H, W].
     """
     gray = image.mean(axis=2, dtype=np.float32) / np.float32(np.iinfo(image.dtype).max)
-    found = np.zeros(gray.shape, bool)
+    heights = np.zeros((2, *gray.shape), np.float32)
     for top in range(0, gray.shape[0], TILE):
         for left in range(0, gray.shape[1], TILE):
             start = (max(0, top - MARGIN), max(0, left - MARGIN))
             piece = gray[start[0] : top + TILE + MARGIN, start[1] : left + TILE + MARGIN]
-            lines = _lines(piece, contrast, filled) | _lines(1 - piece, contrast, filled)
-            inner = lines[top - start[0] :, left - start[1] :][:TILE, :TILE]
-            found[top : top + TILE, left : left + TILE] = inner
-    return found
+            for light, values in enumerate((piece, 1 - piece)):
+                inner = _lines(values, contrast, filled)[top - start[0] :, left - start[1] :]
+                heights[light, top : top + TILE, left : left + TILE] = inner[:TILE, :TILE]
+    least = max(LEAST_OF_ALL, LEAST * math.sqrt(gray.size))
+    return _long(heights[0], least) | _long(heights[1], least)
+
+
+def _long(heights: np.ndarray, least: float) -> np.ndarray:
+    """Keeps the connected lines whose length times mean height is above `least`."""
+    places = np.nonzero(heights)
+    lines = connected(heights > 0)[places]
+    count = np.bincount(lines)
+    mean = np.bincount(lines, heights[places]) / np.maximum(count, 1)
+    sides = np.ones((2, len(count)), int)
+    for side, along in zip(sides, places, strict=True):
+        low = np.full(len(count), heights.size)
+        np.minimum.at(low, lines, along)
+        np.maximum.at(side, lines, along - low[lines] + 1)
+    kept = np.zeros(heights.shape, bool)
+    kept[places] = (np.hypot(*sides) * mean > least)[lines]
+    return kept
+
+
+def connected(mask: np.ndarray) -> np.ndarray:
+    """Returns int [H, W]: a number that True pixels share where they touch, -1 elsewhere."""
+    number = np.full((mask.shape[0] + 1, mask.shape[1] + 2), -1)
+    rows, columns = np.nonzero(mask)
+    number[rows, columns + 1] = parents = np.arange(len(rows))
+    first, second = [], []
+    for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+        beside = number[rows + down, columns + 1 + right]
+        first.append(parents[beside >= 0])
+        second.append(beside[beside >= 0])
+    here, there = np.concatenate(first), np.concatenate(second)
+    while (parents[here] != parents[there]).any():
+        least = np.minimum(parents[here], parents[there])
+        for end in (here, there):
+            np.minimum.at(parents, parents[end], least)
+        while (parents != parents[parents]).any():
+            parents = parents[parents]
+    number[rows, columns + 1] = parents
+    return number[:-1, 1:-1]
 
 
 def _lines(gray: np.ndarray, contrast: float, filled: float) -> np.ndarray:
-    """Bright thin lines of one piece."""
+    """How far the bright thin lines of one piece rise above what is beside them, 0 elsewhere."""
     opened = gray
     for least in (True, False):
         for axis in (0, 1):
@@ -48,7 +90,7 @@ def _lines(gray: np.ndarray, contrast: float, filled: float) -> np.ndarray:
     height = gray - opened
     thin = (height > contrast) & (height > 2.5 * box_mean(height, 12))
     if not thin.any():
-        return thin
+        return np.zeros_like(gray)
     supported, candidates = np.zeros_like(thin), np.zeros_like(thin)
     for direction in range(24):
         angle = math.pi * direction / 24
@@ -57,7 +99,7 @@ def _lines(gray: np.ndarray, contrast: float, filled: float) -> np.ndarray:
         candidates |= sided
     # The ends of a line have half the support of its middle, and its rim is fainter.
     grown = dilate(supported, LENGTH // 4) & candidates
-    return dilate(grown, 2) & (height > 0.4 * contrast)
+    return np.where(dilate(grown, 1) & (height > 0.5 * contrast), height, 0)
 
 
 def _two_sided(gray: np.ndarray, angle: float, contrast: float) -> np.ndarray:

@@ -157,9 +157,11 @@ def count_windows(height: int, width: int, *, reach: Reach, tile: int) -> int:
 
 
 def _side(length: int, tile: int, stride: int) -> int:
-    """Returns the side of equal parts of `length`, each at most `tile`, a multiple of `stride`."""
-    tile = max(stride, tile - tile % stride)
-    parts = math.ceil(length / tile)
+    """Returns the side of equal parts of `length`, a multiple of `stride`, each at most `tile`.
+
+    A length that fits is one part, though its side, rounded up to the stride, may be above `tile`.
+    """
+    parts = 1 if length <= tile else math.ceil(length / max(stride, tile - tile % stride))
     return math.ceil(math.ceil(length / parts) / stride) * stride
 
 

@@ -274,11 +274,14 @@ class TranslationModel:
         asked = asked_families(use.task, self.families, masked=mask is not None)
         tile = self.tile(height, width, use)
         replaying = contextlib.nullcontext
-        if self._by_thumbnail(height, width, tile):
-            self._take_statistics(image, asked)
-            replaying = self.network.replay_statistics
 
         def window(one: Window) -> np.ndarray:
+            nonlocal replaying
+            tiled = (one.bottom - one.top, one.right - one.left) != (height, width)
+            # Asked of each window, for a whole image becomes tiles where memory runs out.
+            if tiled and replaying is contextlib.nullcontext and self.network.global_statistics:
+                self._take_statistics(image, asked)
+                replaying = self.network.replay_statistics
             with replaying():
                 made = self._window(image, mask, one, asked, use.preserve_colour)
             if use.on_window is not None:
@@ -311,12 +314,9 @@ class TranslationModel:
 
     def notes(self, height: int, width: int, use: InferenceOptions) -> tuple[str, ...]:
         """Returns what a person should know of how an image of that size is worked on."""
-        if not self._by_thumbnail(height, width, self.tile(height, width, use)):
+        if not self.network.global_statistics or self.windows(height, width, use) == 1:
             return ()
         return (f"in tiles, with the statistics of a {THUMBNAIL}-pixel thumbnail",)
-
-    def _by_thumbnail(self, height: int, width: int, tile: int) -> bool:
-        return self.network.global_statistics and tile < max(height, width)
 
     @torch.inference_mode()
     def _window(

@@ -137,6 +137,18 @@ class ClassTable(nn.Embedding):
         return input @ self.weight if input.is_floating_point() else super().forward(input)
 
 
+def class_rows(network: nn.Module) -> list[str]:
+    """Names of the tensors of a network that hold a row for each class."""
+    found = []
+    for name, module in network.named_modules():
+        if isinstance(module, ClassTable):
+            found.append(f"{name}.weight")
+        elif isinstance(module, Head) and module.condition in ("joint", "classifier"):
+            inner = "" if module.condition == "joint" else "classifier."
+            found += [f"{name}.{inner}{part}" for part in ("weight", "bias")]
+    return found
+
+
 def class_embedding(classes: int, length: int, deviation: float = 0.02) -> ClassTable:
     """Returns a table [classes, length] drawn from a normal of this standard deviation."""
     table = ClassTable(classes, length)

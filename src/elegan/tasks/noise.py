@@ -152,7 +152,7 @@ class NoiseTask:
             say(f"images are put into {self.shape.clusters} clusters by what they look like")
         if self.settings.transfer.source is not None:
             networks = self.generator.network, self.discriminator.network
-            begin_from(self.settings.transfer.source, *networks, say)
+            begin_from(self.settings.transfer.source, *networks, say, self.classes)
         if self.shape.clusters:
             self._find_clusters()
         self.ema.network.load_state_dict(self.generator.network.state_dict())

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from elegan.common.randomness import seed_default
 from elegan.losses import ADVERSARIAL, AdversarialLoss
 from elegan.models.saving import UNREADABLE, find_model, read_config, read_tensors
 from elegan.networks import PAIRS, ImageShape, build_discriminator, build_generator
+from elegan.networks.conditioning import class_rows
 from elegan.networks.layers import scaled_width
 from elegan.settings import OptimizerSettings, TrainSettings
 from elegan.settings.checks import parse_freeze
@@ -222,24 +223,35 @@ def freeze(network: nn.Module, stages: int, name: str) -> None:
 
 
 def begin_from(
-    source: str, generator: nn.Module, discriminator: nn.Module, say: Callable[[str], None]
+    source: str,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    say: Callable[[str], None],
+    classes: Sequence[str] = (),
 ) -> None:
     """Takes the weights of both networks from a trained model, as far as they agree.
+
+    Args:
+        classes: names; what the model knows of one of them is found by its name.
 
     Raises:
         EleganError: there is no model, or not one tensor of the generator agrees.
     """
-    found = load_weights(Path(source))
-    say(f"from {source}: {take_weights(generator, found['generator'], 'generator')}")
+    found, known = load_weights(Path(source))
+    rows = None
+    if classes and known:
+        rows = {classes.index(name): known.index(name) for name in classes if name in known}
+        say(f"from {source}: {len(rows)} of {len(classes)} classes are known to it by name")
+    say(f"from {source}: {take_weights(generator, found['generator'], 'generator', rows)}")
     if "discriminator" not in found:
         say(f"from {source}: it holds no discriminator, which begins anew")
         return
-    taken = take_weights(discriminator, found["discriminator"], "discriminator")
+    taken = take_weights(discriminator, found["discriminator"], "discriminator", rows)
     say(f"from {source}: {taken}")
 
 
-def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:
-    """Returns the tensors of a model's generator and, where it has one, discriminator.
+def load_weights(source: Path) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
+    """Returns a model's tensors, of the generator and a discriminator it has, and its classes.
 
     Raises:
         EleganError: there is no model, it cannot be read, or a checksum differs.
@@ -248,16 +260,25 @@ def load_weights(source: Path) -> dict[str, dict[str, Tensor]]:
     try:
         facts = read_config(folder)
         parts = {"generator": facts, "discriminator": facts.get("discriminator")}
-        return {
+        tensors = {
             name: read_tensors(folder, part) for name, part in parts.items() if part is not None
         }
+        return tensors, list(facts.get("classes") or ())
     except UNREADABLE as error:
         raise EleganError(f"The model in {folder} cannot be read: {error}.") from error
 
 
 @torch.no_grad()
-def take_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> str:
+def take_weights(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    name: str,
+    rows: Mapping[int, int] | None = None,
+) -> str:
     """Copies the tensors whose name and shape agree; returns a sentence that says which.
+
+    Args:
+        rows: place of a class in the network -> in the tensors; None where neither has names.
 
     Raises:
         EleganError: not one agrees.
@@ -265,6 +286,11 @@ def take_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
     mine = network.state_dict()
     # A network told of clusters holds one that is not.
     tensors = {**{f"within.{key}": item for key, item in tensors.items()}, **tensors}
+    for key in class_rows(network) if rows is not None else ():
+        theirs = tensors.pop(key, None)
+        if rows and theirs is not None and theirs.shape[1:] == mine[key].shape[1:]:
+            tensors[key] = mine[key].clone()
+            tensors[key][list(rows)] = theirs[list(rows.values())].to(mine[key])
     taken = [key for key in mine if key in tensors and tensors[key].shape == mine[key].shape]
     if not any(mine[key].is_floating_point() for key in taken):
         raise EleganError(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from elegan.applications.photos.animations import animated_format
 from elegan.applications.photos.film import SUFFIXES as VIDEOS
-from elegan.applications.photos.film import is_animated
 from elegan.common.errors import EleganError
 from elegan.data.files import MAX_FILE_BYTES
 from elegan.data.headers import Unusable, open_image, orientation_of, reading
@@ -164,7 +164,7 @@ class Photos:
         shown = "/".join([*[part for part in above if part][-2:], path.name])
         video = path.suffix.lower() in VIDEOS
         size = None if video else _size_of(path)
-        moves = video or (size is not None and is_animated(path))
+        moves = video or (size is not None and animated_format(path) is not None)
         photo = Photo(
             id=number, name=shown, path=path, bytes=path.stat().st_size, size=size, moves=moves
         )

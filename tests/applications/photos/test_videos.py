@@ -35,21 +35,43 @@ def scene(index: int) -> np.ndarray:
     return pixels
 
 
-def film(path: str, *, sound: bool = False, turned: bool = False) -> str:
-    """Writes a video of `scene`, with sound or a note that it lies on its side."""
+def film(
+    path: str,
+    *,
+    sound: int = 0,
+    turned: bool = False,
+    shape: Fraction | None = None,
+    colours: dict[str, int] | None = None,
+    captions: bool = False,
+) -> str:
+    """Writes a video of `scene`, with tracks of sound, or a note that it lies on its side."""
     with av.open(path, "w") as target:
         stream: Any = target.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = WIDE, TALL, "yuv420p"
         stream.options = {"crf": "4"}
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        voice: Any = target.add_stream("aac", rate=16_000) if sound else None
+        if shape:
+            stream.codec_context.sample_aspect_ratio = shape
+        for name, value in (colours or {}).items():
+            setattr(stream.codec_context, name, value)
+        voices: list[Any] = [target.add_stream("aac", rate=16_000) for _ in range(sound)]
+        for number, voice in enumerate(voices):
+            voice.metadata["language"] = ("deu", "fra")[number]
+        if captions:
+            _captioned(target)
         for index, time in enumerate(TIMES):
             frame = av.VideoFrame.from_ndarray(scene(index), format="rgb24")
+            if colours:
+                frame = frame.reformat(
+                    format="yuv420p",
+                    dst_colorspace=colours["colorspace"],
+                    dst_color_range=colours["color_range"],
+                )
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             target.mux(stream.encode(frame))
         target.mux(stream.encode())
-        if sound:
-            wave = np.sin(np.arange(16_000) / 8)[None].astype(np.float32)
+        for number, voice in enumerate(voices):
+            wave = np.sin(np.arange(16_000) / (8 + number))[None].astype(np.float32)
             heard = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
             heard.sample_rate, heard.pts = 16_000, 0
             target.mux(voice.encode(heard))
@@ -57,6 +79,30 @@ def film(path: str, *, sound: bool = False, turned: bool = False) -> str:
     if turned:
         _turn(Path(path))
     return path
+
+
+def _captioned(target: Any) -> None:
+    """Adds a line of subtitles and two chapters."""
+    Path("said.srt").write_text("1\n00:00:00,100 --> 00:00:00,400\nA square moves.\n")
+    parts = [(0, 300, "first"), (300, 800, "second")]
+    target.set_chapters(
+        [
+            {
+                "id": start,
+                "start": start,
+                "end": end,
+                "time_base": Fraction(1, 1000),
+                "metadata": {"title": name},
+            }
+            for start, end, name in parts
+        ]
+    )
+    with av.open("said.srt") as said:
+        copy = target.add_stream_from_template(said.streams.subtitles[0])
+        for packet in said.demux():
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
 
 
 def _turn(path: Path) -> None:
@@ -104,7 +150,7 @@ def test_frames_times_and_colours_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_sound_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = film("a.mp4", sound=True)
+    source = film("a.mp4", sound=1)
     (path,) = elegan.upscale(source, model=_doubled(monkeypatch), out="out").files
     heard = []
     for name in (source, str(path)):
@@ -113,6 +159,64 @@ def test_sound_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
             heard.append([bytes(one) for one in packets if one.dts is not None])
     assert heard[0] == heard[1]
     assert len(heard[0]) > 10
+
+
+def test_all_sound_subtitles_and_chapters_come_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = film("a.mkv", sound=2, captions=True)
+    found = elegan.upscale(source, model=_doubled(monkeypatch), out="out")
+    (path,) = found.files
+    assert path.suffix == ".mkv"
+    assert "MKV" in found.outcomes[0].notes[0]
+    held = []
+    for name in (source, str(path)):
+        with av.open(name) as container:
+            copied = [one.index for one in container.streams if one.type != "video"]
+            packets: dict[int, list[bytes]] = {index: [] for index in copied}
+            for packet in container.demux(*copied):
+                if packet.dts is not None:
+                    packets[packet.stream.index].append(bytes(packet))
+            said = [container.streams[index].metadata.get("language") for index in copied]
+            chapters = [
+                (item["start"] * item["time_base"], item["metadata"])
+                for item in container.chapters()
+            ]
+            held.append((list(packets.values()), said, chapters))
+    assert held[0] == held[1]
+    assert [len(one) for one in held[0][0]][2] == 1
+    assert held[0][1][:2] == ["deu", "fra"]
+    assert [float(start) for start, _ in held[0][2]] == [0, 0.3]
+    plain = elegan.upscale(film("b.mkv", sound=2), model=_doubled(monkeypatch), out="out")
+    assert plain.files[0].suffix == ".mp4"  # which holds two tracks
+    with av.open(str(plain.files[0])) as container:
+        assert [one.type for one in container.streams] == ["video", "audio", "audio"]
+    assert plain.outcomes[0].notes == ()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_shape_of_pixels_is_kept(monkeypatch: pytest.MonkeyPatch, turned: bool) -> None:
+    source = film("a.mp4", shape=Fraction(64, 45), turned=turned)
+    (path,) = elegan.upscale(source, model=_doubled(monkeypatch), out="out").files
+    with av.open(str(path)) as container:
+        shape = container.streams.video[0].sample_aspect_ratio
+        assert shape == (Fraction(45, 64) if turned else Fraction(64, 45))
+
+
+@pytest.mark.parametrize(("matrix", "full"), [(1, 1), (5, 1), (9, 1), (1, 2)])
+def test_colours_are_kept_with_what_is_said_of_them(
+    monkeypatch: pytest.MonkeyPatch, matrix: int, full: int
+) -> None:
+    said = {"colorspace": matrix, "color_range": full, "color_primaries": 9, "color_trc": 16}
+    source = film("a.mp4", colours=said)
+    (path,) = elegan.upscale(source, model=_doubled(monkeypatch), out="out").files
+    values = []
+    for name in (source, str(path)):
+        with av.open(name) as container:
+            frame = next(container.decode(video=0))
+            assert {name: getattr(frame, name) for name in said} == said
+            values.append(frame.to_ndarray(format="rgb24"))
+    expected = scene(0)[[8], 10:60].astype(int)
+    assert abs(values[0][[8], 10:60] - expected)[:, [5, 40]].max() <= 8
+    assert abs(values[1][[16], 20:120:2] - expected)[:, [5, 40]].max() <= 8
 
 
 def test_a_phones_video_comes_out_upright(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Photos, GIFs and videos through a model: files whole or absent, and batches that resume."""
+"""Photos, animations and videos through a model: files whole or absent, and batches that resume."""
 
 import errno
 import time
@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from elegan.applications.photos.files import SUFFIX, format_of, write_result
-from elegan.applications.photos.film import (
-    WRITTEN,
-    frame_count,
-    is_animated,
-    is_video,
+from elegan.applications.photos.animations import (
+    SUFFIXES,
+    animated_format,
+    format_of_frames,
     translate_frames,
-    translate_video,
 )
+from elegan.applications.photos.files import SUFFIX, format_of, write_result
+from elegan.applications.photos.film import frame_count, is_video, suffix_for, translate_video
 from elegan.applications.photos.journal import NAME, Journal, Outcome, Translated, Watch
 from elegan.applications.photos.repair import Repair
 from elegan.applications.photos.sources import Source
@@ -30,7 +29,7 @@ from elegan.options import Restore, Stylize, Upscale
 
 Asked = Upscale | Restore | Stylize
 
-_PAGED = ("TIFF", "WEBP", "PNG", "AVIF")  # formats that may hold several pages or frames
+_PAGED = "TIFF"  # which may hold several pages
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # all further files would fail alike
 
 
@@ -162,11 +161,11 @@ class _Work:
         }
 
     def _translate(self, source: Source, options: dict[str, Any]) -> _Done:
-        moving = is_video(source.path) or is_animated(source.path)
-        if moving and self.repair.mask:
-            raise EleganError("it moves, and a mask is for a still photo")
-        if moving:
-            return self._translate_moving(source, options)
+        frames = None if is_video(source.path) else animated_format(source.path)
+        if is_video(source.path) or frames:
+            if self.repair.mask:
+                raise EleganError("it moves, and a mask is for a still photo")
+            return self._translate_moving(source, options, frames)
         use = replace(self.use, on_window=self._on_window)
         read = read_photo(source.path)
         mask = self.repair.weights_of(read.pixels, read.alpha, source.path)
@@ -180,8 +179,8 @@ class _Work:
             pixels, lost = without_chunks(photo.pixels, photo.about, photo.icc)
             old = old if pixels is photo.pixels else pixels
             photo, notes = replace(photo, pixels=pixels), (*notes, *lost)
-        if photo.format in _PAGED and (pages := page_count(source.path)) > 1:
-            notes += (f"the first of {pages} pages or frames",)
+        if photo.format == _PAGED and (pages := page_count(source.path)) > 1:
+            notes += (f"the first of {pages} pages",)
         output = self._claimed(source, SUFFIX[chosen], options)
         strips = self.repair.strips(self.model, photo.pixels, mask, use, old=old)
         self.watch.begin_file(self.model.windows(tall, wide, use))
@@ -201,18 +200,27 @@ class _Work:
         notes += self.repair.notes(source.path)
         return output, (size[1], size[0]), notes + self.model.notes(tall, wide, use)
 
-    def _translate_moving(self, source: Source, options: dict[str, Any]) -> _Done:
-        """Works on the frames of a GIF or a video."""
+    def _translate_moving(self, source: Source, options: dict[str, Any], own: str | None) -> _Done:
+        """Works on the frames of an animation of that format, or of a video."""
         path = source.path
-        if is_video(path):
+        if own is None:
             self.watch.begin_file(frame_count(path))
-            output = self._claimed(source, WRITTEN, options)
+            output = self._claimed(source, suffix_for(path), options)
             use = replace(self.use, on_window=self._ask_to_stop)
             target = self.out / output
             return output, *translate_video(self.model, path, target, use, self.watch.window)
         use = replace(self.use, on_window=self._on_window)
-        output = self._claimed(source, ".gif", options)
-        size = translate_frames(self.model, path, self.out / output, use, self.flattens)
+        chosen = format_of_frames(own, self.asked.format)
+        output = self._claimed(source, SUFFIXES[chosen], options)
+        size = translate_frames(
+            self.model,
+            path,
+            self.out / output,
+            use,
+            chosen=chosen,
+            quality=self.asked.quality,
+            flatten=self.flattens,
+        )
         return output, size, ()
 
     def _laid(self, photo: PhotoFile) -> PhotoFile:

@@ -1,110 +1,30 @@
-"""GIFs and videos, worked on frame by frame."""
+"""Videos, worked on frame by frame."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageSequence
 
 from elegan.common.errors import EleganError
 from elegan.common.files import written_whole
-from elegan.data.degradations import resize_bicubic
 from elegan.data.headers import Unusable
-from elegan.models.inference import InferenceOptions, on_white
+from elegan.models.inference import InferenceOptions
 from elegan.models.translation import TranslationModel
-
-MAX_PIXELS = 200_000_000
-"""Pixels of all frames of a result together, which are held in memory."""
-_OPAQUE = 128  # a GIF's pixel is there or not
-
-
-def is_animated(path: Path) -> bool:
-    """Whether a file is a GIF of several frames."""
-    try:
-        with Image.open(path, formats=["GIF"]) as image:
-            return getattr(image, "n_frames", 1) > 1
-    except Exception:  # whatever is wrong with it is said by the reader of photos
-        return False
-
-
-def translate_frames(
-    model: TranslationModel, path: Path, target: Path, use: InferenceOptions, flatten: bool = False
-) -> tuple[int, int]:
-    """Writes an animated GIF of a model's frames in one step; returns its (width, height).
-
-    Args:
-        flatten: whether the result is opaque.
-
-    Raises:
-        Unusable: the file is damaged, or the result would not fit in memory.
-        EleganError: it cannot be written.
-    """
-    frames, times = [], []
-    with Image.open(path, formats=["GIF"]) as image:
-        height, width = model.output_size(image.height, image.width, use.scale)
-        count = getattr(image, "n_frames", 1)
-        if count * height * width > MAX_PIXELS:
-            raise Unusable(
-                f"{count} frames of {width}x{height} are over the limit of"
-                f" {MAX_PIXELS // 1_000_000} million pixels for an animation"
-            )
-        loop = image.info.get("loop")
-        for frame, time in _frames(image, path):
-            colours, alpha = frame[..., :3], frame[..., 3]
-            if model.stylizes:
-                colours = on_white(colours, alpha)
-            if flatten:
-                alpha = np.full_like(alpha, 255)
-            made = np.concatenate(list(model.strips(colours, use=use)))
-            alpha = resize_bicubic(alpha, (height, width))
-            frames.append(_palette(made, alpha))
-            times.append(time)
-    options = {} if loop is None else {"loop": loop}
-    with written_whole(target) as temporary:
-        frames[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=frames[1:],
-            duration=times,
-            disposal=2,
-            **options,
-        )
-    return width, height
-
-
-def _frames(image: Image.Image, path: Path) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields uint8 [H, W, 4] and its milliseconds for each frame."""
-    try:
-        for frame in ImageSequence.Iterator(image):
-            yield np.asarray(frame.convert("RGBA")), int(frame.info.get("duration", 100))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Unusable(f"damaged: {error}") from error
-
-
-def _palette(colours: np.ndarray, alpha: np.ndarray) -> Image.Image:
-    if colours.shape[2] == 1:
-        colours = np.repeat(colours, 3, axis=2)
-    image = Image.fromarray(colours)
-    if (alpha >= _OPAQUE).all():
-        return image.quantize(256, dither=Image.Dither.NONE)
-    indexed = image.quantize(255, dither=Image.Dither.NONE)
-    indices = np.where(alpha >= _OPAQUE, np.asarray(indexed), 255).astype(np.uint8)
-    result = Image.fromarray(indices, "P")
-    result.putpalette(indexed.getpalette() or [])
-    result.info["transparency"] = 255
-    return result
-
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 """Files that are taken for videos."""
-WRITTEN = ".mp4"
 _QUALITY = "16"  # constant rate factor of x264, at which differences are hardly seen
-_COLOURS = "ITU709"
 _FULL_TURN = 360
+_CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}  # the first that holds most is taken
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}  # ITU-T H.273, table 4: those that are computed
+_FULL = 2  # values from 0 to 255, where video usually takes 16 to 235
+_STALE = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of the old file
 
 
 def is_video(path: Path) -> bool:
@@ -120,11 +40,26 @@ def frame_count(path: Path) -> int:
         Unusable: it is no video that can be read.
     """
     with _opened(path) as source:
-        pictures = source.streams.video[0]
+        pictures = source.streams.best("video")
         if pictures.frames:
             return pictures.frames
         seconds = (source.duration or 0) / _av().time_base
         return max(1, round(seconds * float(pictures.average_rate or 0)))
+
+
+def suffix_for(path: Path) -> str:
+    """The suffix of a video's result: MP4, or MKV where only that holds its sound and subtitles.
+
+    Raises:
+        EleganError: PyAV is not installed.
+        Unusable: it is no video that can be read.
+    """
+    held = {}
+    with _opened(path) as source:
+        for suffix, name in _CONTAINERS.items():
+            with _av().open(os.devnull, "w", format=name) as trial:
+                held[suffix] = len(_copies(trial, source))
+    return max(held, key=lambda suffix: held[suffix])
 
 
 def translate_video(
@@ -134,13 +69,13 @@ def translate_video(
     use: InferenceOptions,
     on_frame: Callable[[], None],
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """Writes a video (H.264, MP4) of a model's frames in one step.
+    """Writes a video (H.264) of a model's frames in one step.
 
     Frames are read, worked on and written one after the other, so length costs no memory. Each is
-    worked on alone: what a model invents may flicker.
+    worked on alone: what a model invents may flicker. Sound, subtitles and chapters are copied.
 
     Args:
-        target: ends in `WRITTEN`.
+        target: ends in what `suffix_for` says.
         on_frame: called after each frame.
 
     Returns:
@@ -152,29 +87,62 @@ def translate_video(
         OSError: the result cannot be written; nothing is left behind.
     """
     av = _av()
+    container = _CONTAINERS[target.suffix]
     with written_whole(target) as temporary, _opened(path) as source:
-        pictures, sound = source.streams.video[0], source.streams.best("audio")
-        with av.open(str(temporary), "w", format="mp4") as result:
-            voice = None if sound is None else _copied(result, sound)
-            stream: Any = None
-            waiting: list[Any] = []  # sound, until the size of the pictures is known
-            for packet in _packets(source, [pictures] + [sound] * (voice is not None), path):
-                if packet.stream.type == "audio":
+        pictures = source.streams.best("video")
+        with av.open(str(temporary), "w", format=container) as result:
+            # First, as players expect; its size is known with the first picture.
+            stream: Any = result.add_stream("libx264", rate=pictures.average_rate or 25)
+            ready = False
+            copies = _copies(result, source)
+            result.metadata.update({k: v for k, v in source.metadata.items() if k not in _STALE})
+            result.set_chapters([item for item in source.chapters() if item["time_base"]])
+            waiting: list[Any] = []  # what is copied, until the size of the pictures is known
+            beside = [item for item in source.streams if item.index in copies]
+            for packet in _packets(source, [pictures, *beside], path):
+                if packet.stream.index in copies:
                     waiting += [packet] * (packet.dts is not None)
                 else:
                     for frame in _decoded(packet, path):
-                        made = np.concatenate(list(model.strips(_upright(frame), use=use)))
-                        stream = stream or _stream(result, made, pictures)
+                        pixels = _upright(frame)
+                        made = np.concatenate(list(model.strips(pixels, use=use)))
+                        if not ready:
+                            _set_up(stream, made, pictures, frame)
+                            ready = True
                         result.mux(stream.encode(_encodable(av, made, frame, stream)))
                         on_frame()
-                while stream is not None and waiting:
-                    waiting[0].stream = voice
+                while ready and waiting:
+                    waiting[0].stream = copies[waiting[0].stream.index]
                     result.mux(waiting.pop(0))
-            if stream is None:
+            if not ready:
                 raise Unusable("it holds no picture")
             result.mux(stream.encode())
             size = stream.width, stream.height
-    return size, ("without its sound",) if sound is not None and voice is None else ()
+            return size, _notes(source, {pictures.index, *copies}, target.suffix)
+
+
+def _copies(result: Any, source: Any) -> dict[int, Any]:
+    """Adds a stream for all sound and subtitles that the result can hold; by the source's index."""
+    copies = {}
+    for stream in (*source.streams.audio, *source.streams.subtitles):
+        # What the container, or PyAV, cannot hold is left out, and said.
+        with contextlib.suppress(ValueError, _av().error.FFmpegError):
+            copy = result.add_stream_from_template(stream)
+            copy.metadata.update(stream.metadata)
+            copy.disposition = stream.disposition
+            copies[stream.index] = copy
+    return copies
+
+
+def _notes(source: Any, kept: set[int], suffix: str) -> tuple[str, ...]:
+    """Says what a person would miss: streams that were left out, and another container."""
+    left = Counter(stream.type for stream in source.streams if stream.index not in kept)
+    if source.chapters():
+        left["data"] -= 1  # MP4 holds the names of chapters in a stream of their own
+    notes = [f"left out: {count} of {kind}" for kind, count in left.items() if count > 0]
+    if suffix != next(iter(_CONTAINERS)):
+        notes.insert(0, "written as MKV: MP4 does not hold all of its sound and subtitles")
+    return tuple(notes)
 
 
 def _av() -> Any:
@@ -214,40 +182,51 @@ def _decoded(packet: Any, path: Path) -> list[Any]:
         raise Unusable(f"damaged: {error}") from error
 
 
-def _copied(result: Any, sound: Any) -> Any:
-    """Adds a stream that takes the sound as it is; None where an MP4 cannot hold it."""
-    try:
-        return result.add_stream_from_template(sound)
-    except (ValueError, _av().error.FFmpegError):
-        return None
-
-
 def _upright(frame: Any) -> np.ndarray:
     """A frame as it is shown, uint8 [H, W, 3]; phones store it on its side and say so."""
-    pixels = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation % _FULL_TURN / 90)
-    return np.ascontiguousarray(np.rot90(pixels, turns))
+    pixels = frame.to_ndarray(format="rgb24", src_colorspace=_matrix(frame))
+    return np.ascontiguousarray(np.rot90(pixels, _turns(frame)))
 
 
-def _stream(result: Any, made: np.ndarray, pictures: Any) -> Any:
-    """Adds the pictures' stream, of the size of the first of them."""
-    stream = result.add_stream("libx264", rate=pictures.average_rate or 25)
+def _turns(frame: Any) -> int:
+    return round(frame.rotation % _FULL_TURN / 90)
+
+
+def _matrix(frame: Any) -> int:
+    """How its colours became luma and chroma; where it does not say, what players take by size."""
+    return _MATRICES.get(frame.colorspace, 1 if frame.height >= 720 else 5)
+
+
+def _set_up(stream: Any, made: np.ndarray, pictures: Any, frame: Any) -> None:
+    """Gives the pictures' stream the size, colours and shape of pixels of the first of them."""
     stream.height, stream.width = made.shape[:2]
     # Colour at half the size, which every player reads, needs even sides.
     even = stream.height % 2 == 0 and stream.width % 2 == 0
     stream.pix_fmt = "yuv420p" if even else "yuv444p"
     stream.options = {"crf": _QUALITY}
     stream.time_base = pictures.time_base
-    stream.codec_context.time_base = pictures.time_base
-    stream.codec_context.colorspace = 1  # BT.709, as `_COLOURS` says
-    stream.codec_context.color_range = 1  # 16 to 235, as players expect
-    return stream
+    stream.metadata.update({k: v for k, v in pictures.metadata.items() if k == "language"})
+    codec = stream.codec_context
+    codec.time_base = pictures.time_base
+    shape = pictures.sample_aspect_ratio
+    if shape:
+        codec.sample_aspect_ratio = 1 / shape if _turns(frame) % 2 else shape
+    codec.colorspace, codec.color_range = _matrix(frame), _FULL if _is_full(frame) else 1
+    codec.color_primaries, codec.color_trc = frame.color_primaries, frame.color_trc
+
+
+def _is_full(frame: Any) -> bool:
+    return frame.color_range == _FULL
 
 
 def _encodable(av: Any, made: np.ndarray, frame: Any, stream: Any) -> Any:
     if made.shape[2] == 1:
         made = np.repeat(made, 3, axis=2)
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(made), format="rgb24")
-    picture = picture.reformat(format=stream.pix_fmt, dst_colorspace=_COLOURS)
+    picture = picture.reformat(
+        format=stream.pix_fmt,
+        dst_colorspace=_matrix(frame),
+        dst_color_range=_FULL if _is_full(frame) else 1,
+    )
     picture.pts, picture.time_base = frame.pts, frame.time_base
     return picture

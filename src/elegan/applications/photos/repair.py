@@ -18,8 +18,9 @@ from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import asked_families
 from elegan.models.translation import TranslationModel
 
-# A person's own mask is taken as drawn; the rim of what was found or keyed is blurred by nature.
-_FOUND = {"dilate": 2, "feather": 2}
+# Dilated and feathered by. A person's own mask is taken as drawn. The rim of a painted colour is
+# blurred by nature; most of a scratch's was found with it, and more would change too much.
+_COLOUR, _FOUND, _DRAWN = (2, 2), (1, 1), (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,9 @@ class Repair:
     Attributes:
         mask: a file, or a folder of files that lie and are named as the photos; "alpha", "auto"
             (scratches), or a colour as #RRGGBB; None for the whole photo.
-        dilate: pixels by which the mask grows; by default 2 for a colour and for what is found.
-        feather: pixels beyond that over which new fades into old; by default as `dilate`.
+        dilate: pixels by which the mask grows; by default 2 for a colour, 1 for what is found.
+        feather: pixels beyond that over which new fades into old; by default 2 for a colour and 1
+            for what is found.
     """
 
     mask: Any = None
@@ -96,10 +98,10 @@ class Repair:
 
     def grown(self, mask: np.ndarray) -> np.ndarray:
         """Widens a mask [H, W] and softens its rim outwards: bool, or uint8 weights of 255."""
-        found = isinstance(self.mask, str) and (self.mask == "auto" or self.mask[:1] == "#")
-        defaults = _FOUND if found else {"dilate": 0, "feather": 0}
-        by = defaults["dilate"] if self.dilate is None else self.dilate
-        soft = defaults["feather"] if self.feather is None else self.feather
+        given = self.mask if isinstance(self.mask, str) else ""
+        usual = _COLOUR if given[:1] == "#" else _FOUND if given == "auto" else _DRAWN
+        by = usual[0] if self.dilate is None else self.dilate
+        soft = usual[1] if self.feather is None else self.feather
         wide = dilate(mask > 0, by + soft)
         if not soft:
             return wide

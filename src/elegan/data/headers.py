@@ -281,3 +281,21 @@ def _tiff_samples(image: TiffImagePlugin.TiffImageFile, data: bytes) -> np.ndarr
             part = values[:, left : left + width]
             part[:] = np.cumsum(part, axis=1, dtype=np.uint16)
     return values
+
+
+_FINE_AT_50 = 15.375
+"""Mean of the 16 finest steps for brightness of the JPEG standard's proposal (T.81, table K.1)."""
+
+
+def jpeg_quality(image: Image.Image) -> int | None:
+    """Returns the quality 1..100 that a JPEG was written with; None for another format.
+
+    Writers scale the standard's table by 5000 / quality below 50 and 200 - 2 quality from there on
+    (Independent JPEG Group). The finest steps tell by how much, since coarse ones end at 255;
+    tables of a writer's own are told by how coarse they are.
+    """
+    tables = getattr(image, "quantization", None)
+    if not tables:
+        return None
+    scale = 100 * sum(sorted(tables[min(tables)])[:16]) / 16 / _FINE_AT_50
+    return max(1, min(100, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))

@@ -36,6 +36,7 @@ class PhotoFile:
     icc: bytes | None = None
     exif: bytes | None = None  # EXIF as JPEG holds it, upright, without what describes the old file
     about: About = NOTHING  # what else the file says
+    quality: int | None = None  # 1..100, that a JPEG file was written with, by its tables
     notes: tuple[str, ...] = ()  # what reading had to change, in plain words
 
     @property
@@ -117,6 +118,7 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
         icc=icc if fits else None,
         exif=exif,
         about=about,
+        quality=headers.jpeg_quality(image),
         notes=tuple(text for text in (note, left_out, long) if text),
     )
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from elegan.applications.photos.batch import Asked, translate_files
+from elegan.applications.photos.diagnosis import diagnosed
 from elegan.applications.photos.files import refuse_file
 from elegan.applications.photos.repair import Repair
 from elegan.applications.photos.sources import find_sources
@@ -118,5 +119,8 @@ def _apply(
         repair.refuse(model, use)
         weights = repair.weights_of(plain, alpha, None)
     seen = plain if alpha is None else shown(plain, alpha, model.stylizes)
-    whole = np.concatenate(list(repair.strips(model, seen, weights, use, old=plain)))
+    settled, _ = diagnosed(model, seen, use, masked=weights is not None)
+    if settled is None:
+        return image.copy()
+    whole = np.concatenate(list(repair.strips(model, seen, weights, settled, old=plain)))
     return whole[..., 0] if image.ndim == 2 and whole.shape[2] == 1 else whole

@@ -13,6 +13,7 @@ from elegan.applications.photos.animations import (
     format_of_frames,
     translate_frames,
 )
+from elegan.applications.photos.diagnosis import diagnosed
 from elegan.applications.photos.files import SUFFIX, format_of, write_result
 from elegan.applications.photos.film import frame_count, is_video, suffix_for, translate_video
 from elegan.applications.photos.journal import NAME, Journal, Outcome, Translated, Watch
@@ -170,11 +171,14 @@ class _Work:
         read = read_photo(source.path)
         mask = self.repair.weights_of(read.pixels, read.alpha, source.path)
         photo = self._laid(read)
+        settled, found = diagnosed(
+            self.model, photo.pixels, use, masked=mask is not None, quality=photo.quality
+        )
         tall, wide, channels = photo.pixels.shape
         channels = self.model.output_channels(channels)
         size = self.model.output_size(tall, wide, use.scale)
         chosen, notes = format_of(photo, self.asked.format, size, channels, mask is not None)
-        notes, old = (*photo.notes, *notes), read.pixels
+        notes, old = (*found, *photo.notes, *notes), read.pixels
         if chosen != "PNG":
             pixels, lost = without_chunks(photo.pixels, photo.about, photo.icc)
             old = old if pixels is photo.pixels else pixels
@@ -182,8 +186,10 @@ class _Work:
         if photo.format == _PAGED and (pages := page_count(source.path)) > 1:
             notes += (f"the first of {pages} pages",)
         output = self._claimed(source, SUFFIX[chosen], options)
-        strips = self.repair.strips(self.model, photo.pixels, mask, use, old=old)
-        self.watch.begin_file(self.model.windows(tall, wide, use))
+        strips = iter((old,))
+        if settled is not None:
+            strips = self.repair.strips(self.model, photo.pixels, mask, settled, old=old)
+            self.watch.begin_file(self.model.windows(tall, wide, use))
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)
         write_result(
@@ -198,7 +204,9 @@ class _Work:
         if mask is not None and not mask.any():
             notes += ("nothing was found to restore: unchanged",)
         notes += self.repair.notes(source.path)
-        return output, (size[1], size[0]), notes + self.model.notes(tall, wide, use)
+        if settled is not None:
+            notes += self.model.notes(tall, wide, use)
+        return output, (size[1], size[0]), notes
 
     def _translate_moving(self, source: Source, options: dict[str, Any], own: str | None) -> _Done:
         """Works on the frames of an animation of that format, or of a video."""

@@ -1,0 +1,89 @@
+"""A shipped restorer that is told nothing: what it is asked to undo, and what is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import translators
+from PIL import Image
+
+import elegan
+from elegan.applications.photos import diagnosis
+from elegan.applications.photos.diagnosis import diagnosed
+from elegan.data.photo_files import read_photo
+from elegan.models import TranslationModel, saving
+from elegan.models.damage import Diagnosis
+from elegan.models.inference import InferenceOptions
+
+PHOTO = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TranslationModel:
+    """A restorer of all families, in memory, that counts as shipped."""
+    model = translators.model("restore")
+    model.folder = tmp_path / "restore-tiny"
+    monkeypatch.setattr(saving, "SHIPPED", tmp_path)
+    return model
+
+
+def _finds(monkeypatch: pytest.MonkeyPatch, **values: float) -> None:
+    monkeypatch.setattr(diagnosis, "diagnose", lambda image, quality: Diagnosis(values=values))
+
+
+def test_what_is_found_is_asked_for_and_said(shipped, monkeypatch) -> None:
+    _finds(monkeypatch, noise=23.4, blur=1.6)
+    use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
+    assert use is not None
+    assert use.task == "denoise,deblur"
+    assert said == ("noise 23/255, blur 1.6 px -> restore-tiny",)
+
+
+def test_a_photo_without_damage_is_left_alone_and_that_is_said(shipped, monkeypatch) -> None:
+    _finds(monkeypatch)
+    use, (said,) = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
+    assert use is None
+    assert "unchanged" in said
+    assert "--task" in said
+
+
+def test_what_another_model_undoes_is_named(shipped, monkeypatch) -> None:
+    shipped.config["recipe"] = {"families": ["denoise"]}
+    _finds(monkeypatch, noise=20.0, haze=0.4)
+    use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
+    assert use is not None
+    assert use.task == "denoise"
+    assert said[1] == "haze 40%: --task dehaze takes it away"
+    _finds(monkeypatch, haze=0.4)
+    assert diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)[0] is None
+
+
+def test_who_names_the_damage_or_a_model_of_their_own_is_obeyed(shipped, monkeypatch) -> None:
+    _finds(monkeypatch)
+    named = InferenceOptions(task="deblur")
+    assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
+    auto = InferenceOptions()
+    assert diagnosed(shipped, PHOTO, auto, masked=True) == (auto, ())
+    shipped.folder = Path("runs/mine/model")
+    assert diagnosed(shipped, PHOTO, auto, masked=False) == (auto, ())
+
+
+@pytest.mark.parametrize("quality", [10, 35, 50, 75, 90, 95])
+def test_the_quality_of_a_jpeg_is_read_from_its_tables(tmp_path: Path, quality: int) -> None:
+    Image.fromarray(PHOTO).save(tmp_path / "a.jpg", quality=quality)
+    found = read_photo(tmp_path / "a.jpg").quality
+    assert found == pytest.approx(quality, abs=1)
+    Image.fromarray(PHOTO).save(tmp_path / "a.png")
+    assert read_photo(tmp_path / "a.png").quality is None
+
+
+def test_a_photo_in_which_nothing_is_found_comes_back_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _finds(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("a.png")
+    found = elegan.restore("a.png", out="out")
+    np.testing.assert_array_equal(read_photo("out/a.png").pixels, PHOTO)
+    assert "unchanged" in found.outcomes[0].notes[0]
+    np.testing.assert_array_equal(elegan.restore(PHOTO), PHOTO)

@@ -217,8 +217,8 @@ class _Photos:
     """A folder, in which files keep their names; by default upscaled, restored or stylized."""
     format: Literal["auto", "png", "jpeg", "webp", "tiff"] = "auto"
     """Of the files; auto is the photo's own where it can hold the result."""
-    quality: Quality = 95
-    """Of JPEG, WebP and AVIF, 1 to 100."""
+    quality: Quality | None = None
+    """Of JPEG, WebP and AVIF, 1 to 100; by default 95, or lossless where a WebP photo is."""
     overwrite: bool = False
     """Also replace files in --out that elegan did not write."""
     tile: Count | None = None

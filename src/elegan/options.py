@@ -88,6 +88,8 @@ class Inspect:
     """1 or 3."""
     fit: Fit = "crop"
     """How images that are not square become so."""
+    ground: str = "white"
+    """Colour that is laid under what is transparent: a name or #RRGGBB."""
     out: AnyPath | None = None
     """A .png file for the contact sheet; without it none is drawn."""
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-
 from PIL import ImageColor
 
 from elegan.common.errors import UsageError

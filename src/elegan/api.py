@@ -318,10 +318,11 @@ def augment(asked: options.Augment) -> "Augmented":
 
 @_verb(options.Inspect)
 def inspect(asked: options.Inspect) -> Answer:
+    from elegan.data.dataset import colour_of
     from elegan.data.inspection import describe
     from elegan.data.inspection import inspect as inspect_data
 
-    more = _but(asked, "data", "out")
+    more = _but(asked, "data", "out", "ground") | {"background": colour_of(asked.ground)}
     found = inspect_data(str(asked.data), contact_sheet=asked.out, **more)
     return Answer(found, describe(found))
 

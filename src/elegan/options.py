@@ -88,6 +88,8 @@ class Inspect:
     """1 or 3."""
     fit: Fit = "crop"
     """How images that are not square become so."""
+    ground: str = "white"
+    """Colour that is laid under what is transparent: a name or #RRGGBB."""
     out: AnyPath | None = None
     """A .png file for the contact sheet; without it none is drawn."""
 
@@ -217,8 +219,8 @@ class _Photos:
     """A folder, in which files keep their names; by default upscaled, restored or stylized."""
     format: Literal["auto", "png", "jpeg", "webp", "tiff"] = "auto"
     """Of the files; auto is the photo's own where it can hold the result."""
-    quality: Quality = 95
-    """Of JPEG, WebP and AVIF, 1 to 100."""
+    quality: Quality | None = None
+    """Of JPEG, WebP and AVIF, 1 to 100; by default 95, or lossless where a WebP photo is."""
     overwrite: bool = False
     """Also replace files in --out that elegan did not write."""
     tile: Count | None = None

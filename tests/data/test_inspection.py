@@ -8,6 +8,7 @@ from image_files import save_noise
 from PIL import Image
 
 from elegan.common.errors import EleganError, UsageError
+from elegan.data.dataset import colour_of
 from elegan.data.duplicates import exact_groups, near_groups, overlap
 from elegan.data.inspection import inspect
 
@@ -125,3 +126,19 @@ def test_a_contact_sheet_never_becomes_data(tmp_path: Path, nasty: Path) -> None
     with pytest.raises(UsageError, match="taken for data"):
         inspect(str(nasty), contact_sheet=nasty / "contact-sheet.png")
     assert not (nasty / "contact-sheet.png").exists()
+
+
+def test_white_on_transparency_is_an_alarm_and_another_ground_shows_it(tmp_path: Path) -> None:
+    for index in range(3):
+        alpha = np.zeros((32, 32), np.uint8)
+        alpha[8 + index : 20, 8:20] = 255
+        layers = np.concatenate([np.full((32, 32, 3), 255), alpha[..., None]], axis=2)
+        Image.fromarray(layers.astype(np.uint8)).save(tmp_path / f"{index}.png")
+    (note,) = inspect(str(tmp_path))["notes"]
+    assert note.startswith("Blank: of 3 of 3 images nothing is seen on (255, 255, 255)")
+    assert "--ground" in note
+    found = inspect(str(tmp_path), background=colour_of("#000"))
+    assert found["notes"] == []
+    assert found["duplicates"]["exact"] == 0
+    with pytest.raises(UsageError, match="is no colour"):
+        colour_of("blak")

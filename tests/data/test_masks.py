@@ -104,3 +104,19 @@ def test_feathering_stays_inside_and_after_dilation_keeps_what_was_marked_whole(
     row = weights[7, :11]
     assert (np.diff(row[row > 0]) >= 0).all()
     assert (masks.feather(np.ones((9, 9), bool), 3) == 1).all()
+
+
+def test_grays_of_a_mask_are_weights_and_noise_of_a_jpeg_is_none(tmp_path: Path) -> None:
+    soft = np.tile(np.linspace(0, 255, 32), (24, 1)).astype(np.uint8)
+    Image.fromarray(soft).save(tmp_path / "soft.png")
+    np.testing.assert_array_equal(masks.read_mask(tmp_path / "soft.png", (24, 32)), soft)
+    Image.fromarray(painted().astype(np.uint8) * 255).save(tmp_path / "hard.jpg", quality=92)
+    hard = masks.read_mask(tmp_path / "hard.jpg", (24, 32))
+    far = ~masks.dilate(painted(), 8)
+    assert hard[far].max() == 0
+    assert (hard[painted()] > (0 if hard.dtype == bool else 200)).all()
+    values = np.array([[0, 1, 1]])
+    for same in (values, values > 0, values * 255, values.astype(np.float32), values * 65535):
+        mask = masks.as_mask(same.astype(np.uint16) if same.max() > 255 else same)
+        assert mask.dtype == bool
+        np.testing.assert_array_equal(mask, values > 0)

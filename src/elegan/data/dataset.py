@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from PIL import ImageColor
 
 from elegan.common.errors import UsageError
 from elegan.data.decode import Target
@@ -108,6 +109,21 @@ class PhotoOptions:
             smallest=self.smallest,
             part=self.part,
         )
+
+
+def colour_of(ground: str) -> tuple[int, int, int]:
+    """Returns RGB 0..255 of a colour's name or #RRGGBB.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(ground)[:3]
+    except ValueError as error:
+        raise UsageError(
+            f"--ground '{ground}' is no colour. Type a name such as black, or #RRGGBB."
+        ) from error
+    return red, green, blue
 
 
 def _check_colours(channels: int | None, background: tuple[int, ...]) -> None:

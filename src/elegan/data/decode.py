@@ -11,6 +11,7 @@ from elegan.data import headers
 from elegan.data.headers import MAX_PIXELS, NO_MEMORY, Hindered, Unusable, is_gray, reading
 from elegan.data.pictures import to_pillow
 
+BLANK = "nothing of it is seen there"
 LARGE_PIXELS = 16_000_000
 _BLOCK_ROWS = 256  # of a deep image, rounded at a time
 OVERSAMPLING = 3  # a JPEG is decoded at a reduced scale no smaller than this many target pixels
@@ -205,6 +206,8 @@ def _to_plain(
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, (*background, 255))
         image.alpha_composite(layer)
+        if not np.ptp(np.asarray(image), axis=(0, 1)).any():
+            notes.append(BLANK)
         gray = gray and len(set(background)) == 1
     plain = "L" if gray else "RGB"
     return (image if image.mode == plain else image.convert(plain)), notes

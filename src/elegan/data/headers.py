@@ -174,6 +174,24 @@ def is_gray(image: Image.Image) -> bool:
     return image.mode in GRAY_MODES
 
 
+def is_lossless_webp(data: bytes) -> bool:
+    """Returns whether a WebP's pixels, of all its frames, are stored without loss (VP8L)."""
+    place, kinds = 12, set()
+    while data[:4] == b"RIFF" and data[8:12] == b"WEBP" and place + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, place)
+        if kind in (b"VP8 ", b"VP8L"):
+            kinds.add(kind)
+        # A frame of an animation holds its own chunks.
+        place += 8 + 16 if kind == b"ANMF" else 8 + length + length % 2
+    return kinds == {b"VP8L"}
+
+
+def is_lossless_avif(data: bytes) -> bool:
+    """Returns whether an AVIF's colours are RGB as they are (matrix 0), as only lossless ones."""
+    place = data.find(b"colrnclx", 0, 1 << 16)
+    return data[4:8] == b"ftyp" and place >= 0 and data[place + 12 : place + 14] == b"\0\0"
+
+
 def is_deep(image: Image.Image, data: bytes) -> bool:
     """Returns whether an opened PNG or TIFF has 16 bits a value."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):

@@ -22,7 +22,7 @@ from PIL import Image
 
 from elegan.data import cache, files
 from elegan.data.dataset import Options, PhotoOptions, Verdict
-from elegan.data.decode import Decoded, Target, decode
+from elegan.data.decode import BLANK, Decoded, Target, decode
 from elegan.data.files import FileEntry, Listing
 from elegan.data.headers import MAX_PIXELS, NO_MEMORY, Hindered, Probe, Unusable, probe
 from elegan.data.sources import FileSource
@@ -171,6 +171,12 @@ def _write_entry(
                 f"Left out this time, and tried again the next: {name} ({why})."
                 for name, why in sorted(hindered.items())
             ]
+            if blank := sum(BLANK in verdict.reason for verdict in verdicts):
+                notes.append(
+                    f"Blank: of {blank} of {len(kept)} images nothing is seen on"
+                    f" {options.background}, which is laid under what is transparent. Choose"
+                    " another ground, such as --ground black."
+                )
             # The order of file names is also that of the images.
             verdicts = sorted([*verdicts, *skipped], key=lambda verdict: verdict.file.split("/"))
             names = [survey.entry.name for survey in kept]

@@ -1,7 +1,8 @@
 """Masks of what is lost in a photo: from a file, its alpha, a colour key, or found by looking.
 
-A mask is bool [H, W], True where a pixel is to be filled. `dilate` widens it, `feather` turns it
-into weights; where a weight is 0, a pixel is none of the mask's business.
+A mask is bool [H, W], True where a pixel is to be filled, or weights uint8 [H, W] where it is soft.
+`dilate` widens it, `feather` turns it into weights; where a weight is 0, a pixel is none of the
+mask's business.
 """
 
 import re
@@ -14,8 +15,18 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.data.found_masks import dilate, erosion_step, find_scratches
 from elegan.data.headers import formats
 
-__all__ = ["alpha_mask", "check_size", "colour_mask", "dilate", "feather", "mask_for", "read_mask"]
+__all__ = [
+    "alpha_mask",
+    "as_mask",
+    "check_size",
+    "colour_mask",
+    "dilate",
+    "feather",
+    "mask_for",
+    "read_mask",
+]
 
+_NOISE = 16  # of 255: what a lossy file makes of black, and of white
 TOLERANCE = 12  # of 255, in each channel: what a JPEG does to a flat painted colour
 
 
@@ -31,7 +42,8 @@ def mask_for(
         tolerance: of 255, for a colour.
 
     Returns:
-        bool [H, W], True where a pixel is to be filled; with 'auto' perhaps nowhere.
+        bool [H, W], True where a pixel is to be filled; with 'auto' perhaps nowhere. Of a file with
+        grays uint8 [H, W], 255 where new takes the place of old whole.
 
     Raises:
         UsageError: the file is missing or of another size, the colour is none, there is no alpha,
@@ -50,11 +62,15 @@ def mask_for(
 def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
     """Reads a mask file: white marks what is to be filled, black what stays.
 
-    Where the file has transparent pixels, what was painted counts, whatever its colour.
+    Grays blend old and new. Of a lossy file what is nearly black or white is taken for that. Where
+    the file has transparent pixels, what was painted counts, whatever its colour.
 
     Args:
         path: an image file of any format that photos may have.
         size: (height, width) of the photo.
+
+    Returns:
+        bool [H, W], or uint8 [H, W] where it has grays.
 
     Raises:
         UsageError: it is missing, of another size, or marks nothing.
@@ -66,17 +82,38 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
             f"There is no mask file '{path}'. Give a file, 'alpha', 'auto' or a colour: #RRGGBB."
         )
     try:
-        image = ImageOps.exif_transpose(Image.open(path, formats=formats()))
+        image = Image.open(path, formats=formats())
+        lossy = image.format in ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
+        image = ImageOps.exif_transpose(image)
         if (image.height, image.width) != size:
             raise _of_another_size(path, (image.height, image.width), size)
-        mask = _values(image) > 127
+        weights = _values(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise EleganError(f"The mask '{path}' cannot be read: {error}. Save it as PNG.") from error
-    if not mask.any():
+    if weights.max() < _NOISE:
         raise UsageError(
             f"The mask '{path}' marks nothing: paint what is to be filled white, the rest black."
         )
-    return mask
+    if lossy:
+        weights = np.where(weights < _NOISE, 0, np.where(weights >= 256 - _NOISE, 255, weights))
+    return as_mask(weights)
+
+
+def as_mask(values: np.ndarray) -> np.ndarray:
+    """Returns a mask [H, W] of any type as bool, or as weights uint8 where it is soft.
+
+    Args:
+        values: bool; whole numbers of 0 and 1, or up to the largest of their type; floats in 0..1.
+    """
+    if values.dtype.kind == "f":
+        values = np.rint(values.clip(0, 1) * 255)
+    elif values.dtype == np.uint16 and values.max() > 1:
+        values = np.rint(values / 257)
+    plain = values > 0
+    largest = values.max()
+    if largest <= 1 or ((values == 0) | (values >= 255)).all():
+        return plain
+    return values.astype(np.uint8)
 
 
 def alpha_mask(alpha: np.ndarray | None) -> np.ndarray:
@@ -159,7 +196,7 @@ def _values(image: Image.Image) -> np.ndarray:
             return alpha
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.float64)
-        return wide * (255 / max(float(wide.max()), 1.0))
+        return np.rint(wide * (255 / max(float(wide.max()), 1.0)))
     if image.mode == "P":
         image = image.convert("RGB")
     return np.asarray(image.convert("L"))

@@ -19,6 +19,7 @@ from elegan.data.metadata import NOTHING, About
 from elegan.data.pictures import to_pillow, write_rows
 
 MAX_PIXELS = 178_000_000  # Pillow's own limit against images made to fill the memory
+QUALITY = 95
 ROWS = 256  # joined with their alpha at once
 
 
@@ -35,6 +36,7 @@ class PhotoFile:
     # or RGB, as `pixels` have, is not written.
     icc: bytes | None = None
     exif: bytes | None = None  # EXIF as JPEG holds it, upright, without what describes the old file
+    lossless: bool = False  # whether it is WebP that lost nothing, and so are its copies
     about: About = NOTHING  # what else the file says
     quality: int | None = None  # 1..100, that a JPEG file was written with, by its tables
     notes: tuple[str, ...] = ()  # what reading had to change, in plain words
@@ -110,6 +112,7 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
             planes = turned(pixels, orientation), alpha
     fits = metadata.profile_fits(icc, planes[0].shape[2])
     left_out = "a colour profile that does not fit left out" if icc and not fits else ""
+    lossy = f"of a lossless AVIF: quality {QUALITY}" if headers.is_lossless_avif(data) else ""
     return PhotoFile(
         path=path,
         format="JPEG" if image.format == "MPO" else image.format or "",
@@ -117,19 +120,23 @@ def read_photo(path: str | os.PathLike[str], *, page: int = 0) -> PhotoFile:
         alpha=planes[1],
         icc=icc if fits else None,
         exif=exif,
+        lossless=headers.is_lossless_webp(data),
         about=about,
         quality=headers.jpeg_quality(image),
-        notes=tuple(text for text in (note, left_out, long) if text),
+        notes=tuple(text for text in (note, left_out, long, lossy) if text),
     )
 
 
-def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int = 95) -> Path:
+def write_photo(
+    photo: PhotoFile, path: str | os.PathLike[str], *, quality: int | None = None
+) -> Path:
     """Writes a photo in the format of the path's suffix; the file appears whole or not at all.
 
     Args:
         photo: its `format` decides where the path has no suffix that is known.
         path: of the file; its folder is made where it is missing.
-        quality: 1..100 of JPEG, WebP and AVIF. JPEG keeps the colours at full resolution.
+        quality: 1..100 of JPEG, WebP and AVIF; by default 95, or lossless as the photo is. JPEG
+            keeps the colours at full resolution.
 
     Returns:
         the path.
@@ -165,7 +172,11 @@ def write_photo(photo: PhotoFile, path: str | os.PathLike[str], *, quality: int 
     values = photo.pixels
     if photo.alpha is not None:
         values = np.concatenate([values, photo.alpha[..., None]], axis=2)
-    options = metadata.options_of(chosen, icc, exif, quality, photo.about, (width, height))
+    options = metadata.options_of(
+        chosen, icc, exif, quality or QUALITY, photo.about, (width, height)
+    )
+    if chosen == "WEBP" and photo.lossless and quality is None:
+        options["lossless"] = True  # and `quality` is how long it looks for a short file
     with written_whole(path) as temporary:
         to_pillow(np.ascontiguousarray(values)).save(temporary, format=chosen, **options)
         flush(temporary)

@@ -264,6 +264,8 @@ class TrainSettings:
     channels: Literal[1, 3] | None = None
     fit: Literal["crop", "pad", "stretch"] = "crop"
     """How images that are not square become so."""
+    ground: str = "white"
+    """Colour that is laid under what is transparent: a name or #RRGGBB."""
     device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = "auto"
     precision: Literal["auto", "bf16", "float32"] = "auto"
     ticks: Count = 40

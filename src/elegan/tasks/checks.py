@@ -44,6 +44,7 @@ def check_translation(settings: TrainSettings, used: Collection[str], who: str =
         "resolution": settings.resolution is not None,
         "channels": settings.channels is not None,
         "fit": settings.fit != "crop",
+        "ground": settings.ground != "white",
         "network.latent": settings.network.latent is not None,
         **_changed("augment", settings.augment, AugmentSettings()),
         **_changed("mixing", settings.mixing, MixingSettings()),

@@ -12,6 +12,7 @@ import torch
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.pixels import to_tensor
 from elegan.data import has_test_split, open_data
+from elegan.data.dataset import colour_of
 from elegan.data.pictures import grid, save_png
 from elegan.metrics.extractors import extractor_for
 from elegan.metrics.labelled import Labelling, Logits
@@ -64,11 +65,19 @@ def _compare(
     extractor: str | None,
     limit: int | None,
     fit: str,
+    ground: str = "white",
 ) -> _Comparison:
     if n < 2:
         raise UsageError(f"Distances need at least 2 samples, not {n}.")
     shape = model.shape
-    opened = partial(open_data, data, resolution=shape.resolution, channels=shape.channels, fit=fit)
+    opened = partial(
+        open_data,
+        data,
+        resolution=shape.resolution,
+        channels=shape.channels,
+        fit=fit,
+        background=colour_of(ground),
+    )
     reference = opened(limit=limit, seed=seed)
     if len(reference) < 2:
         raise EleganError(f"{data} holds fewer than 2 usable images; nothing to compare with.")
@@ -146,6 +155,7 @@ def score_run(
         extractor=None,
         limit=settings.limit,
         fit=settings.fit,
+        ground=settings.ground,
     )
     save_png(_copies_sheet(found), folder.path / "copies.png")
     scores = {**(more(model, settings) if more else {}), **found.scores}

@@ -7,6 +7,7 @@ from elegan.common.distributed import World
 from elegan.common.errors import EleganError, UsageError, lookup
 from elegan.data import ImageData, open_data
 from elegan.data.batches import Batches
+from elegan.data.dataset import colour_of
 from elegan.losses import ADVERSARIAL
 from elegan.networks import PAIRS
 from elegan.settings import TrainSettings
@@ -45,6 +46,7 @@ def open_square_images(settings: TrainSettings) -> ImageData:
         resolution=settings.resolution,
         channels=settings.channels,
         fit=settings.fit,
+        background=colour_of(settings.ground),
         limit=settings.limit,
         seed=settings.seed,
     )

@@ -18,6 +18,7 @@ from elegan.applications.photos import files as photo_writing
 from elegan.applications.photos.journal import NAME, Outcome, Translated, Watch
 from elegan.common.errors import EleganError, UsageError
 from elegan.data import photo_files
+from elegan.data.headers import is_lossless_webp
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
 from elegan.data.pictures import png_chunk
 from elegan.data.transparency import spread_visible
@@ -646,3 +647,48 @@ def test_text_made_to_fill_the_memory_does_no_harm(folders: dict) -> None:
         made.load()
         assert made.info["c"] == "d"
         assert "a" not in made.info
+
+
+def test_lossless_webp_stays_lossless_unless_a_quality_is_named(folders: dict) -> None:
+    Path("in").mkdir()
+    layers = np.concatenate([photo(), photo(channels=1)], axis=2)
+    Image.fromarray(photo()).save("in/a.webp", lossless=True)
+    Image.fromarray(layers).save("in/b.webp", lossless=True, exact=True, exif=b"Exif\0\0II*\0")
+    Image.fromarray(photo()).save("in/c.webp", quality=95)
+    model = folders["upscale"]
+    found = elegan.upscale("in", model=model, out="out")
+    assert [is_lossless_webp(path.read_bytes()) for path in found.files] == [True, True, False]
+    expected = elegan.upscale(photo(), model=model)
+    assert (read_photo(found.files[0]).pixels == expected).all()
+    found = elegan.upscale("in", model=model, out="lossy", quality=90)
+    assert not any(is_lossless_webp(path.read_bytes()) for path in found.files)
+    mask = np.zeros((40, 50), bool)
+    mask[10:20, 10:30] = True
+    Image.fromarray(mask).save("mask.png")
+    found = elegan.restore("in/a.webp", model=folders["restore"], mask="mask.png", out="masked")
+    assert found.outcomes[0].output == "a.webp"
+    assert (read_photo(found.files[0]).pixels[~mask] == photo()[~mask]).all()
+
+
+def test_a_lossy_format_that_changes_what_the_mask_protects_is_said(folders: dict) -> None:
+    _save("in/a.png", photo())
+    Image.fromarray(np.eye(40, 50) > 0).save("mask.png")
+    found = elegan.restore(
+        "in/a.png", model=folders["restore"], mask="mask.png", format="jpeg", out="out"
+    )
+    assert found.outcomes[0].notes == ("JPEG changes pixels outside the mask too",)
+
+
+def test_grays_of_a_mask_file_blend(folders: dict) -> None:
+    _save("in/a.png", photo())
+    soft = np.tile(np.linspace(0, 255, 50), (40, 1)).astype(np.uint8)
+    Image.fromarray(soft).save("soft.png")
+    model = folders["restore"]
+    use: dict = {"model": model, "task": "denoise"}
+    (path,) = elegan.restore("in/a.png", mask="soft.png", out="o", **use).files
+    made = elegan.restore(photo(), model=model, task="denoise")
+    weights = soft[..., None] / 255
+    expected = photo() + weights * (made.astype(float) - photo())
+    assert abs(read_photo(path).pixels - expected).max() <= 0.51
+    given = elegan.restore(photo(), model=model, mask=soft / np.float32(255), task="denoise")
+    assert (given == read_photo(path).pixels).all()

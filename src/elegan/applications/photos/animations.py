@@ -9,7 +9,7 @@ from PIL import Image, ImageSequence
 from elegan.common.errors import EleganError
 from elegan.common.files import written_whole
 from elegan.data.degradations import resize_bicubic
-from elegan.data.headers import Unusable, orientation_of, turned
+from elegan.data.headers import Unusable, is_lossless_webp, orientation_of, turned
 from elegan.data.metadata import kept_exif, options_of
 from elegan.data.photo_files import cannot_hold
 from elegan.models.inference import InferenceOptions, shown
@@ -94,7 +94,7 @@ def translate_frames(
     if chosen == "GIF":
         options |= {"disposal": 2}
     if chosen == "WEBP":
-        options["lossless"] = _without_loss(path)
+        options["lossless"] = is_lossless_webp(path.read_bytes())
     if loop is not None:
         options["loop"] = loop
     with written_whole(target) as temporary:
@@ -128,21 +128,6 @@ def _frames(image: Image.Image) -> Iterator[tuple[np.ndarray, float]]:
             yield values, int(time) if time.is_integer() else time
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unusable(f"damaged: {error}") from error
-
-
-def _without_loss(path: Path) -> bool:
-    """Whether all frames of a WebP are stored without loss; False for another format."""
-    data = path.read_bytes()
-    place, kinds = 12, set()
-    while data[:4] == b"RIFF" and place + 8 <= len(data):
-        kind, length = (
-            data[place : place + 4],
-            int.from_bytes(data[place + 4 : place + 8], "little"),
-        )
-        if kind == b"ANMF":  # 16 bytes of place and time, then the frame's own chunks
-            kinds.add(data[place + 24 : place + 28])
-        place += 8 + length + length % 2
-    return kinds == {b"VP8L"}
 
 
 def _frame(colours: np.ndarray, alpha: np.ndarray | None, chosen: str) -> Image.Image:

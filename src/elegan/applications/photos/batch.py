@@ -177,7 +177,9 @@ class _Work:
         tall, wide, channels = photo.pixels.shape
         channels = self.model.output_channels(channels)
         size = self.model.output_size(tall, wide, use.scale)
-        chosen, notes = format_of(photo, self.asked.format, size, channels, mask is not None)
+        chosen, notes = format_of(
+            photo, self.asked.format, self.asked.quality, size, channels, mask is not None
+        )
         notes, old = (*found, *photo.notes, *notes), read.pixels
         if chosen != "PNG":
             pixels, lost = without_chunks(photo.pixels, photo.about, photo.icc)

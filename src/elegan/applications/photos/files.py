@@ -36,11 +36,18 @@ def refuse_file(out: Path) -> None:
 
 
 def format_of(
-    photo: PhotoFile, asked: str, size: tuple[int, int], channels: int, masked: bool
+    photo: PhotoFile,
+    asked: str,
+    quality: int | None,
+    size: tuple[int, int],
+    channels: int,
+    masked: bool,
 ) -> tuple[str, tuple[str, ...]]:
-    """Returns the format of a result, and why it is another than the photo's.
+    """Returns the format of a result, and what a person should know of it.
 
     Args:
+        asked: a format, or "auto" for the photo's own where that can be.
+        quality: that was asked for.
         channels: of the result, without alpha.
         masked: whether part of the photo must stay bit for bit.
 
@@ -50,11 +57,12 @@ def format_of(
     channels += photo.alpha is not None
     own = _SAME.get(photo.format, photo.format) if asked == "auto" else asked.upper()
     why = cannot_hold(own, size=size, depth=photo.depth, channels=channels)
+    loses = own in _LOSSY and not (own == "WEBP" and photo.lossless and quality is None)
     if asked != "auto":
         if why:
             raise EleganError(f"--format {asked}: {why}")
-        return own, ()
-    if not why and masked and own in _LOSSY:
+        return own, (f"{own} changes pixels outside the mask too",) * (masked and loses)
+    if not why and masked and loses:
         why = f"{own} would change pixels outside the mask"
     if not why and own != "PNG" and size[0] * size[1] > STREAMED:
         why = f"over {STREAMED // 1_000_000} megapixels only PNG is written row by row"
@@ -71,7 +79,7 @@ def write_result(
     size: tuple[int, int],
     channels: int,
     chosen: str,
-    quality: int,
+    quality: int | None,
 ) -> None:
     """Writes what became of a photo, with its transparency resized and its metadata; PNG by rows.
 

@@ -12,7 +12,7 @@ import numpy as np
 from elegan.applications.photos.sources import Source
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.files import walk_folder
-from elegan.data.masks import check_size, dilate, feather, mask_for
+from elegan.data.masks import as_mask, check_size, dilate, feather, mask_for
 from elegan.data.recognizing import why_not_read
 from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import asked_families
@@ -97,15 +97,21 @@ class Repair:
         return self.grown(mask_for(given, image, alpha))
 
     def grown(self, mask: np.ndarray) -> np.ndarray:
-        """Widens a mask [H, W] and softens its rim outwards: bool, or uint8 weights of 255."""
+        """Widens a mask [H, W] and softens its rim outwards: bool, or uint8 weights of 255.
+
+        Of a soft mask what is marked by half grows; its own rim stays where that is softer.
+        """
+        mask = as_mask(mask)
         given = self.mask if isinstance(self.mask, str) else ""
         usual = _COLOUR if given[:1] == "#" else _FOUND if given == "auto" else _DRAWN
         by = usual[0] if self.dilate is None else self.dilate
         soft = usual[1] if self.feather is None else self.feather
-        wide = dilate(mask > 0, by + soft)
-        if not soft:
-            return wide
-        return np.rint(feather(wide, soft) * np.float32(255)).astype(np.uint8)
+        if mask.dtype != bool and not by + soft:
+            return mask
+        wide = dilate(mask if mask.dtype == bool else mask > 127, by + soft)
+        if soft:
+            wide = np.rint(feather(wide, soft) * np.float32(255)).astype(np.uint8)
+        return wide if mask.dtype == bool else np.maximum(mask, wide * np.uint8(1 if soft else 255))
 
     def strips(
         self,

@@ -118,11 +118,17 @@ def _run(words: list[str], as_json: bool) -> int:
 def _photos(asked: Any, inputs: list[str], as_json: bool) -> int:
     """Works on photos with progress on stderr; Ctrl-C ends after the file's current tile."""
     from elegan import api
+    from elegan.applications.photos.pipes import piped
     from elegan.applications.photos.progress import Progress
     from elegan.common.interruption import InterruptedRun, Interruption
 
-    with Interruption() as interruption, Progress(interruption, sys.stderr) as progress:
-        found = api.RUN[type(asked)](dataclasses.replace(asked, watch=progress), inputs)
+    with piped(inputs, asked.out, as_json) as (named, out, send):
+        with Interruption() as interruption, Progress(interruption, sys.stderr) as progress:
+            work = dataclasses.replace(asked, watch=progress, out=out)
+            found = api.RUN[type(asked)](work, named)
+        if send and not found.stopped:
+            send(found)
+            return int(found.counts["failed"] > 0)
     if found.stopped:
         raise InterruptedRun(
             f"{found.text()}\nStopped; whatever is finished stays."

@@ -117,11 +117,11 @@ def test_the_network_answers_for_any_size_of_window_with_a_gradient_for_every_we
     ("kind", "fixed", "name", "value", "within"),
     [
         ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}, "noise", 25, 5),
-        ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}, "noise", 10, 3),
+        ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}, "noise", 10, 5),
         ("jpeg", {"quality": 20}, "jpeg", 80, 12),
         ("gaussian-blur", {"sigma": 1.6}, "blur", 1.6, 0.5),
         ("defocus", {"radius": 3}, "blur", 1.5, 0.5),
-        ("haze", {"veil": 0.6, "light": 0.9, "variation": 0.2}, "haze", 0.6, 0.25),
+        ("rain", {"decibels": 15}, "rain", 45, 20),
     ],
 )
 def test_known_damage_is_told_on_photos_never_trained_on(

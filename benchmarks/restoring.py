@@ -1,19 +1,22 @@
-"""Restoring: the standard kinds of damage, real blur and real rain.
+"""Restoring: the standard kinds of damage beside classical methods, real blur and real rain.
 
+    pip install -r benchmarks/requirements-classical.txt
     python benchmarks/restoring.py
+    python benchmarks/restoring.py --photos kodak24.zip --name restoring-kodak
 
-By default the shipped models, each damage by the one that `elegan restore` would take. Synthetic
-damage is done to Set14 (RGB, 8 bits); beside the input stands what a simple filter does: the best
-Gaussian of a few widths for noise, harmonic filling for holes, where figures are of the lost pixels
-alone. Rows are told nothing ("auto", a mask apart) and told the family. Haze must be asked for.
-Undamaged photos are a row, too: they should stay as they are. Real blur: Levin et al.'s 32 photos,
-scored against the sharp ones at the best shift of a few pixels. Real rain: 20 pairs, scored; of
+By default the shipped models, as `elegan restore` takes them: told nothing, and with `--task`.
+Beside them stands what a classical method does, mostly told more than it can know: BM3D and
+non-local means the deviation of the noise, total variation the best of its weights, Wiener's filter
+the kernel. `worst` is the least that a photo gained over its input. Holes and scratches are
+measured on the lost pixels alone. Undamaged photos are a row, too: they should stay as they are.
+Real blur: Levin et al.'s 32 photos, at the best shift of a few pixels. Real rain: 20 pairs; of
 these some clean photos are also in bsds-train200, on which the shipped models were not trained.
 """
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,95 +25,115 @@ from figures import publish, table
 from photo_sheets import busiest, cut, sheet
 from runs import crops_seen, parser
 
-from elegan.applications.photos.scoring import damaged
+import elegan
+from elegan.applications.photos.scoring import damaged_as
 from elegan.common.randomness import key
 from elegan.data import PhotoSet, open_photos
-from elegan.data.degradations import ASKED, FAMILIES, POINTS
-from elegan.data.degradations.camera import gaussian_blur
+from elegan.data.degradations import FAMILIES, POINTS, to_bytes
+from elegan.data.degradations.camera import disc, gaussian_line
 from elegan.data.pairs import open_pairs
 from elegan.metrics.image_quality import perceptual_distance, psnr, ssim
 from elegan.models import TranslationModel
 from elegan.models.restoring import AUTO
-from elegan.models.shipping import find_shipped
-from elegan.tasks.translation_scores import Trial, arms
+from elegan.models.shipping import shipped_of
+from elegan.tasks.translation_scores import Trial
 
-_WIDTHS = (0.5, 0.7, 0.9, 1.1, 1.4)  # Gaussian filters against noise
 _HIGHEST = 100.0  # dB, of equal images
 _SHIFT = 4  # pixels: a blurred photo lies anywhere near the sharp one
 WHOLE = "none: to be left alone"
+_WEIGHTS = (0.02, 0.04, 0.06, 0.09, 0.13)  # of total variation
+_BALANCES = (0.001, 0.003, 0.01, 0.03)  # of Wiener's filter
+MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "noise-10": ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}),
+    "noise-50": ("noise", {"sigma": 50 / 255, "gray": 0, "shot": 0}),
+    "jpeg-10": ("jpeg", {"quality": 10}),
+    "jpeg-40": ("jpeg", {"quality": 40}),
+}
+"""Damage that is drawn here beside the standard kinds."""
+ALL_POINTS = dict(sorted((MORE | POINTS).items(), key=lambda item: (item[1][0], item[0])))
 Method = Callable[[Trial], np.ndarray]
 
 
-class Restorers:
-    """The model that each family of damage is left to.
-
-    Attributes:
-        families: that some model knows.
-        models: all of them, the one that is told nothing first.
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        names = [folder] if folder else [*dict.fromkeys(map(find_family, (AUTO, *FAMILIES)))]
-        self.models = [TranslationModel.load(one, "restore") for one in names]
-        self.families = {name for one in self.models for name in one.families}
-
-    def of(self, family: str) -> TranslationModel:
-        """Returns the model of a family, and that of "auto"."""
-        return next((one for one in self.models if family in one.families), self.models[0])
+def restored(trial: Trial, task: str, model: Path | None) -> np.ndarray:
+    """Returns what `elegan restore` makes of a photo."""
+    return elegan.restore(trial.given, mask=trial.mask, task=task, model=model)
 
 
-def find_family(family: str) -> Path:
-    """Returns the shipped model that knows a family."""
-    return find_shipped("restore", family=family)
+def classical(kind: str, fixed: dict[str, Any]) -> dict[str, Method]:
+    """Returns the classical methods for a kind of damage."""
+    if kind == "noise":
+        return {
+            "BM3D, told the deviation": lambda trial: _bm3d(trial, fixed["sigma"]),
+            "non-local means, told it": lambda trial: _non_local_means(trial, fixed["sigma"]),
+        }
+    if kind == "jpeg":
+        return {"best total variation": _total_variation}
+    if kind in ("gaussian-blur", "defocus"):
+        line = gaussian_line(fixed["sigma"]) if kind == "gaussian-blur" else None
+        kernel = disc(fixed["radius"]) if line is None else np.outer(line, line)
+        return {"best Wiener filter, told the kernel": lambda trial: _wiener(trial, kernel)}
+    if kind in FAMILIES["inpaint"]:
+        return {"biharmonic filling": _biharmonic}
+    return {}
 
 
-def harmonic_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fills lost pixels so that each is the mean of its four neighbours (Laplace's equation)."""
-    filled = _harmonic(image.astype(np.float64), mask > 0)
-    return np.rint(filled).clip(0, 255).astype(np.uint8)
+def _floats(trial: Trial) -> np.ndarray:
+    return trial.given.astype(np.float64) / 255
 
 
-def _harmonic(values: np.ndarray, lost: np.ndarray, rounds: int = 80) -> np.ndarray:
-    """Begins with the filled image of half the size: what is far apart would take many rounds."""
-    if not lost.any() or lost.all():
-        return values
-    values = values.copy()
-    values[lost] = _filled_at_half(values, lost)[lost]
-    for _ in range(rounds):
-        padded = np.pad(values, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-        change = np.abs(around[lost] / 4 - values[lost]).max()
-        values[lost] = around[lost] / 4
-        if change < 0.05:
-            break
-    return values
+def _bm3d(trial: Trial, sigma: float) -> np.ndarray:
+    import bm3d
+
+    made = bm3d.bm3d_rgb if trial.given.shape[2] == 3 else bm3d.bm3d
+    return to_bytes(made(_floats(trial), sigma).reshape(trial.given.shape))
 
 
-def _filled_at_half(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """Cells of 2x2 hold the mean of what is known of them and are filled where nothing is."""
-    height, width = lost.shape
-    if max(height, width) <= 2:
-        return np.broadcast_to(values[~lost].mean(axis=0), values.shape)
-    sides = ((0, height % 2), (0, width % 2))
-    known = np.pad(~lost, sides)[..., None].astype(np.float64)
-    weighted = np.pad(values, (*sides, (0, 0))) * known
-    cells = (known.shape[0] // 2, 2, known.shape[1] // 2, 2, -1)
-    count = known.reshape(cells).sum(axis=(1, 3))
-    means = weighted.reshape(cells).sum(axis=(1, 3)) / np.maximum(count, 1)
-    half = _harmonic(means, count[..., 0] == 0)
-    return half.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+def _non_local_means(trial: Trial, sigma: float) -> np.ndarray:
+    from skimage.restoration import denoise_nl_means
+
+    plain = _floats(trial)
+    return to_bytes(
+        denoise_nl_means(plain, 5, 6, 0.6 * sigma, sigma=sigma, fast_mode=True, channel_axis=2)
+    )
 
 
-def smoothed(trial: Trial) -> np.ndarray:
-    """The Gaussian filter, of a few widths, that comes nearest to the truth: a flattering one."""
-    plain = trial.given.astype(np.float32) / 255
-    made = [
-        np.rint(gaussian_blur(plain, np.random.default_rng(0), sigma=width) * 255)
-        .clip(0, 255)
-        .astype(np.uint8)
-        for width in _WIDTHS
-    ]
-    return max(made, key=lambda one: psnr(one, trial.truth))
+def _total_variation(trial: Trial) -> np.ndarray:
+    from skimage.restoration import denoise_tv_chambolle
+
+    plain = _floats(trial)
+    return _best(
+        trial, (denoise_tv_chambolle(plain, weight, channel_axis=2) for weight in _WEIGHTS)
+    )
+
+
+def _wiener(trial: Trial, kernel: np.ndarray) -> np.ndarray:
+    from skimage.restoration import wiener
+
+    wide = kernel.shape[0]  # mirrored frame, since the filter takes the photo for a torus
+    plain = np.pad(_floats(trial), ((wide, wide), (wide, wide), (0, 0)), mode="symmetric")
+    inner = slice(wide, -wide)
+    return _best(
+        trial,
+        (
+            np.stack(
+                [wiener(plane, kernel, balance) for plane in plain.transpose(2, 0, 1)], axis=2
+            )[inner, inner]
+            for balance in _BALANCES
+        ),
+    )
+
+
+def _biharmonic(trial: Trial) -> np.ndarray:
+    from skimage.restoration import inpaint_biharmonic
+
+    assert trial.mask is not None
+    return to_bytes(
+        inpaint_biharmonic(_floats(trial), trial.mask > 0, channel_axis=2, split_into_regions=True)
+    )
+
+
+def _best(trial: Trial, made: Iterable[np.ndarray]) -> np.ndarray:
+    return max(map(to_bytes, made), key=lambda image: psnr(image, trial.truth))
 
 
 def figures_of(made: np.ndarray, trial: Trial) -> dict[str, float]:
@@ -127,69 +150,51 @@ def figures_of(made: np.ndarray, trial: Trial) -> dict[str, float]:
     }
 
 
-def methods(restorers: Restorers, point: str) -> dict[str, Method]:
+def methods(point: str, model: Path | None) -> dict[str, Method]:
     """Returns the rows of a kind of damage."""
-    kind = POINTS[point][0]
-    rows: dict[str, Method] = {"input": lambda trial: trial.given}
-    if kind == "noise":
-        rows["best Gaussian filter"] = smoothed
-    masked = kind in FAMILIES["inpaint"]
-    if masked:
-        rows["harmonic filling"] = lambda trial: harmonic_fill(trial.given, _mask(trial))
-    family = next((name for name in restorers.families if kind in FAMILIES[name]), None)
-    if family not in ASKED and not masked:  # asked for; a mask says it by itself
-        rows |= _arms(restorers, AUTO)
-    if family:
-        rows |= _arms(restorers, family)
+    kind, fixed = ALL_POINTS[point]
+    rows: dict[str, Method] = {"input": lambda trial: trial.given, **classical(kind, fixed)}
+    rows["elegan restore"] = lambda trial: restored(trial, AUTO, model)
+    family = next((name for name, kinds in FAMILIES.items() if kind in kinds), None)
+    if family and kind not in FAMILIES["inpaint"]:
+        rows[f"elegan restore --task {family}"] = lambda trial: restored(trial, family, model)
     return rows
 
 
-def _arms(restorers: Restorers, family: str) -> dict[str, Method]:
-    told = "auto" if family == AUTO else "told"
-    models = arms(restorers.of(family))
-    return {f"{name}, {told}": _asked(model, family) for name, model in models.items()}
-
-
-def _asked(arm: TranslationModel, family: str | None) -> Method:
-    return lambda trial: arm.apply(trial.given, mask=trial.mask, task=family or AUTO)
-
-
-def _mask(trial: Trial) -> np.ndarray:
-    assert trial.mask is not None
-    return trial.mask
-
-
-def points_for(restorers: Restorers) -> list[str]:
-    """Returns the standard kinds of damage; those that lose pixels if a model fills them."""
-    fills = "inpaint" in restorers.families
-    return [one for one, (kind, _) in POINTS.items() if fills or kind not in FAMILIES["inpaint"]]
-
-
-def synthetic(restorers: Restorers, photos: PhotoSet) -> list[dict[str, Any]]:
+def synthetic(photos: PhotoSet, model: Path | None, points: Sequence[str]) -> list[dict[str, Any]]:
     """Scores every standard kind of damage."""
     plain = [photos.photo(index) for index in range(len(photos))]
     whole = [Trial(on=WHOLE, given=one, baseline=one, truth=one) for one in plain]
-    rows = _rows(WHOLE, whole, _arms(restorers, AUTO))
-    for point in points_for(restorers):
+    rows = _rows(WHOLE, whole, {"elegan restore": lambda trial: restored(trial, AUTO, model)})
+    for point in points:
         trials = [
-            damaged(photos.photo(index), point, np.random.default_rng(key(0, point, index)))
-            for index in range(len(photos))
+            damaged_as(
+                photo, *ALL_POINTS[point], np.random.default_rng(key(0, point, index)), point
+            )
+            for index, photo in enumerate(plain)
         ]
-        rows += _rows(point, trials, methods(restorers, point))
+        rows += _rows(point, trials, methods(point, model))
     return rows
 
 
 def _rows(on: str, trials: list[Trial], rows: dict[str, Method]) -> list[dict[str, Any]]:
-    found = []
+    found, before = [], [figures_of(trial.given, trial)["psnr"] for trial in trials]
     for name, method in rows.items():
-        values = [figures_of(method(trial), trial) for trial in trials]
+        began = time.perf_counter()
+        made = [method(trial) for trial in trials]
+        pixels = sum(trial.given.shape[0] * trial.given.shape[1] for trial in trials)
+        seconds = (time.perf_counter() - began) / pixels * 1e6
+        values = [figures_of(image, trial) for image, trial in zip(made, trials, strict=True)]
         means = {key_: float(np.mean([one[key_] for one in values])) for key_ in values[0]}
-        found.append({"on": on, "row": name, "images": len(values), **means})
-        print(found[-1], file=sys.stderr)
+        worst = min(one["psnr"] - old for one, old in zip(values, before, strict=True))
+        found.append(
+            {"on": on, "row": name, "images": len(values), **means, "worst": worst, "mp": seconds}
+        )
+        print(found[-1], file=sys.stderr, flush=True)
     return found
 
 
-def rain(restorers: Restorers, data: Path) -> list[dict[str, Any]]:
+def rain(data: Path, model: Path | None) -> list[dict[str, Any]]:
     """Scores the pairs of real rain."""
     pairs = open_pairs(
         str(data / "rain-irr.zip/rain-irr/input_val"),
@@ -199,13 +204,10 @@ def rain(restorers: Restorers, data: Path) -> list[dict[str, Any]]:
     for index in range(len(pairs)):
         given, truth = pairs.sources.photo(index), pairs.targets.photo(index)
         trials.append(Trial(on="rain", given=given, baseline=given, truth=truth))
-    rows: dict[str, Method] = {"input": lambda trial: trial.given, **_arms(restorers, AUTO)}
-    if "derain" in restorers.families:
-        rows |= _arms(restorers, "derain")
-    return _rows("rain pairs (IRR)", trials, rows)
+    return _rows("rain pairs (IRR)", trials, methods("rain-light", model))
 
 
-def blur(restorers: Restorers, data: Path) -> list[dict[str, Any]]:
+def blur(data: Path, model: Path | None) -> list[dict[str, Any]]:
     """Scores the really blurred photos of Levin et al., each at its best shift, inside a frame."""
     blurred = open_photos(str(data / "blur-levin32.zip/blur-levin32"), channels=3)
     names = [Path(name).stem for name in blurred.names]
@@ -219,20 +221,17 @@ def blur(restorers: Restorers, data: Path) -> list[dict[str, Any]]:
         truth = next((one for key_, one in sharp.items() if name.startswith(key_)), None)
         if truth is None or name in sharp:
             continue
-        given = blurred.photo(index)
-        made = {"input": given}
-        for family in (AUTO, "deblur")[: 1 + ("deblur" in restorers.families)]:
-            told = "auto" if family == AUTO else "told"
-            for one, arm in arms(restorers.of(family)).items():
-                made[f"{one}, {told}"] = arm.apply(given, task=family)
-        for row, image in made.items():
-            rows.setdefault(row, []).append(_at_best_shift(image, truth))
+        trial = Trial(on="blur", given=blurred.photo(index), baseline=truth, truth=truth)
+        for row, method in methods("motion-blur-11", model).items():
+            rows.setdefault(row, []).append(_at_best_shift(method(trial), truth))
+    before = [value["psnr"] for value in rows["input"]]
     return [
         {
             "on": "real blur (Levin)",
             "row": row,
             "images": len(values),
             **{key_: float(np.mean([one[key_] for one in values])) for key_ in values[0]},
+            "worst": min(one["psnr"] - old for one, old in zip(values, before, strict=True)),
         }
         for row, values in rows.items()
     ]
@@ -256,36 +255,34 @@ def _at_best_shift(image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def draw(restorers: Restorers, photos: PhotoSet, out: Path) -> None:
-    """Writes a sheet: a row a kind of damage, the input, what was made when told, the truth."""
+def draw(photos: PhotoSet, model: Path | None, points: Sequence[str], out: Path) -> None:
+    """Writes a sheet: a row a kind of damage, the input, what was made, the truth, at 1:1."""
     rows = []
-    for place, point in enumerate(points_for(restorers)):
-        photo, kind = photos.photo((0, 2, 9, 11)[place % 4]), POINTS[point][0]
-        trial = damaged(photo, point, np.random.default_rng(key(0, point)))
+    for place, point in enumerate(points):
+        photo = photos.photo((0, 2, 9, 11)[place % 4] % len(photos))
+        trial = damaged_as(photo, *ALL_POINTS[point], np.random.default_rng(key(0, point)), point)
         where = busiest(trial.truth)
-        family = next((one for one in restorers.families if kind in FAMILIES[one]), AUTO)
-        made = restorers.of(family).apply(trial.given, mask=trial.mask, task=family)
+        made = restored(trial, trial.task, model)
         rows.append([cut(one, where) for one in (trial.given, made, trial.truth)])
-    sheet(rows, ["damaged", "restored", "truth"], out / "restoring.jpg", shown=112)
+    sheet(rows, ["damaged", "restored", "truth"], out, shown=112)
 
 
-def draw_real_rain(restorers: Restorers, data: Path, out: Path) -> None:
-    """Writes a sheet of real rain, of which no truth is known, if a model knows rain."""
-    if "derain" not in restorers.families:
-        return
-    model = restorers.of("derain")
+def draw_real_rain(data: Path, model: Path | None, out: Path) -> None:
+    """Writes a sheet of real rain, of which no truth is known."""
     photos = open_photos(str(data / "rain-irr.zip/rain-irr/real_input"))
     rows = []
     for index in (3, 40, 80, 120):
         photo = photos.photo(index)
         where = busiest(photo, 160)
-        made = model.apply(photo, task="derain")
+        made = elegan.restore(photo, task="derain", model=model)
         rows.append([cut(photo, where, 160), cut(made, where, 160)])
-    sheet(rows, ["real rain", "restored"], out / "restoring-rain.jpg", shown=200)
+    sheet(rows, ["real rain", "restored"], out, shown=200)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    return [f"{row['psnr']:.2f}", f"{row['ssim']:.4f}", f"{row['pd']:.4f}"]
+    speed = f"{row['mp']:.2f}" if "mp" in row and row["row"] != "input" else ""
+    worst = f"{row['worst']:+.2f}" if row["row"] != "input" else ""
+    return [f"{row['psnr']:.2f}", worst, f"{row['ssim']:.4f}", f"{row['pd']:.4f}", speed]
 
 
 def main() -> None:
@@ -293,27 +290,30 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--model", type=Path, help="a run or model folder; by default the shipped")
     flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
+    flags.add_argument("--photos", default="sr-test-classic.zip/Set14", help="within --data")
+    flags.add_argument("--points", nargs="*", choices=ALL_POINTS, default=list(ALL_POINTS))
+    flags.add_argument("--name", default="restoring", help="of the figure")
     options = flags.parse_args()
-    restorers = Restorers(options.model)
-    photos = open_photos(str(options.data / "sr-test-classic.zip/Set14"))
-    rows = synthetic(restorers, photos)
-    rows += rain(restorers, options.data)
-    rows += blur(restorers, options.data)
+    photos, model = open_photos(str(options.data / options.photos)), options.model
+    rows = synthetic(photos, model, options.points)
+    if options.name == "restoring":
+        rows += rain(options.data, model)
+        rows += blur(options.data, model)
     lines = [[row["on"], row["row"], str(row["images"]), *_cells(row)] for row in rows]
-    head = ["damage", "row", "photos", "PSNR", "SSIM", "PD-bands"]
-    seen = "; ".join(
-        f"{', '.join(model.families)}: {crops_seen(model.config['training'])}"
-        for model in restorers.models
-    )
+    head = ["damage", "row", "photos", "PSNR", "worst", "SSIM", "PD-bands", "s/MP"]
+    restorers = [TranslationModel.load(path) for path in [model] if path]
+    restorers += [] if model else [TranslationModel.load(path) for path in shipped_of("restore")]
+    seen = "; ".join(f"{one.name} {crops_seen(one.config['training'])}" for one in restorers)
     text = (
-        f"{table(head, lines)}\n\nSet14 in RGB, 8 bits, no border; PSNR of holes and scratches is"
-        " of the lost pixels alone; impulse is in no training; told: the family is named."
-        f" Models: {seen}."
+        f"{table(head, lines)}\n\n{Path(options.photos).stem} in RGB, 8 bits, no border; PSNR of"
+        " holes and scratches is of the lost pixels alone; impulse is in no training. Models:"
+        f" {seen}."
     )
-    facts = {"rows": rows, "models": [model.config for model in restorers.models]}
-    publish("restoring", text, facts, options.out)
-    draw(restorers, photos, options.out)
-    draw_real_rain(restorers, options.data, options.out)
+    facts = {"rows": rows, "models": [one.config for one in restorers]}
+    publish(options.name, text, facts, options.out)
+    draw(photos, model, options.points, options.out / f"{options.name}.jpg")
+    if options.name == "restoring":
+        draw_real_rain(options.data, model, options.out / "restoring-rain.jpg")
 
 
 if __name__ == "__main__":

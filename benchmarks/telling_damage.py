@@ -12,20 +12,13 @@ from typing import Any
 
 import numpy as np
 from figures import publish, table
+from restoring import ALL_POINTS
 from runs import parser
 
 from elegan.common.randomness import key
 from elegan.data import PhotoSet, open_photos
-from elegan.data.degradations import FAMILIES, POINTS, UNSEEN, damage, from_bytes, to_bytes
+from elegan.data.degradations import FAMILIES, UNSEEN, damage, from_bytes, to_bytes
 from elegan.models.damage import DAMAGES, diagnose
-
-MORE: dict[str, tuple[str, dict[str, Any]]] = {
-    "noise-10": ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}),
-    "noise-50": ("noise", {"sigma": 50 / 255, "gray": 0, "shot": 0}),
-    "jpeg-10": ("jpeg", {"quality": 10}),
-    "jpeg-40": ("jpeg", {"quality": 40}),
-    "haze-light": ("haze", {"veil": 0.25, "light": 0.9, "variation": 0.3}),
-}
 
 
 def found(photos: PhotoSet, kind: str | None, fixed: dict[str, Any]) -> list[dict[str, float]]:
@@ -46,7 +39,7 @@ def main() -> None:
     flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
     options = flags.parse_args()
     photos = open_photos(str(options.data / "kodak24.zip"))
-    points = {name: of for name, of in (MORE | POINTS).items() if of[0] not in FAMILIES["inpaint"]}
+    points = {name: of for name, of in ALL_POINTS.items() if of[0] not in FAMILIES["inpaint"]}
     rows, lines = [], []
     for name, (kind, fixed) in {"none": (None, {}), **points}.items():
         values = found(photos, kind, fixed)

@@ -129,15 +129,21 @@ def smaller(photo: np.ndarray, scale: int, degradation: str, random: np.random.G
 
 
 def damaged(photo: np.ndarray, point: str, random: np.random.Generator) -> Trial:
-    """A photo with one of the standard kinds of damage."""
-    done = damage(from_bytes(photo), point, random)
+    """A photo with one of the standard kinds of damage (`degradations.POINTS`)."""
+    return damaged_as(photo, *POINTS[point], random, point)
+
+
+def damaged_as(
+    photo: np.ndarray, kind: str, fixed: dict[str, Any], random: np.random.Generator, on: str
+) -> Trial:
+    """A photo with a kind of damage whose parameters are held where `fixed` names them."""
+    done = damage(from_bytes(photo), kind, random, **fixed)
     given = to_bytes(done.image)
-    kind = POINTS[point][0]
     # Scratches look as on a print, but where they are is known, as of holes.
     mask = done.mask if kind in ("holes", "scratches") else None
     asked = next((name for name in ASKED if kind in FAMILIES[name]), AUTO) if mask is None else AUTO
     return Trial(
-        on=point if asked == AUTO else f"{point} (--task {asked})",
+        on=on if asked == AUTO else f"{on} (--task {asked})",
         given=given,
         baseline=given,
         truth=np.ascontiguousarray(photo),

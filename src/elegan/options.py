@@ -244,8 +244,8 @@ class Restore(_Photos):
     """Undo damage in photos: holes, scratches, rain, haze, stripes, blur, noise."""
 
     task: str = "auto"
-    """inpaint, derain, dehaze, destripe, deblur or denoise; auto is inpaint where there is a mask,
-    and else leaves it to the network to see what is wrong."""
+    """inpaint, derain, dehaze, destripe, deblur, denoise or several, comma-separated; auto is
+    inpaint where there is a mask, and else looks at each photo and says what it found."""
     mask: AnyMask | None = None
     """What to change: a file (white: change), a folder of files named as the photos, alpha, auto
     (scratches), or a painted colour as #RRGGBB. All else stays bit for bit."""

@@ -103,7 +103,7 @@ RECIPES = {
                 *("--translate.patch", "96", "--translate.shrink", "0.6"),
                 *("--optimizer.generator-rate", "1e-3", "--translate.adversarial-from", "1"),
             ),
-            images=200_000,
+            images=150_000,
             about="takes away noise, what JPEG leaves, blur and rain",
         ),
     )

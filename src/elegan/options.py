@@ -223,6 +223,8 @@ class _Photos:
     """Of JPEG, WebP and AVIF, 1 to 100; by default 95, or lossless where a WebP photo is."""
     overwrite: bool = False
     """Also replace files in --out that elegan did not write."""
+    compare: bool = False
+    """Also write before and after side by side, at 1:1, where most has changed: OUT/compare."""
     tile: Count | None = None
     """Largest side of a tile in pixels; by default as memory allows."""
     device: Device = "auto"

@@ -13,6 +13,7 @@ from elegan.applications.photos.animations import (
     format_of_frames,
     translate_frames,
 )
+from elegan.applications.photos.comparison import FOLDER, write_comparison
 from elegan.applications.photos.diagnosis import diagnosed
 from elegan.applications.photos.files import SUFFIX, format_of, write_result
 from elegan.applications.photos.film import frame_count, is_video, suffix_for, translate_video
@@ -135,6 +136,9 @@ class _Work:
             self._ask_to_stop()
             output, size, notes = self._translate(source, options)
             self.journal.finish(source.path, output, options)
+            if self.asked.compare and not is_video(source.path):
+                target = self.out / FOLDER / f"{output}.jpg"
+                notes += (write_comparison(source.path, self.out / output, target),)
         except (EleganError, Unusable, OSError, MemoryError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             if isinstance(cause, OSError) and cause.errno in _FATAL:

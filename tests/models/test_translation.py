@@ -313,10 +313,8 @@ def test_the_shipped_restorer_that_knows_the_damage_is_taken() -> None:
         family: shipping.find_shipped("restore", family=family).name
         for family in ("auto", "denoise", "inpaint", "derain", "dehaze", "destripe", "deblur")
     }
-    of_photos = ("auto", "denoise", "derain", "deblur")
-    assert names == {
-        family: "restore-photo" if family in of_photos else "restore-all" for family in names
-    }
+    alone = {"auto": "restore-noise", "denoise": "restore-noise", "derain": "restore-rain"}
+    assert names == {family: alone.get(family, "restore-all") for family in names}
     assert shipping.find_shipped("restore", family="denoise,destripe").name == "restore-all"
     image = photo(24, 24)
     mask = np.zeros((24, 24), bool)

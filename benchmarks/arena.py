@@ -69,6 +69,7 @@ def main() -> None:
     words.add_argument("--only", nargs="*", choices=GROUNDS, default=list(GROUNDS))
     words.add_argument("--recipes", nargs="*", choices=RECIPES, default=list(RECIPES))
     words.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    words.add_argument("--name", help="of the figure; by default arena- and the ground")
     words.add_argument("--budget", type=float, help="TFLOP a run, in place of each ground's own")
     options = words.parse_args()
     for name in options.only:
@@ -111,7 +112,7 @@ def main() -> None:
             f"{table(head, lines)}\n\n{ground.budget:g} TFLOP a run; seeds"
             f" {', '.join(map(str, options.seeds))}: mean and deviation. {trained_with(trained)}"
         )
-        publish(f"arena-{name}", text, {"rows": rows}, options.out)
+        publish(options.name or f"arena-{name}", text, {"rows": rows}, options.out)
 
 
 if __name__ == "__main__":

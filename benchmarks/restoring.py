@@ -292,11 +292,12 @@ def main() -> None:
     flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
     flags.add_argument("--photos", default="sr-test-classic.zip/Set14", help="within --data")
     flags.add_argument("--points", nargs="*", choices=ALL_POINTS, default=list(ALL_POINTS))
-    flags.add_argument("--name", default="restoring", help="of the figure")
+    flags.add_argument("--name", help="of the figure; by default restoring, with real photos too")
     options = flags.parse_args()
+    name = options.name if options.name else "restoring"
     photos, model = open_photos(str(options.data / options.photos)), options.model
     rows = synthetic(photos, model, options.points)
-    if options.name == "restoring":
+    if not options.name:
         rows += rain(options.data, model)
         rows += blur(options.data, model)
     lines = [[row["on"], row["row"], str(row["images"]), *_cells(row)] for row in rows]
@@ -310,9 +311,9 @@ def main() -> None:
         f" {seen}."
     )
     facts = {"rows": rows, "models": [one.config for one in restorers]}
-    publish(options.name, text, facts, options.out)
-    draw(photos, model, options.points, options.out / f"{options.name}.jpg")
-    if options.name == "restoring":
+    publish(name, text, facts, options.out)
+    draw(photos, model, options.points, options.out / f"{name}.jpg")
+    if not options.name:
         draw_real_rain(options.data, model, options.out / "restoring-rain.jpg")
 
 

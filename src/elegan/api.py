@@ -322,8 +322,9 @@ def inspect(asked: options.Inspect) -> Answer:
     from elegan.data.inspection import describe
     from elegan.data.inspection import inspect as inspect_data
 
-    more = _but(asked, "data", "out", "ground") | {"background": colour_of(asked.ground)}
-    found = inspect_data(str(asked.data), contact_sheet=asked.out, **more)
+    more = _but(asked, "data", "out", "ground")
+    ground = colour_of(asked.ground)
+    found = inspect_data(str(asked.data), contact_sheet=asked.out, background=ground, **more)
     return Answer(found, describe(found))
 
 

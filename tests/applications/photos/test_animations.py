@@ -146,3 +146,12 @@ def test_what_cannot_hold_frames_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert "3 frames of 100x80 are over the limit" in found.outcomes[0].reason
     Path("bad.png").write_bytes(Path("a.png").read_bytes()[:3000])
     assert elegan.upscale("bad.png", model=_doubled(monkeypatch), out="out").outcomes[0].reason
+
+
+def test_a_quality_that_is_named_wins_over_what_was_lossless() -> None:
+    film("a.webp", lossless=True)
+    model = translators.write(Path("model"), "restore")
+    elegan.restore("a.webp", model=model, out="kept")
+    elegan.restore("a.webp", model=model, out="named", quality=60)
+    assert is_lossless_webp(Path("kept/a.webp").read_bytes())
+    assert not is_lossless_webp(Path("named/a.webp").read_bytes())

@@ -11,7 +11,7 @@ from elegan.common.files import written_whole
 from elegan.data.degradations import resize_bicubic
 from elegan.data.headers import Unusable, is_lossless_webp, orientation_of, turned
 from elegan.data.metadata import kept_exif, options_of
-from elegan.data.photo_files import cannot_hold
+from elegan.data.photo_files import QUALITY, cannot_hold
 from elegan.models.inference import InferenceOptions, shown
 from elegan.models.translation import TranslationModel
 
@@ -52,7 +52,7 @@ def translate_frames(
     use: InferenceOptions,
     *,
     chosen: str,
-    quality: int,
+    quality: int | None,
     flatten: bool = False,
 ) -> tuple[int, int]:
     """Writes an animation of a model's frames in one step; returns its (width, height).
@@ -61,7 +61,7 @@ def translate_frames(
 
     Args:
         chosen: a key of `SUFFIXES`.
-        quality: 1..100, of AVIF and of WebP with loss.
+        quality: 1..100, of AVIF and WebP; by default 95, or WebP without loss as the source is.
         flatten: whether the result is opaque.
 
     Raises:
@@ -78,7 +78,7 @@ def translate_frames(
         icc, loop = image.info.get("icc_profile"), image.info.get("loop")
         # The picture of an APNG for programs that cannot show it moving is no frame of the film.
         apart = getattr(image, "default_image", False)
-        options = options_of(chosen, icc, None, quality) | {"icc_profile": icc}
+        options = options_of(chosen, icc, None, quality or QUALITY) | {"icc_profile": icc}
         for frame, time in _frames(image):
             frame = turned(frame, orientation)
             colours = shown(frame[..., :3], frame[..., 3], model.stylizes)
@@ -94,7 +94,7 @@ def translate_frames(
     if chosen == "GIF":
         options |= {"disposal": 2}
     if chosen == "WEBP":
-        options["lossless"] = is_lossless_webp(path.read_bytes())
+        options["lossless"] = quality is None and is_lossless_webp(path.read_bytes())
     if loop is not None:
         options["loop"] = loop
     with written_whole(target) as temporary:

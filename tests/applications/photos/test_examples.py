@@ -73,11 +73,11 @@ def test_where_there_is_detail_is_looked_at_more_often() -> None:
     assert 0.92 < detailed < 0.99  # of one place, two thirds
 
 
-def test_recoloured_photos_keep_their_shapes_alone_where_colours_are_not_made_stronger() -> None:
+def test_recoloured_photos_keep_their_shapes_alone() -> None:
     photo = tiny_photos.waves(0, 24, 24)
     light = photo.astype(float).mean(axis=(0, 1))
-    means, orders, kept = [], set(), 0
-    for seed in range(90):
+    means, orders = [], set()
+    for seed in range(60):
         made = recoloured(photo, _random(seed))
         assert made.shape == photo.shape
         assert made.dtype == np.uint8
@@ -86,12 +86,10 @@ def test_recoloured_photos_keep_their_shapes_alone_where_colours_are_not_made_st
             [[_follows(photo[..., a], made[..., b]) for a in range(3)] for b in range(3)]
         )
         order = tuple(int(one) for one in alike.argmax(axis=1))
-        if alike[range(3), order].all():
-            orders.add(order)
-            kept += 1
+        assert alike[range(3), order].all()
+        orders.add(order)
         means.append(made.mean())
     assert len(orders) == 6
-    assert 0.6 < kept / 90 < 0.85
     assert min(means) < 0.7 * light.mean() < light.mean() < max(means)
 
 
@@ -224,14 +222,6 @@ def test_some_examples_are_whole_whether_a_family_is_told_or_not() -> None:
     assert 0.05 < whole.total() / 300 < 0.16
     assert whole[()] > 4
     assert len(whole) > 2
-
-
-def test_a_share_of_the_photos_has_colours_so_strong_that_they_are_cut_off() -> None:
-    photo = tiny_photos.waves(5)
-    made = [recoloured(photo, _random(seed)).astype(float) for seed in range(60)]
-    spread = [np.ptp(image, axis=2).mean() for image in made]
-    assert np.quantile(spread, 0.9) > 1.5 * np.median(spread)
-    assert np.quantile(spread, 0.9) > 100
 
 
 def test_haze_and_holes_are_undone_only_where_asked_for_unless_nothing_else_is() -> None:

@@ -21,7 +21,6 @@ from elegan.tasks.crops import Photos, crop, spanned
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
 _GAINS, _GAMMAS, _DARKEST = (0.5, 1.1), (0.7, 1.4), 0.15  # of photos in another light
-_VIVID, _SATURATION = 0.3, 4.0  # share of photos with stronger colours, and how many times at most
 _TOLD = 0.5  # share of examples of which the restorer is told the families of their damage
 # Share that has lost pixels in addition: where they are is known, so they disturb nothing.
 _HOLED = 0.3
@@ -32,17 +31,13 @@ def recoloured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Returns an RGB image uint8 in other colours and light, as another photo of it might have.
 
     Of few photos a network memorises how bright and how blue each is, and finds the same in
-    others. In half the draws channels change places, in half each has a gain of its own. In some
-    colours are so strong that they are cut off, as of paint and lamps.
+    others. In half the draws channels change places, in half each has a gain of its own.
     """
     if random.random() < 0.5:
         image = image[:, :, random.permutation(3)]
     gains = random.uniform(*_GAINS, size=3 if random.random() < 0.5 else 1)
     darkest, gamma = random.uniform(0, _DARKEST), random.uniform(*_GAMMAS)
     light = darkest + (1 - darkest) * gains * from_bytes(image) ** gamma
-    if random.random() < _VIVID:
-        gray = light.mean(axis=2, keepdims=True)
-        light = gray + random.uniform(1, _SATURATION) * (light - gray)
     return to_bytes(light)
 
 

@@ -127,7 +127,7 @@ def main() -> None:
         for name, tensor in network.state_dict().items()
     }
     blob = save(weights)
-    (options.out / "weights.safetensors").write_bytes(blob)
+    (options.out / "network.safetensors").write_bytes(blob)
     card = {
         "about": "tells what is wrong with a photo; see elegan.models.damage",
         "sha256": hashlib.sha256(blob).hexdigest(),
@@ -139,7 +139,7 @@ def main() -> None:
         **provenance(),
         "thresholds": limits,
     }
-    (options.out / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    (options.out / "network.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(card["thresholds"]))
 
 

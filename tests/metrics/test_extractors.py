@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from elegan.common import weights as packaged
 from elegan.common.errors import EleganError, UsageError
 from elegan.metrics import extractors as judge
 from elegan.metrics.distances import fit_gaussian, frechet_distance
@@ -84,7 +85,7 @@ def test_damaged_weights_are_refused(tmp_path, monkeypatch):
     card = {"sha256": hashlib.sha256(b"whole").hexdigest(), "classes": list("0123456789")}
     (weights / "digits.json").write_text(json.dumps(card))
     (weights / "digits.safetensors").write_bytes(b"half")
-    monkeypatch.setattr(judge.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(packaged.resources, "files", lambda package: tmp_path)
     with pytest.raises(EleganError, match="damaged"):
         judge.load_network("digits")
     with pytest.raises(EleganError, match="missing"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from elegan.common import weights
 from elegan.common.errors import EleganError
 from elegan.data import PhotoSet, open_photos
 from elegan.data.degradations import FAMILIES, KINDS, damage, degrade, from_bytes, to_bytes
@@ -95,11 +96,11 @@ def test_the_quality_of_the_file_is_taken_as_known() -> None:
 def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "damage_network"
     folder.mkdir()
-    (folder / "weights.safetensors").write_bytes(b"cut")
-    (folder / "card.json").write_text(json.dumps({"sha256": "0" * 64}))
-    monkeypatch.setattr(telling.resources, "files", lambda _: tmp_path)
+    (folder / "network.safetensors").write_bytes(b"cut")
+    (folder / "network.json").write_text(json.dumps({"sha256": "0" * 64}))
+    monkeypatch.setattr(weights.resources, "files", lambda _: tmp_path)
     telling._shipped.cache_clear()
-    with pytest.raises(EleganError, match="itself damaged"):
+    with pytest.raises(EleganError, match="is damaged"):
         diagnose(np.zeros((64, 64, 3), np.uint8))
     telling._shipped.cache_clear()
 

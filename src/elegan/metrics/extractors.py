@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Callable
 from functools import lru_cache, partial
-from importlib import resources
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elegan.common.errors import EleganError, lookup
+from elegan.common.errors import lookup
 from elegan.common.pixels import luma
+from elegan.common.weights import packaged_weights
 from elegan.metrics.features import Extractor, batches, full_precision, resize
 
 SIZE = 28  # height and width, in pixels, of the images an extractor network sees
@@ -86,22 +84,13 @@ def load_network(name: str) -> tuple[ExtractorNetwork, dict]:
     Raises:
         EleganError: the weights are missing or are not those that the card describes.
     """
-    folder = resources.files("elegan.metrics") / "weights"
-    try:
-        card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        blob = (folder / f"{name}.safetensors").read_bytes()
-    except FileNotFoundError as error:
-        raise EleganError(
-            f"The judge network '{name}' is missing from this installation ({error.filename}). "
-            "Install elegan again."
-        ) from error
-    if hashlib.sha256(blob).hexdigest() != card["sha256"]:
-        raise EleganError(
-            f"The judge network '{name}' is damaged: its SHA-256 is not the one in its card. "
-            "Figures measured on it would mean nothing. Install elegan again."
-        )
+    weights, card = packaged_weights(
+        "elegan.metrics",
+        f"weights/{name}",
+        what=f"The judge network '{name}'",
+        otherwise="Figures measured on it would mean nothing. Install elegan again.",
+    )
     network = ExtractorNetwork(classes=len(card["classes"]))
-    weights = {key: value.float() for key, value in load(blob).items()}
     network.load_state_dict(weights, strict=False)
     return network.eval().requires_grad_(False), card
 

@@ -4,21 +4,17 @@ It looks at windows of a photo. Values are in the units of `data.degradations`, 
 none of that damage; below a kind's threshold, which undamaged photos stay under, nothing is said.
 """
 
-import hashlib
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load
 from torch import Tensor, nn
 
-from elegan.common.errors import EleganError
+from elegan.common.weights import packaged_weights
 
 SIDE = 64  # of a window, in pixels
 MAX_WINDOWS = 32  # of a photo, those with most detail: a blue sky shows no blur
@@ -182,21 +178,12 @@ def windows_of(image: np.ndarray) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _shipped() -> tuple[DamageNetwork, dict[str, Any]]:
-    folder = resources.files("elegan.models") / "damage_network"
-    try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        blob = (folder / "weights.safetensors").read_bytes()
-    except FileNotFoundError as error:
-        raise EleganError(
-            f"The network that tells damage is missing from this installation ({error.filename})."
-            " Install elegan again, or name the damage with --task."
-        ) from error
-    if hashlib.sha256(blob).hexdigest() != card["sha256"]:
-        raise EleganError(
-            "The network that tells damage is itself damaged: its SHA-256 is not the one in its"
-            " card. Install elegan again, or name the damage with --task."
-        )
+    weights, card = packaged_weights(
+        "elegan.models",
+        "damage_network/network",
+        what="The network that tells damage",
+        otherwise="Install elegan again, or name the damage with --task.",
+    )
     network = DamageNetwork()
-    weights = {name: tensor.float() for name, tensor in load(blob).items()}
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), card

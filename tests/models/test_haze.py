@@ -77,10 +77,13 @@ def test_strength_and_masks_are_those_of_every_restorer() -> None:
 
 
 def test_it_is_what_dehaze_takes_by_default_and_says_so() -> None:
-    model = TranslationModel.load(None, "restore", family="dehaze")
-    assert isinstance(model, HazeFilter)
-    assert model.families == ("dehaze",)
-    assert model.notes(10, 10, InferenceOptions()) == ("by the dark channel prior",)
+    model = TranslationModel.load(None, "restore")
+    dehazing = InferenceOptions(task="dehaze")
+    assert model.notes(10, 10, dehazing) == ("by the dark channel prior",)
+    image = np.random.default_rng(0).integers(90, 200, (30, 40, 3), np.uint8)
+    np.testing.assert_array_equal(
+        model.apply(image, task="dehaze"), HazeFilter().apply(image, task="dehaze")
+    )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (17, 2)])

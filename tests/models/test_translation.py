@@ -311,11 +311,10 @@ def test_the_shipped_model_of_the_next_larger_scale_is_taken(
 def test_the_shipped_restorer_that_knows_the_damage_is_taken() -> None:
     names = {
         family: shipping.find_shipped("restore", family=family).name
-        for family in ("auto", "denoise", "inpaint", "derain", "dehaze", "destripe", "deblur")
+        for family in ("denoise", "inpaint", "derain", "destripe", "deblur")
     }
-    alone = {"auto": "restore-noise", "denoise": "restore-noise", "derain": "restore-rain"}
+    alone = {"denoise": "restore-noise", "derain": "restore-rain"}
     assert names == {family: alone.get(family, "restore-all") for family in names}
-    assert shipping.find_shipped("restore", family="denoise,destripe").name == "restore-all"
     image = photo(24, 24)
     mask = np.zeros((24, 24), bool)
     mask[8:12, 8:12] = True

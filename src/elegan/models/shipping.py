@@ -5,10 +5,7 @@ from typing import Any
 
 from elegan.common.errors import EleganError
 from elegan.models import saving
-from elegan.models.restoring import AUTO
 from elegan.models.saving import UNREADABLE, read_config
-
-_UNNAMED = "denoise"  # what photos have most, and what is undone with the least harm to others
 
 
 def shipped_models() -> dict[str, dict[str, Any]]:
@@ -31,20 +28,19 @@ def shipped_of(task: str) -> list[Path]:
     ]
 
 
-def find_shipped(task: str, scale: float | None = None, family: str = AUTO) -> Path:
+def find_shipped(task: str, scale: float | None = None, family: str = "") -> Path:
     """Returns the folder of the model that serves a task by default.
 
     Of several the one with the next larger scale (by default the smallest), else the largest. Of
-    restorers the one that knows the families of damage (comma-separated), or noise where none is
-    named, and fewest others. Of equals the one with the shortest name.
+    restorers the one that knows a family of damage, and fewest others. Of equals the one with the
+    shortest name.
 
     Raises:
         EleganError: none is shipped for that task.
     """
     models = {name: model for name, model in shipped_models().items() if model["task"] == task}
     families = {name: model["recipe"].get("families", ()) for name, model in models.items()}
-    sought = {_UNNAMED} if family == AUTO else {name.strip() for name in family.split(",")}
-    knowing = [name for name, known in families.items() if sought <= set(known)] or list(models)
+    knowing = [name for name, known in families.items() if family in known] or list(models)
     of_task = {name: models[name]["shape"]["scale"] for name in knowing}
     if not of_task:
         raise EleganError(

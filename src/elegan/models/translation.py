@@ -29,7 +29,7 @@ from elegan.models.inference import (
     with_colours_of,
 )
 from elegan.models.model import placed
-from elegan.models.restoring import AUTO, asked_families, restorer_inputs
+from elegan.models.restoring import asked_families, restorer_inputs
 from elegan.models.saving import (
     UNREADABLE,
     copy_model,
@@ -122,33 +122,28 @@ class TranslationModel:
         task: str | None = None,
         scale: float | None = None,
         *,
-        family: str = AUTO,
         device: str = "auto",
         precision: str = "auto",
     ) -> "TranslationModel":
-        """Loads a model, by default the one that elegan ships for the task and the scale.
+        """Loads a model, by default what elegan ships for the task and the scale.
 
         Args:
             path: a run folder, a model folder, a file within either, or the name of a shipped
                 model.
             task: what the model must be for; None for any.
             scale: chooses among the shipped models for upscaling: the next larger one is taken.
-            family: chooses among those for restoring: of damage, see `restoring.asked_families`;
-                haze is left to `haze.HazeFilter`, which has no weights.
+                Those for restoring are one model, `experts.Experts`.
 
         Raises:
             UsageError: the model is for another task.
             EleganError: nothing there is a model, its weights do not match their SHA-256, or
                 none is shipped.
         """
-        if path is None and (task, family) == ("restore", "dehaze"):
-            from elegan.models.haze import HazeFilter
+        if path is None and task == "restore":
+            from elegan.models.experts import Experts
 
-            return HazeFilter()
-        if path is None:
-            folder = find_shipped(task or "upscale", scale, family)
-        else:
-            folder = find_model(Path(path))
+            return Experts(device, precision)
+        folder = find_model(Path(path)) if path else find_shipped(task or "upscale", scale)
         try:
             config = read_config(folder)
             refuse_task(config, task, folder)

@@ -11,20 +11,16 @@ import elegan
 from elegan.applications.photos import diagnosis
 from elegan.applications.photos.diagnosis import diagnosed
 from elegan.data.photo_files import read_photo
-from elegan.models import TranslationModel, saving
 from elegan.models.damage import Diagnosis
+from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
 
 
 @pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TranslationModel:
-    """A restorer of all families, in memory, that counts as shipped."""
-    model = translators.model("restore")
-    model.folder = tmp_path / "restore-tiny"
-    monkeypatch.setattr(saving, "SHIPPED", tmp_path)
-    return model
+def shipped() -> Experts:
+    return Experts("cpu")
 
 
 def _finds(monkeypatch: pytest.MonkeyPatch, **values: float) -> None:
@@ -32,11 +28,11 @@ def _finds(monkeypatch: pytest.MonkeyPatch, **values: float) -> None:
 
 
 def test_what_is_found_is_asked_for_and_said(shipped, monkeypatch) -> None:
-    _finds(monkeypatch, noise=23.4, blur=1.6)
+    _finds(monkeypatch, noise=23.4, jpeg=65.0)
     use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
     assert use is not None
-    assert use.task == "denoise,deblur"
-    assert said == ("noise 23/255, blur 1.6 px -> restore-tiny",)
+    assert use.task == "denoise"
+    assert said == ("noise 23/255, JPEG quality 35 -> restore-noise",)
 
 
 def test_a_photo_without_damage_is_left_alone_and_that_is_said(shipped, monkeypatch) -> None:
@@ -47,8 +43,7 @@ def test_a_photo_without_damage_is_left_alone_and_that_is_said(shipped, monkeypa
     assert "--task" in said
 
 
-def test_what_another_model_undoes_is_named(shipped, monkeypatch) -> None:
-    shipped.config["recipe"] = {"families": ["denoise"]}
+def test_what_is_undone_only_when_asked_for_is_named(shipped, monkeypatch) -> None:
     _finds(monkeypatch, noise=20.0, haze=0.4)
     use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
     assert use is not None
@@ -58,14 +53,15 @@ def test_what_another_model_undoes_is_named(shipped, monkeypatch) -> None:
     assert diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)[0] is None
 
 
-def test_who_names_the_damage_or_a_model_of_their_own_is_obeyed(shipped, monkeypatch) -> None:
+def test_who_names_the_damage_or_a_model_is_obeyed(shipped, monkeypatch) -> None:
     _finds(monkeypatch)
-    named = InferenceOptions(task="deblur")
+    named, auto = InferenceOptions(task="deblur"), InferenceOptions()
     assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
-    auto = InferenceOptions()
-    assert diagnosed(shipped, PHOTO, auto, masked=True) == (auto, ())
-    shipped.folder = Path("runs/mine/model")
-    assert diagnosed(shipped, PHOTO, auto, masked=False) == (auto, ())
+    filling, said = diagnosed(shipped, PHOTO, auto, masked=True)
+    assert filling is not None
+    assert (filling.task, said) == ("inpaint", ())
+    own = translators.model("restore")
+    assert diagnosed(own, PHOTO, auto, masked=False) == (auto, ())
 
 
 @pytest.mark.parametrize("quality", [10, 35, 50, 75, 90, 95])

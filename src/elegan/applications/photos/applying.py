@@ -18,7 +18,6 @@ from elegan.common.errors import UsageError
 from elegan.data.photo_files import planes_of
 from elegan.data.pictures import to_pillow
 from elegan.models.inference import InferenceOptions, refuse_image, shown
-from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
 OUT = {"upscale": "upscaled", "restore": "restored", "stylize": "stylized"}
@@ -63,9 +62,7 @@ def translate(images: Any, asked: Asked) -> Any:
 def _model(verb: str, asked: Asked, use: InferenceOptions) -> TranslationModel:
     model: Any = getattr(asked.model, "path", asked.model)
     if not isinstance(model, TranslationModel):
-        masked = getattr(asked, "mask", None) is not None
-        family = "inpaint" if use.task == AUTO and masked else use.task
-        model = TranslationModel.load(model, verb, use.scale, family=family, device=asked.device)
+        model = TranslationModel.load(model, verb, use.scale, device=asked.device)
     elif model.task != verb:
         raise UsageError(f"The model is for '{model.task}', not for '{verb}'.")
     return model.with_strength(asked.strength)

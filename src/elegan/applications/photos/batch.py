@@ -195,7 +195,7 @@ class _Work:
         strips = iter((old,))
         if settled is not None:
             strips = self.repair.strips(self.model, photo.pixels, mask, settled, old=old)
-            self.watch.begin_file(self.model.windows(tall, wide, use))
+            self.watch.begin_file(self.model.windows(tall, wide, settled))
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)
         write_result(
@@ -211,7 +211,7 @@ class _Work:
             notes += ("nothing was found to restore: unchanged",)
         notes += self.repair.notes(source.path)
         if settled is not None:
-            notes += self.model.notes(tall, wide, use)
+            notes += self.model.notes(tall, wide, settled)
         return output, (size[1], size[0]), notes
 
     def _translate_moving(self, source: Source, options: dict[str, Any], own: str | None) -> _Done:

@@ -1,14 +1,17 @@
-"""What a shipped restorer that is told nothing is asked to undo, photo by photo."""
+"""What elegan's own restorers are asked to undo where a person says nothing, photo by photo."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from elegan.models import saving
 from elegan.models.damage import DAMAGES, Diagnosis, diagnose
+from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
+
+UNASKED = ("denoise",)
+"""Families that are undone without being named: found with certainty, and undone without harm."""
 
 
 def diagnosed(
@@ -21,22 +24,23 @@ def diagnosed(
 ) -> tuple[InferenceOptions | None, tuple[str, ...]]:
     """Looks at a photo where nobody says what is wrong with it, and asks the model for that.
 
-    A model of a person's own is left to see for itself: what it was trained on is not known here.
+    A model that a person names is used as it is.
 
     Args:
-        model: a shipped restorer; any other is returned to as it was asked.
+        model: elegan's own restorers; any other is returned to as it was asked.
         masked: whether a mask says what to undo.
         quality: of the JPEG file that the photo was read from.
 
     Returns:
-        The options with the families that were found, None where the model has nothing to undo;
-        and what a person should know.
+        The options with the families that were found, None where there is nothing to undo; and
+        what a person should know.
     """
-    shipped = model.folder is not None and model.folder.parent == saving.SHIPPED
-    if not (shipped and model.families) or use.task != AUTO or masked:
+    if not isinstance(model, Experts) or use.task != AUTO:
         return use, ()
+    if masked:
+        return replace(use, task="inpaint"), ()
     found = diagnose(image, quality=quality)
-    asked = tuple(family for family in found.families if family in model.families)
+    asked = tuple(family for family in found.families if family in UNASKED)
     notes = tuple(
         f"{Diagnosis(values={name: value})}: --task {DAMAGES[name].family} takes it away"
         for name, value in found.values.items()
@@ -46,5 +50,6 @@ def diagnosed(
         nothing = "nothing found that is undone unasked: unchanged; name what you see with --task"
         return None, (nothing, *notes)
     undone = {name: value for name, value in found.values.items() if DAMAGES[name].family in asked}
-    said = f"{Diagnosis(values=undone)} -> {model.name}"
-    return replace(use, task=",".join(asked)), (said, *notes)
+    task = ",".join(asked)
+    names = " and ".join(step.name for _, step in model.steps(task))
+    return replace(use, task=task), (f"{Diagnosis(values=undone)} -> {names}", *notes)

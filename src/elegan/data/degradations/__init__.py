@@ -65,6 +65,9 @@ class Degraded:
         return tuple(name for name, of in FAMILIES.items() if set(of) & set(self.kinds))
 
 
+_GRAIN = {"grain": (-4 / 255, 4 / 255)}
+"""What undoes blur enlarges noise that it has never met; below 0 is none, as in half the draws."""
+
 KINDS: dict[str, Kind] = {
     "noise": Kind(
         about="normal noise of that deviation; shares of its variance that are the same in all"
@@ -79,17 +82,17 @@ KINDS: dict[str, Kind] = {
     ),
     "gaussian-blur": Kind(
         about="round Gaussian of that deviation in pixels",
-        ranges={"sigma": (0.4, 2.4)},
+        ranges={"sigma": (0.4, 2.4), **_GRAIN},
         apply=camera.gaussian_blur,
     ),
     "defocus": Kind(
         about="even disc of that radius in pixels, as a lens out of focus makes it",
-        ranges={"radius": (0.8, 3.6)},
+        ranges={"radius": (0.8, 3.6), **_GRAIN},
         apply=camera.defocus,
     ),
     "motion-blur": Kind(
         about="a path of that length in pixels and any direction, straight or shaken",
-        ranges={"length": (3, 14), "bend": (0, 2.5)},
+        ranges={"length": (3, 14), "bend": (0, 2.5), **_GRAIN},
         apply=camera.motion_blur,
     ),
     "rain": Kind(
@@ -160,9 +163,9 @@ damage that changes the brightness of whole areas, which outweighs them in every
 POINTS: dict[str, tuple[str, dict[str, Any]]] = {
     "noise-25": ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}),
     "jpeg-20": ("jpeg", {"quality": 20}),
-    "gaussian-blur-1.6": ("gaussian-blur", {"sigma": 1.6}),
-    "defocus-3": ("defocus", {"radius": 3}),
-    "motion-blur-11": ("motion-blur", {"length": 11, "bend": 0}),
+    "gaussian-blur-1.6": ("gaussian-blur", {"sigma": 1.6, "grain": 0}),
+    "defocus-3": ("defocus", {"radius": 3, "grain": 0}),
+    "motion-blur-11": ("motion-blur", {"length": 11, "bend": 0, "grain": 0}),
     "rain-light": ("rain", {"decibels": 27}),
     "rain-heavy": ("rain", {"decibels": 15}),
     "haze-half": ("haze", {"veil": 0.5, "light": 0.9, "variation": 0.3}),

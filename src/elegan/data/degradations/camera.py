@@ -2,7 +2,8 @@
 
 In this package an image is float32 [H, W, 3] in [0, 1] and stays so; it is never changed in place,
 and all draws come from `random`. Blurs are convolutions of the stored values with a kernel of sum
-1; the image is mirrored about its border, its last line repeated.
+1; the image is mirrored about its border, its last line repeated. Grain is normal noise of that
+deviation on the blurred image, as a sensor adds it; 0 or below is none.
 """
 
 import io
@@ -18,26 +19,34 @@ from elegan.data.degradations.resizing import resize_bicubic
 MAX_TAPS = 64  # above it one Fourier transform costs less than adding shifted images
 
 
-def gaussian_blur(image: np.ndarray, random: Generator, *, sigma: float) -> np.ndarray:
+def gaussian_blur(
+    image: np.ndarray, random: Generator, *, sigma: float, grain: float = 0.0
+) -> np.ndarray:
     """Blurs by a round Gaussian of deviation `sigma` in pixels, cut at 3.5 deviations."""
-    del random  # the kernel has no direction; the signature is that of all kinds
     line = gaussian_line(sigma)
-    return convolve(convolve(image, line[:, None]), line[None, :])
+    return _grained(convolve(convolve(image, line[:, None]), line[None, :]), random, grain)
 
 
-def defocus(image: np.ndarray, random: Generator, *, radius: float) -> np.ndarray:
+def defocus(
+    image: np.ndarray, random: Generator, *, radius: float, grain: float = 0.0
+) -> np.ndarray:
     """Blurs by an even disc of that radius in pixels, as a lens out of focus does."""
-    del random
-    return convolve(image, disc(radius))
+    return _grained(convolve(image, disc(radius)), random, grain)
 
 
-def motion_blur(image: np.ndarray, random: Generator, *, length: float, bend: float) -> np.ndarray:
+def motion_blur(
+    image: np.ndarray, random: Generator, *, length: float, bend: float, grain: float = 0.0
+) -> np.ndarray:
     """Blurs along a path of that length in pixels and of any direction.
 
     `bend` is the deviation, in radians, of the change of direction along the whole path: about 0
     for a panned shot or a passing car, 2 and more for a hand that shook.
     """
-    return convolve(image, path_kernel(random, length, bend))
+    return _grained(convolve(image, path_kernel(random, length, bend)), random, grain)
+
+
+def _grained(image: np.ndarray, random: Generator, grain: float) -> np.ndarray:
+    return noise(image, random, sigma=grain, gray=0, shot=0) if grain > 0 else image
 
 
 def gaussian_line(sigma: float) -> np.ndarray:

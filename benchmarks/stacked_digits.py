@@ -36,7 +36,11 @@ OWN = Row(
         *("--network.clusters", "0", "--loss.r1", "1", "--loss.r2", "1"),
     ),
 )
-TODAY = Row(name="stacked-robust", label="hinge in turn, clusters: preset robust")
+TODAY = Row(
+    name="stacked-robust",
+    label="hinge in turn, clusters: preset robust",
+    flags=("--snapshots", "1"),
+)
 HINGE = Row(
     name="stacked-hinge",
     label="hinge",

@@ -3,7 +3,8 @@
     python benchmarks/train_shipped.py upscale-x2 upscale-x4 restore-noise restore-all
 
 Those for photos are trained through the command line on photos-cc0.zip (30 photos, CC0 or public
-domain), which `$ELEGAN_DATA` or --photos names; a run that was cut off goes on. What is shipped are
+domain), or on photos-open.zip, which `more_photos.py` makes of it; they lie in `$ELEGAN_DATA`, or
+where --photos says. A run that was cut off goes on. What is shipped are
 the translator's weights in half precision, those from before the adversarial phase beside them, and
 a card; the discriminator stays in the run. What takes two legs begins with the weights of a longer
 run, trained before it, which is for an accelerator: on a CPU alone it takes a day. Scores are of
@@ -11,9 +12,11 @@ the 8 test photos of the same collection, which no training sees. Of characters,
 see `characters_shipped.py`.
 """
 
+import csv
 import json
 import os
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,7 @@ class Recipe:
         begin: what is trained before, and whose weights the run begins with.
         faithful: whether only the weights from before the adversarial phase are shipped, where it
             brought nothing.
+        photos: the archive that it is trained on.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Recipe:
     about: str
     begin: "Recipe | None" = None
     faithful: bool = False
+    photos: str = "photos-cc0.zip"
 
 
 def _upscaling(scale: int, patch: int, images: int, rate: str, share: str, **more: Any) -> Recipe:
@@ -82,16 +87,19 @@ def _restoring(images: int, *flags: str, begin: Recipe | None = None) -> Recipe:
     )
 
 
-def _restoring_one(name: str, family: str, images: int, about: str) -> Recipe:
+def _restoring_one(
+    name: str, family: str, images: int, about: str, *, batch: int = 8, patch: int = 64, **more: Any
+) -> Recipe:
     return Recipe(
         name=f"restore-{name}",
         flags=(
-            *("--task", "restore", "--degradation", family, "--batch", "8"),
-            *("--translate.patch", "64", "--translate.shrink", "0.8"),
+            *("--task", "restore", "--degradation", family, "--batch", str(batch)),
+            *("--translate.patch", str(patch), "--translate.shrink", "0.8"),
             *("--optimizer.generator-rate", "1e-3", "--translate.adversarial-from", "1"),
         ),
         images=images,
         about=about,
+        **more,
     )
 
 
@@ -108,7 +116,16 @@ RECIPES = {
             *("--optimizer.generator-rate", "3e-4", "--translate.adversarial-from", "1"),
             begin=DAMAGES,
         ),
-        _restoring_one("noise", "denoise", 16_000, "takes away noise and what JPEG leaves"),
+        _restoring_one(
+            *("noise", "denoise", 272_000, "takes away noise and what JPEG leaves"),
+            batch=16,
+            photos="photos-open.zip",
+        ),
+        _restoring_one(
+            *("blur", "deblur", 60_000, "sharpens what is out of focus or moved"),
+            patch=96,
+            photos="photos-open.zip",
+        ),
         _restoring_one("rain", "derain", 6_000, "takes away rain"),
     )
 }
@@ -188,10 +205,9 @@ def card(legs: list[Trained], recipe: Recipe, folder: Path, photos: Path) -> str
                 if recipe.faithful
                 else []
             ),
-            f"- Data: photos-cc0, 30 photos, {LICENCE}. Nothing else.",
+            *_data(photos),
             "- Weights: the same licence as elegan (MIT), half precision.",
-            "- It has seen thirty photos: landscapes, cities and animals. Faces, text and drawings"
-            " are rare among them.",
+            "- Most are of landscapes, cities and animals; faces, text and drawings are rare.",
             "",
             f"Scores on the middle {SIDE} pixels of the 8 test photos of the collection."
             f" {scores['protocol']}",
@@ -200,6 +216,21 @@ def card(legs: list[Trained], recipe: Recipe, folder: Path, photos: Path) -> str
             "",
         ]
     )
+
+
+def _data(photos: Path) -> list[str]:
+    """What a model was trained on, and whom to thank for it."""
+    with zipfile.ZipFile(photos) as archive:
+        count = sum(name.startswith("train/") for name in archive.namelist())
+        added = []
+        if "SOURCES-added.csv" in archive.namelist():
+            text = archive.read("SOURCES-added.csv").decode()
+            added = list(csv.DictReader(text.splitlines()))
+    lines = [f"- Data: photos-cc0, {count - len(added)} photos, {LICENCE}."]
+    if added:
+        thanks = (f"{row['path']} by {row['author']} ({row['licence']})" for row in added)
+        lines.append(f"- And {len(added)} more, made smaller: {'; '.join(thanks)}.")
+    return lines
 
 
 def _command(run: Trained, photos: Path) -> str:
@@ -212,17 +243,17 @@ def main() -> None:
     flags = parser(__doc__, images=0)
     flags.set_defaults(runs=Path("runs/shipped"))
     flags.add_argument("names", nargs="+", choices=sorted((*RECIPES, CHARACTERS)))
-    flags.add_argument("--photos", type=Path, help="photos-cc0.zip")
+    flags.add_argument("--photos", type=Path, help="the archive")
     options: Any = flags.parse_args()
-    photos = options.photos or Path(os.environ.get("ELEGAN_DATA", ".")) / "photos-cc0.zip"
-    if not photos.exists() and options.names != [CHARACTERS]:
-        sys.exit(f"There is no {photos}. Name it with --photos, or set ELEGAN_DATA.")
     for name in options.names:
         print(f"{name}: commit {commit()}", file=sys.stderr)
         if name == CHARACTERS:
             print(ship_characters(options.runs, options.images or characters_shipped.IMAGES))
             continue
         recipe = RECIPES[name]
+        photos = options.photos or Path(os.environ.get("ELEGAN_DATA", ".")) / recipe.photos
+        if not photos.exists():
+            sys.exit(f"There is no {photos}. Name it with --photos, or set ELEGAN_DATA.")
         print(ship(train_legs(options.runs, recipe, photos, options.images), recipe, photos))
 
 

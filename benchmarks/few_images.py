@@ -63,7 +63,7 @@ def measure(label: str, trained: Trained, samples: int) -> dict[str, Any]:
         **near,
         "held_out_gap": trained.last_signal("held_out_gap"),
         "probability": trained.last_signal("augmentation"),
-        "trained": trained.config,
+        "trained": trained.facts,
     }
 
 

@@ -71,7 +71,7 @@ def sources(folder: Path) -> Iterator[Source]:
 
 def main() -> None:
     """Writes the larger archive."""
-    flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    flags = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     flags.add_argument("photos", type=Path, help="photos-cc0.zip")
     flags.add_argument("out", type=Path)
     options = flags.parse_args()

@@ -110,7 +110,7 @@ def main() -> None:
     for name, folder in zip(("cut", "taught", "tuned"), list(folders.values())[1:], strict=True):
         picture(folder, options.out / f"pruning-{name}.png", ["-n", "16"])
     text = describe(rows, base, options)
-    publish("pruning", text, {"rows": rows, "trained": base.config}, options.out)
+    publish("pruning", text, {"rows": rows, "trained": base.facts}, options.out)
 
 
 if __name__ == "__main__":

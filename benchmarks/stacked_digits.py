@@ -67,7 +67,7 @@ def score(row: Row, trained: Trained, samples: int) -> dict[str, Any]:
         **{name: scores[name] for name in SCORES},
         "floor": {name: scores["floor"][name] for name in SCORES},
         "floor_count": scores["counts"]["floor"],
-        "trained": trained.config,
+        "trained": trained.facts,
     }
 
 

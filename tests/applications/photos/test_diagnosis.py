@@ -10,7 +10,9 @@ from PIL import Image
 import elegan
 from elegan.applications.photos import diagnosis
 from elegan.applications.photos.diagnosis import diagnosed
+from elegan.data.degradations import resize_bicubic, to_bytes
 from elegan.data.photo_files import read_photo
+from elegan.metrics.image_quality import psnr
 from elegan.models.damage import Diagnosis
 from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions
@@ -83,3 +85,24 @@ def test_a_photo_in_which_nothing_is_found_comes_back_as_it_was(
     np.testing.assert_array_equal(read_photo("out/a.png").pixels, PHOTO)
     assert "unchanged" in found.outcomes[0].notes[0]
     np.testing.assert_array_equal(elegan.restore(PHOTO), PHOTO)
+
+
+def test_noise_is_taken_away_before_a_photo_is_made_larger(tmp_path, monkeypatch) -> None:
+    random = np.random.default_rng(0)
+    smooth = resize_bicubic(random.random((6, 8, 3), np.float32), (96, 128))
+    noisy, small = (
+        to_bytes(one)[::2, ::2]
+        for one in (smooth + random.normal(0, 0.05, smooth.shape).astype(np.float32), smooth)
+    )
+    truth = to_bytes(resize_bicubic(smooth, (96, 128)))
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(noisy).save("a.png")
+    _finds(monkeypatch, noise=13.0)
+    done = elegan.upscale("a.png", out="out").outcomes[0]
+    assert done.notes[0] == "noise 13/255 -> restore-noise first"
+    made = read_photo("out/a.png").pixels
+    np.testing.assert_array_equal(made, elegan.upscale(noisy))
+    named = elegan.upscale(noisy, model="upscale-x2")
+    assert psnr(made, truth) > psnr(named, truth) + 2
+    _finds(monkeypatch)
+    np.testing.assert_array_equal(elegan.upscale(small), elegan.upscale(small, model="upscale-x2"))

@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 
 from elegan.applications.photos.batch import Asked, translate_files
-from elegan.applications.photos.diagnosis import diagnosed
+from elegan.applications.photos.diagnosis import cleaned, diagnosed
 from elegan.applications.photos.files import refuse_file
 from elegan.applications.photos.repair import Repair
 from elegan.applications.photos.sources import find_sources
 from elegan.common.errors import UsageError
 from elegan.data.photo_files import planes_of
 from elegan.data.pictures import to_pillow
+from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions, refuse_image, shown
 from elegan.models.translation import TranslationModel
 
@@ -45,7 +46,7 @@ def translate(images: Any, asked: Asked) -> Any:
         repair = _taken(asked, Repair)
         return _of_pixels(
             images,
-            lambda array, alpha: _apply(model, array, alpha, use, repair),
+            lambda array, alpha: _apply(model, array, alpha, use, repair, _cleaner(verb, asked)),
             opaque=getattr(asked, "flatten", False) or getattr(asked, "mask", None) == "alpha",
         )
     if isinstance(mask, np.ndarray):
@@ -55,7 +56,7 @@ def translate(images: Any, asked: Asked) -> Any:
     paths = [images] if isinstance(images, str | Path) else images
     found = find_sources([str(path) for path in paths], folder)
     model, repair = _model(verb, asked, use), _taken(asked, Repair)
-    made = translate_files(model, found.sources, folder, asked, use, repair)
+    made = translate_files(model, found.sources, folder, asked, use, repair, _cleaner(verb, asked))
     return replace(made, left_out=found.left_out, others=found.others)
 
 
@@ -66,6 +67,10 @@ def _model(verb: str, asked: Asked, use: InferenceOptions) -> TranslationModel:
     elif model.task != verb:
         raise UsageError(f"The model is for '{model.task}', not for '{verb}'.")
     return model.with_strength(asked.strength)
+
+
+def _cleaner(verb: str, asked: Asked) -> Experts | None:
+    return Experts(asked.device) if verb == "upscale" and asked.model is None else None
 
 
 def _taken(asked: Any, kind: Callable[..., Any]) -> Any:
@@ -105,6 +110,7 @@ def _apply(
     alpha: np.ndarray | None,
     use: InferenceOptions,
     repair: Repair,
+    cleaner: Experts | None,
 ) -> np.ndarray:
     plain = image[..., None] if image.ndim == 2 else image
     refuse_image(plain, None, model.scale)
@@ -119,5 +125,6 @@ def _apply(
     settled, _ = diagnosed(model, seen, use, masked=weights is not None)
     if settled is None:
         return image.copy()
+    seen, _ = cleaned(cleaner, seen, use)
     whole = np.concatenate(list(repair.strips(model, seen, weights, settled, old=plain)))
     return whole[..., 0] if image.ndim == 2 and whole.shape[2] == 1 else whole

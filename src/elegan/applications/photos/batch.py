@@ -14,7 +14,7 @@ from elegan.applications.photos.animations import (
     translate_frames,
 )
 from elegan.applications.photos.comparison import FOLDER, write_comparison
-from elegan.applications.photos.diagnosis import diagnosed
+from elegan.applications.photos.diagnosis import cleaned, diagnosed
 from elegan.applications.photos.files import SUFFIX, format_of, write_result
 from elegan.applications.photos.film import frame_count, is_video, suffix_for, translate_video
 from elegan.applications.photos.journal import NAME, Journal, Outcome, Translated, Watch
@@ -25,6 +25,7 @@ from elegan.common.files import remove_temporaries
 from elegan.data.headers import Unusable
 from elegan.data.metadata import without_chunks
 from elegan.data.photo_files import PhotoFile, page_count, read_photo
+from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions, refuse_options, shown
 from elegan.models.translation import TranslationModel
 from elegan.options import Restore, Stylize, Upscale
@@ -46,6 +47,7 @@ def translate_files(
     asked: Asked,
     use: InferenceOptions,
     repair: Repair,
+    cleaner: Experts | None = None,
 ) -> Translated:
     """Applies a model to files and folders; what a former call finished in `out` is kept.
 
@@ -56,6 +58,7 @@ def translate_files(
         sources: files and the names of their results, see `sources.find_sources`.
         out: the folder of the results.
         asked: the verb's options, of which those of writing and `watch` are read.
+        cleaner: what takes noise and JPEG from photos before the model sees them, if anything.
 
     Raises:
         UsageError: flags do not fit the model, or all sources are results.
@@ -78,7 +81,7 @@ def translate_files(
                 f"All that is named are results that lie in '{out}' already. Name the photos."
             )
         inputs = {source.path.resolve() for source in todo}
-        work = _Work(model, out, asked, use, repair, watch, journal, inputs)
+        work = _Work(model, out, asked, use, repair, watch, journal, inputs, cleaner)
         watch.begin(len(todo))
         try:
             for source in todo:
@@ -120,6 +123,7 @@ class _Work:
     watch: Watch
     journal: Journal
     inputs: set[Path]
+    cleaner: Experts | None
 
     @property
     def flattens(self) -> bool:
@@ -162,6 +166,7 @@ class _Work:
             "format": self.asked.format,
             "quality": self.asked.quality,
             "flatten": self.flattens,
+            "cleaner": self.cleaner and self.cleaner.config["sha256"],
             **self.repair.facts(source.path),
         }
 
@@ -194,8 +199,11 @@ class _Work:
         output = self._claimed(source, SUFFIX[chosen], options)
         strips = iter((old,))
         if settled is not None:
-            strips = self.repair.strips(self.model, photo.pixels, mask, settled, old=old)
+            before = replace(use, on_window=self._ask_to_stop)
+            pixels, said = cleaned(self.cleaner, photo.pixels, before, quality=photo.quality)
+            notes = (*said, *notes)
             self.watch.begin_file(self.model.windows(tall, wide, settled))
+            strips = self.repair.strips(self.model, pixels, mask, settled, old=old)
         if self.repair.mask == "alpha":  # what was transparent is filled
             photo = replace(photo, alpha=None)
         write_result(

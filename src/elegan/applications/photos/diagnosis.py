@@ -53,3 +53,24 @@ def diagnosed(
     task = ",".join(asked)
     names = " and ".join(step.name for _, step in model.steps(task))
     return replace(use, task=task), (f"{Diagnosis(values=undone)} -> {names}", *notes)
+
+
+def cleaned(
+    cleaner: Experts | None, image: np.ndarray, use: InferenceOptions, *, quality: int | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Takes noise and JPEG from a photo before it is made larger, and they with it.
+
+    Args:
+        cleaner: None where a person names the model that makes it larger.
+        quality: as for `diagnosed`.
+
+    Returns:
+        The photo, as it was where nothing is found; and what a person should know.
+    """
+    if cleaner is None:
+        return image, ()
+    alone = InferenceOptions(tile=use.tile, memory=use.memory, on_window=use.on_window)
+    settled, notes = diagnosed(cleaner, image, alone, masked=False, quality=quality)
+    if settled is None:
+        return image, ()
+    return np.concatenate(list(cleaner.strips(image, use=settled))), (f"{notes[0]} first",)

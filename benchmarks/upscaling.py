@@ -1,11 +1,13 @@
 """Upscaling: bicubic, the weights for fidelity and the adversarial ones on Set5, Set14, Kodak24.
 
     python benchmarks/upscaling.py
+    python benchmarks/upscaling.py --lossy
 
 By default the shipped models; --models names others (runs or model folders). Protocol: the photo's
 sides are cut to multiples of the scale, it is made smaller by antialiased bicubic in 8 bits, and
 figures leave out a border as wide as the scale. Also the time and the peak memory of a whole
-photo on this machine.
+photo on this machine. `--lossy`: small photos that JPEG or noise has damaged, as `elegan upscale`
+makes them larger, at the least and the greatest strength; `worst` is the least gain over bicubic.
 """
 
 import json
@@ -22,8 +24,11 @@ from figures import publish, table
 from photo_sheets import busiest, cut, sheet
 from runs import crops_seen, parser
 
+import elegan
 from elegan.applications.photos.scoring import score, smaller
 from elegan.data import open_photos
+from elegan.data.degradations import damage, from_bytes, resize_bicubic, to_bytes
+from elegan.metrics.image_quality import psnr
 from elegan.models import TranslationModel
 from elegan.models.saving import SHIPPED
 from elegan.tasks.translation_scores import arms, format_rows, translate
@@ -47,6 +52,43 @@ def measure(model: TranslationModel, data: Path) -> list[dict[str, Any]]:
         print(format_rows(scores), file=sys.stderr)
         rows += [{**row, "set": name, "scale": model.scale} for row in scores["rows"]]
     return rows
+
+
+LOSSY: dict[str, tuple[str, dict[str, Any]]] = {
+    "nothing": ("jpeg", {}),
+    "noise-10": ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}),
+    **{f"jpeg-{quality}": ("jpeg", {"quality": quality}) for quality in (30, 60, 75, 90)},
+}
+
+
+def lossy(data: Path, out: Path) -> None:
+    """Publishes what the verb makes of small photos with damage."""
+    photos, rows = open_photos(str(data / SETS["Set14"])), []
+    for scale in (2, 4):
+        for point, (kind, fixed) in LOSSY.items():
+            gained: dict[str, list[tuple[float, float]]] = {}
+            for index in range(len(photos)):
+                draws = np.random.default_rng(index)
+                trial = smaller(photos.photo(index), scale, "bicubic", draws)
+                given = trial.given
+                if fixed:
+                    given = to_bytes(damage(from_bytes(given), kind, draws, **fixed).image)
+                size, inner = trial.truth.shape[:2], trial.truth[scale:-scale, scale:-scale]
+                plain = to_bytes(resize_bicubic(from_bytes(given), (size[0], size[1])))
+                base = psnr(plain[scale:-scale, scale:-scale], inner)
+                gained.setdefault("bicubic", []).append((base, 0.0))
+                for strength in (0.0, 1.0):
+                    made = elegan.upscale(given, scale=scale, strength=strength)
+                    found = psnr(made[scale:-scale, scale:-scale], inner)
+                    gained.setdefault(f"strength {strength:g}", []).append((found, found - base))
+            for row, values in gained.items():
+                mean, worst = np.mean(values, axis=0)[0], np.min(values, axis=0)[1]
+                cells = [f"x{scale}", point, row, f"{mean:.2f}"]
+                rows.append([*cells, "" if row == "bicubic" else f"{worst:+.2f}"])
+                print(rows[-1], file=sys.stderr, flush=True)
+    head = ["scale", "damage", "row", "PSNR", "worst"]
+    text = f"{table(head, rows)}\n\nSet14, RGB, 8 bits, border = scale."
+    publish("upscaling-lossy", text, {"rows": rows}, out)
 
 
 def cost(model: Path) -> dict[str, float]:
@@ -97,7 +139,11 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--models", type=Path, nargs="+", default=sorted(SHIPPED.glob("upscale-*")))
     flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
+    flags.add_argument("--lossy", action="store_true", help="photos with damage instead")
     options = flags.parse_args()
+    if options.lossy:
+        lossy(options.data, options.out)
+        return
     models = [TranslationModel.load(path) for path in options.models]
     rows = [row for model in models for row in measure(model, options.data)]
     names = ("psnr_y", "ssim_y", "psnr", "ssim", "pd")

@@ -1,8 +1,5 @@
 """Losses on class logits against the K+1 classes and the entropies that they stand for."""
 
-import math
-
-import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -11,9 +8,7 @@ from elegan.losses import (
     ADVERSARIAL,
     UNLABELLED,
     class_cross_entropy,
-    class_entropy,
     joint_logit,
-    marginal_class_entropy,
     unsupervised_discrimination,
 )
 
@@ -65,17 +60,3 @@ def test_supervised_part_is_the_class_given_that_the_image_is_real() -> None:
     given_real = joint[:, :-1] / (1 - joint[:, -1:])
     expected = -given_real.log()[torch.arange(7), labels].mean()
     torch.testing.assert_close(class_cross_entropy(logits, labels), expected)
-
-
-def test_entropies_of_sure_unsure_and_one_sided_predictions() -> None:
-    sure = 100 * torch.eye(4)
-    assert class_entropy(sure).item() == pytest.approx(0, abs=1e-6)
-    assert marginal_class_entropy(sure).item() == pytest.approx(math.log(4), rel=1e-5)
-    assert class_entropy(torch.zeros(3, 4)).item() == pytest.approx(math.log(4), rel=1e-5)
-    assert marginal_class_entropy(sure[:1].repeat(5, 1)).item() == pytest.approx(0, abs=1e-5)
-    mixed = _logits(4).softmax(dim=1)
-    torch.testing.assert_close(class_entropy(_logits(4)), -(mixed * mixed.log()).sum(1).mean())
-    together = mixed.mean(dim=0)
-    torch.testing.assert_close(
-        marginal_class_entropy(_logits(4)), -(together * together.log()).sum()
-    )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, log_softmax, relu, softplus
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, relu, softplus
 
 from elegan.losses.adversarial import ADVERSARIAL as ADVERSARIAL
 from elegan.losses.adversarial import AdversarialLoss as AdversarialLoss
@@ -224,23 +224,6 @@ def unsupervised_discrimination(real: Tensor, fake: Tensor) -> Tensor:
     Source: Salimans et al. 2016, section 5 (L_unsupervised).
     """
     return softplus(-joint_logit(real)).mean() + softplus(joint_logit(fake)).mean()
-
-
-def class_entropy(class_logits: Tensor) -> Tensor:
-    """Mean entropy, in nats, of the classes predicted for each image of [N, K].
-
-    Small on unlabelled real images where the discriminator is sure of their class. Source:
-    Springenberg 2016 (CatGAN), section 3, as of `marginal_class_entropy`.
-    """
-    logarithms = log_softmax(class_logits.float(), dim=1)
-    return -(logarithms.exp() * logarithms).sum(dim=1).mean()
-
-
-def marginal_class_entropy(class_logits: Tensor) -> Tensor:
-    """Entropy, in nats, of the classes predicted for all of [N, K] together: at most log K."""
-    count = torch.tensor(float(len(class_logits)), device=class_logits.device)
-    marginal = log_softmax(class_logits.float(), dim=1).logsumexp(dim=0) - count.log()
-    return -(marginal.exp() * marginal).sum()
 
 
 def charbonnier(

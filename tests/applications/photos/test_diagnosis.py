@@ -9,7 +9,7 @@ from PIL import Image
 
 import elegan
 from elegan.applications.photos import diagnosis
-from elegan.applications.photos.diagnosis import diagnosed
+from elegan.applications.photos.diagnosis import Frames, diagnosed
 from elegan.data.degradations import resize_bicubic, to_bytes
 from elegan.data.photo_files import read_photo
 from elegan.metrics.image_quality import psnr
@@ -106,3 +106,18 @@ def test_noise_is_taken_away_before_a_photo_is_made_larger(tmp_path, monkeypatch
     assert psnr(made, truth) > psnr(named, truth) + 2
     _finds(monkeypatch)
     np.testing.assert_array_equal(elegan.upscale(small), elegan.upscale(small, model="upscale-x2"))
+
+
+def test_what_one_frame_shows_is_undone_in_all_later_ones(shipped, monkeypatch) -> None:
+    _finds(monkeypatch, noise=20.0)
+    frames = Frames(shipped, None, InferenceOptions())
+    frames(np.zeros_like(PHOTO))
+    assert frames.notes == ()
+    made = frames(PHOTO)
+    assert frames.notes == ("noise 20/255 -> restore-noise",)
+    np.testing.assert_array_equal(made, shipped.apply(PHOTO, task="denoise"))
+    _finds(monkeypatch)
+    np.testing.assert_array_equal(frames(PHOTO), made)
+    untouched = Frames(shipped, None, InferenceOptions())
+    np.testing.assert_array_equal(untouched(PHOTO), PHOTO)
+    assert "unchanged" in untouched.notes[0]

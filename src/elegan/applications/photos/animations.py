@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
+from elegan.applications.photos.diagnosis import Frames
 from elegan.common.errors import EleganError
 from elegan.common.files import written_whole
 from elegan.data.degradations import resize_bicubic
 from elegan.data.headers import Unusable, is_lossless_webp, orientation_of, turned
 from elegan.data.metadata import kept_exif, options_of
 from elegan.data.photo_files import QUALITY, cannot_hold
-from elegan.models.inference import InferenceOptions, shown
-from elegan.models.translation import TranslationModel
+from elegan.models.inference import shown
 
 SUFFIXES = {"GIF": ".gif", "WEBP": ".webp", "PNG": ".png", "AVIF": ".avif"}
 """The suffix of each format that may move, by Pillow's name of it."""
@@ -46,16 +46,15 @@ def format_of_frames(own: str, asked: str) -> str:
 
 
 def translate_frames(
-    model: TranslationModel,
+    changed: Frames,
     path: Path,
     target: Path,
-    use: InferenceOptions,
     *,
     chosen: str,
     quality: int | None,
     flatten: bool = False,
 ) -> tuple[int, int]:
-    """Writes an animation of a model's frames in one step; returns its (width, height).
+    """Writes an animation of changed frames in one step; returns its (width, height).
 
     Times, loops, transparency, the colour profile and EXIF are kept; WebP without loss stays so.
 
@@ -73,7 +72,7 @@ def translate_frames(
     with Image.open(path, formats=list(SUFFIXES)) as image:
         orientation = orientation_of(image)
         tall, wide = turned(np.empty((image.height, image.width)), orientation).shape
-        size = model.output_size(tall, wide, use.scale)
+        size = changed.model.output_size(tall, wide, changed.use.scale)
         _refuse_size(chosen, size, getattr(image, "n_frames", 1))
         icc, loop = image.info.get("icc_profile"), image.info.get("loop")
         # The picture of an APNG for programs that cannot show it moving is no frame of the film.
@@ -81,8 +80,8 @@ def translate_frames(
         options = options_of(chosen, icc, None, quality or QUALITY) | {"icc_profile": icc}
         for frame, time in _frames(image):
             frame = turned(frame, orientation)
-            colours = shown(frame[..., :3], frame[..., 3], model.stylizes)
-            made = np.concatenate(list(model.strips(colours, use=use)))
+            colours = shown(frame[..., :3], frame[..., 3], changed.model.stylizes)
+            made = changed(colours)
             alpha = None if flatten else resize_bicubic(frame[..., 3], size)
             frames.append(_frame(made, alpha, chosen))
             times.append(time)

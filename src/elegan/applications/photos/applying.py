@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from elegan.applications.photos.batch import Asked, translate_files
-from elegan.applications.photos.diagnosis import cleaned, diagnosed
+from elegan.applications.photos.diagnosis import cleaning, diagnosed, whole
 from elegan.applications.photos.files import refuse_file
 from elegan.applications.photos.repair import Repair
 from elegan.applications.photos.sources import find_sources
@@ -125,6 +125,6 @@ def _apply(
     settled, _ = diagnosed(model, seen, use, masked=weights is not None)
     if settled is None:
         return image.copy()
-    seen, _ = cleaned(cleaner, seen, use)
-    whole = np.concatenate(list(repair.strips(model, seen, weights, settled, old=plain)))
-    return whole[..., 0] if image.ndim == 2 and whole.shape[2] == 1 else whole
+    seen = whole(cleaner, seen, cleaning(cleaner, seen, use)[0])
+    made = np.concatenate(list(repair.strips(model, seen, weights, settled, old=plain)))
+    return made[..., 0] if image.ndim == 2 and made.shape[2] == 1 else made

@@ -14,7 +14,7 @@ from elegan.applications.photos.animations import (
     translate_frames,
 )
 from elegan.applications.photos.comparison import FOLDER, write_comparison
-from elegan.applications.photos.diagnosis import cleaned, diagnosed
+from elegan.applications.photos.diagnosis import Frames, cleaning, diagnosed, whole
 from elegan.applications.photos.files import SUFFIX, format_of, write_result
 from elegan.applications.photos.film import frame_count, is_video, suffix_for, translate_video
 from elegan.applications.photos.journal import NAME, Journal, Outcome, Translated, Watch
@@ -199,9 +199,9 @@ class _Work:
         output = self._claimed(source, SUFFIX[chosen], options)
         strips = iter((old,))
         if settled is not None:
-            before = replace(use, on_window=self._ask_to_stop)
-            pixels, said = cleaned(self.cleaner, photo.pixels, before, quality=photo.quality)
-            notes = (*said, *notes)
+            quiet = replace(use, on_window=self._ask_to_stop)
+            before, said = cleaning(self.cleaner, photo.pixels, quiet, quality=photo.quality)
+            pixels, notes = whole(self.cleaner, photo.pixels, before), (*said, *notes)
             self.watch.begin_file(self.model.windows(tall, wide, settled))
             strips = self.repair.strips(self.model, pixels, mask, settled, old=old)
         if self.repair.mask == "alpha":  # what was transparent is filled
@@ -225,25 +225,24 @@ class _Work:
     def _translate_moving(self, source: Source, options: dict[str, Any], own: str | None) -> _Done:
         """Works on the frames of an animation of that format, or of a video."""
         path = source.path
+        on_window = self._ask_to_stop if own is None else self._on_window
+        changed = Frames(self.model, self.cleaner, replace(self.use, on_window=on_window))
         if own is None:
             self.watch.begin_file(frame_count(path))
             output = self._claimed(source, suffix_for(path), options)
-            use = replace(self.use, on_window=self._ask_to_stop)
             target = self.out / output
-            return output, *translate_video(self.model, path, target, use, self.watch.window)
-        use = replace(self.use, on_window=self._on_window)
+            return output, *translate_video(changed, path, target, self.watch.window)
         chosen = format_of_frames(own, self.asked.format)
         output = self._claimed(source, SUFFIXES[chosen], options)
         size = translate_frames(
-            self.model,
+            changed,
             path,
             self.out / output,
-            use,
             chosen=chosen,
             quality=self.asked.quality,
             flatten=self.flattens,
         )
-        return output, size, ()
+        return output, size, changed.notes
 
     def _laid(self, photo: PhotoFile) -> PhotoFile:
         """Takes away the colours that transparency hides, as `models.inference.shown` does."""

@@ -6,12 +6,13 @@ import numpy as np
 
 from elegan.models.damage import DAMAGES, Diagnosis, diagnose
 from elegan.models.experts import Experts
-from elegan.models.inference import InferenceOptions
+from elegan.models.inference import InferenceOptions, white
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
 UNASKED = ("denoise",)
 """Families that are undone without being named: found with certainty, and undone without harm."""
+_EVEN = 0.03  # deviation of a frame in which there is nothing to see, of a range of 1
 
 
 def diagnosed(
@@ -55,22 +56,56 @@ def diagnosed(
     return replace(use, task=task), (f"{Diagnosis(values=undone)} -> {names}", *notes)
 
 
-def cleaned(
+def cleaning(
     cleaner: Experts | None, image: np.ndarray, use: InferenceOptions, *, quality: int | None = None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Takes noise and JPEG from a photo before it is made larger, and they with it.
+) -> tuple[InferenceOptions | None, tuple[str, ...]]:
+    """Looks for noise and JPEG in a photo before it is made larger, and they with it.
 
     Args:
         cleaner: None where a person names the model that makes it larger.
         quality: as for `diagnosed`.
 
     Returns:
-        The photo, as it was where nothing is found; and what a person should know.
+        What the cleaner is asked for, None for nothing; and what a person should know.
     """
     if cleaner is None:
-        return image, ()
+        return None, ()
     alone = InferenceOptions(tile=use.tile, memory=use.memory, on_window=use.on_window)
     settled, notes = diagnosed(cleaner, image, alone, masked=False, quality=quality)
-    if settled is None:
-        return image, ()
-    return np.concatenate(list(cleaner.strips(image, use=settled))), (f"{notes[0]} first",)
+    return (None, ()) if settled is None else (settled, (f"{notes[0]} first",))
+
+
+def whole(
+    model: TranslationModel | None, image: np.ndarray, use: InferenceOptions | None
+) -> np.ndarray:
+    """Returns what a model makes of a photo, the photo where there is nothing to do."""
+    if model is None or use is None:
+        return image
+    return np.concatenate(list(model.strips(image, use=use)))
+
+
+class Frames:
+    """Puts a model to frames one after the other: what is found in one is undone in all later ones.
+
+    Frames that are even, as where a film fades in, say nothing and are not looked at.
+
+    Attributes:
+        model, cleaner, use: what is done to each.
+        notes: what a person should know.
+    """
+
+    def __init__(
+        self, model: TranslationModel, cleaner: Experts | None, use: InferenceOptions
+    ) -> None:
+        self.model, self.cleaner, self.use = model, cleaner, use
+        self.notes: tuple[str, ...] = ()
+        self._before, self._settled = None, use
+        self._seen = False
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """A frame [H, W, C] -> what the model makes of it."""
+        if not self._seen and frame.std() > _EVEN * white(frame.dtype):
+            self._before, first = cleaning(self.cleaner, frame, self.use)
+            self._settled, found = diagnosed(self.model, frame, self.use, masked=False)
+            self.notes, self._seen = (*first, *found), True
+        return whole(self.model, whole(self.cleaner, frame, self._before), self._settled)

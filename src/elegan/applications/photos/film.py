@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from elegan.applications.photos.diagnosis import Frames
 from elegan.common.errors import EleganError
 from elegan.common.files import written_whole
 from elegan.data.headers import Unusable
-from elegan.models.inference import InferenceOptions
-from elegan.models.translation import TranslationModel
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 """Files that are taken for videos."""
@@ -63,13 +62,12 @@ def suffix_for(path: Path) -> str:
 
 
 def translate_video(
-    model: TranslationModel,
+    changed: Frames,
     path: Path,
     target: Path,
-    use: InferenceOptions,
     on_frame: Callable[[], None],
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """Writes a video (H.264) of a model's frames in one step.
+    """Writes a video (H.264) of changed frames in one step.
 
     Frames are read, worked on and written one after the other, so length costs no memory. Each is
     worked on alone: what a model invents may flicker. Sound, subtitles and chapters are copied.
@@ -105,7 +103,7 @@ def translate_video(
                 else:
                     for frame in _decoded(packet, path):
                         pixels = _upright(frame)
-                        made = np.concatenate(list(model.strips(pixels, use=use)))
+                        made = changed(pixels)
                         if not ready:
                             _set_up(stream, made, pictures, frame)
                             ready = True
@@ -118,7 +116,8 @@ def translate_video(
                 raise Unusable("it holds no picture")
             result.mux(stream.encode())
             size = stream.width, stream.height
-            return size, _notes(source, {pictures.index, *copies}, target.suffix)
+            kept = {pictures.index, *copies}
+            return size, (*changed.notes, *_notes(source, kept, target.suffix))
 
 
 def _copies(result: Any, source: Any) -> dict[int, Any]:

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from elegan.data.degradations import FAMILIES, STAGES
 from elegan.models.haze import HazeFilter
+from elegan.models.holding import held
 from elegan.models.inference import InferenceOptions
 from elegan.models.restoring import asked_families
 from elegan.models.shipping import find_shipped, shipped_models
@@ -102,10 +102,20 @@ class Experts(TranslationModel):
         """See `TranslationModel.strips`."""
         use = use or InferenceOptions()
         *before, last = self.steps(use.task, masked=mask is not None)
-
-        def made(image: np.ndarray, step: tuple[str, Any]) -> Iterator[np.ndarray]:
-            return step[1].strips(image, mask=mask, use=replace(use, task=step[0]))
-
         for step in before:
-            image = np.concatenate(list(made(image, step)))
-        yield from made(image, last)
+            image = np.concatenate(list(self._step(image, mask, use, *step)))
+        yield from self._step(image, mask, use, *last)
+
+    def _step(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray | None,
+        use: InferenceOptions,
+        family: str,
+        model: TranslationModel,
+    ) -> Iterator[np.ndarray]:
+        made = model.strips(image, mask=mask, use=replace(use, task=family))
+        if family != "denoise" or use.noise is None:
+            yield from made
+        else:
+            yield held(image, np.concatenate(list(made)), use.noise)

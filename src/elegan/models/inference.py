@@ -152,6 +152,8 @@ class InferenceOptions:
     Attributes:
         scale: output pixels along an input pixel, any number; by default the model's own.
         task: of a restorer: one of its families, or "auto".
+        noise: of a restorer that is asked to denoise: the deviation that was found, of a range of
+            255, beyond which nothing is taken away (`models.holding`); None where it is not known.
         preserve_colour: of a stylizer: the output's luminance with the input's colours.
         tile: largest side of a tile in input pixels; by default as `memory` allows.
         memory: bytes that the network's activations may take.
@@ -160,6 +162,7 @@ class InferenceOptions:
 
     scale: float | None = None
     task: str = AUTO
+    noise: float | None = None
     preserve_colour: bool = False
     tile: int | None = None
     memory: int = MEMORY

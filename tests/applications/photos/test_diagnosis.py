@@ -1,5 +1,6 @@
 """A shipped restorer that is told nothing: what it is asked to undo, and what is said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,8 @@ def test_who_names_the_damage_or_a_model_is_obeyed(shipped, monkeypatch) -> None
     _finds(monkeypatch)
     named, auto = InferenceOptions(task="deblur"), InferenceOptions()
     assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
+    _finds(monkeypatch, noise=12.0)
+    assert diagnosed(shipped, PHOTO, named, masked=False) == (replace(named, noise=12.0), ())
     filling, said = diagnosed(shipped, PHOTO, auto, masked=True)
     assert filling is not None
     assert (filling.task, said) == ("inpaint", ())
@@ -115,7 +118,7 @@ def test_what_one_frame_shows_is_undone_in_all_later_ones(shipped, monkeypatch) 
     assert frames.notes == ()
     made = frames(PHOTO)
     assert frames.notes == ("noise 20/255 -> restore-noise",)
-    np.testing.assert_array_equal(made, shipped.apply(PHOTO, task="denoise"))
+    np.testing.assert_array_equal(made, shipped.apply(PHOTO, task="denoise", noise=20.0))
     _finds(monkeypatch)
     np.testing.assert_array_equal(frames(PHOTO), made)
     untouched = Frames(shipped, None, InferenceOptions())

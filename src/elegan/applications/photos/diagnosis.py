@@ -36,11 +36,15 @@ def diagnosed(
         The options with the families that were found, None where there is nothing to undo; and
         what a person should know.
     """
-    if not isinstance(model, Experts) or use.task != AUTO:
+    if not isinstance(model, Experts):
         return use, ()
-    if masked:
+    if masked and use.task == AUTO:
         return replace(use, task="inpaint"), ()
     found = diagnose(image, quality=quality)
+    # What JPEG did is no noise, and may be more.
+    noise = None if "jpeg" in found.values else found.values.get("noise")
+    if use.task != AUTO:
+        return replace(use, noise=noise), ()
     asked = tuple(family for family in found.families if family in UNASKED)
     notes = tuple(
         f"{Diagnosis(values={name: value})}: --task {DAMAGES[name].family} takes it away"
@@ -53,7 +57,8 @@ def diagnosed(
     undone = {name: value for name, value in found.values.items() if DAMAGES[name].family in asked}
     task = ",".join(asked)
     names = " and ".join(step.name for _, step in model.steps(task))
-    return replace(use, task=task), (f"{Diagnosis(values=undone)} -> {names}", *notes)
+    said = f"{Diagnosis(values=undone)} -> {names}"
+    return replace(use, task=task, noise=noise), (said, *notes)
 
 
 def cleaning(

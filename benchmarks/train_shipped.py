@@ -122,7 +122,7 @@ RECIPES = {
             photos="photos-open.zip",
         ),
         _restoring_one(
-            *("blur", "deblur", 60_000, "sharpens what is out of focus or moved"),
+            *("blur", "deblur", 40_000, "sharpens what is out of focus or moved"),
             patch=96,
             photos="photos-open.zip",
         ),

@@ -15,7 +15,7 @@ from figures import publish, table
 from runs import Trained, parser, picture, short, train, trained_with
 
 SAMPLES = 25_600
-LONG, PRESET, EQUAL = 1_200_000, 600_000, 300_000
+LONG, PRESET, EQUAL = 1_200_000, 900_000, 300_000
 SCORES = ("modes", "reverse_kl", "FD-stacked-digits")
 
 

@@ -234,8 +234,9 @@ def _data(photos: Path) -> list[str]:
 
 
 def _command(run: Trained, photos: Path) -> str:
-    """The command without the folder that the photos lie in on this machine."""
-    return run.facts["command"].replace(str(photos), photos.name)
+    """The command without the folders of this machine."""
+    command = run.facts["command"].replace(str(photos), photos.name)
+    return command.replace(str(run.path), f"runs/shipped/{run.path.name}")
 
 
 def main() -> None:

@@ -313,7 +313,7 @@ def test_the_shipped_restorer_that_knows_the_damage_is_taken() -> None:
         family: shipping.find_shipped("restore", family=family).name
         for family in ("denoise", "inpaint", "derain", "destripe", "deblur")
     }
-    alone = {"denoise": "restore-noise", "derain": "restore-rain"}
+    alone = {"denoise": "restore-noise", "derain": "restore-rain", "deblur": "restore-blur"}
     assert names == {family: alone.get(family, "restore-all") for family in names}
     image = photo(24, 24)
     mask = np.zeros((24, 24), bool)

@@ -46,6 +46,19 @@ def test_a_photo_without_damage_is_left_alone_and_that_is_said(shipped, monkeypa
     assert "--task" in said
 
 
+def test_blur_is_undone_after_noise_and_only_where_there_is_enough(shipped, monkeypatch) -> None:
+    _finds(monkeypatch, noise=12.0, blur=1.6)
+    use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
+    assert use is not None
+    assert [name for name, _ in shipped.steps(use.task)] == ["denoise", "deblur"]
+    assert said == ("noise 12/255, blur 1.6 px -> restore-noise and restore-blur",)
+    _finds(monkeypatch, noise=12.0, blur=0.8)
+    use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)
+    assert use is not None
+    assert use.task == "denoise"
+    assert said[1] == "blur 0.8 px: --task deblur takes it away"
+
+
 def test_what_is_undone_only_when_asked_for_is_named(shipped, monkeypatch) -> None:
     _finds(monkeypatch, noise=20.0, haze=0.4)
     use, said = diagnosed(shipped, PHOTO, InferenceOptions(), masked=False)

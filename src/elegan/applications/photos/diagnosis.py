@@ -10,8 +10,9 @@ from elegan.models.inference import InferenceOptions, white
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
-UNASKED = ("denoise",)
+UNASKED = ("denoise", "deblur")
 """Families that are undone without being named: found with certainty, and undone without harm."""
+_CERTAIN = {"blur": 1.0}  # pixels: what looks less blurred may have moved, which is not undone
 _EVEN = 0.03  # deviation of a frame in which there is nothing to see, of a range of 1
 
 
@@ -45,17 +46,20 @@ def diagnosed(
     noise = None if "jpeg" in found.values else found.values.get("noise")
     if use.task != AUTO:
         return replace(use, noise=noise), ()
-    asked = tuple(family for family in found.families if family in UNASKED)
+    undone = {
+        name: value
+        for name, value in found.values.items()
+        if DAMAGES[name].family in UNASKED and value >= _CERTAIN.get(name, 0)
+    }
     notes = tuple(
         f"{Diagnosis(values={name: value})}: --task {DAMAGES[name].family} takes it away"
         for name, value in found.values.items()
-        if DAMAGES[name].family not in asked
+        if name not in undone
     )
-    if not asked:
+    if not undone:
         nothing = "nothing found that is undone unasked: unchanged; name what you see with --task"
         return None, (nothing, *notes)
-    undone = {name: value for name, value in found.values.items() if DAMAGES[name].family in asked}
-    task = ",".join(asked)
+    task = ",".join(Diagnosis(values=undone).families)
     names = " and ".join(step.name for _, step in model.steps(task))
     said = f"{Diagnosis(values=undone)} -> {names}"
     return replace(use, task=task, noise=noise), (said, *notes)

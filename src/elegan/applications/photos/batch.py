@@ -58,7 +58,7 @@ def translate_files(
         sources: files and the names of their results, see `sources.find_sources`.
         out: the folder of the results.
         asked: the verb's options, of which those of writing and `watch` are read.
-        cleaner: what takes noise and JPEG from photos before the model sees them, if anything.
+        cleaner: what restores photos before the model sees them, if anything does.
 
     Raises:
         UsageError: flags do not fit the model, or all sources are results.

@@ -68,7 +68,7 @@ def diagnosed(
 def cleaning(
     cleaner: Experts | None, image: np.ndarray, use: InferenceOptions, *, quality: int | None = None
 ) -> tuple[InferenceOptions | None, tuple[str, ...]]:
-    """Looks for noise and JPEG in a photo before it is made larger, and they with it.
+    """Looks for what should be undone before a photo is made larger, and it with the photo.
 
     Args:
         cleaner: None where a person names the model that makes it larger.

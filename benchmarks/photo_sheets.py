@@ -42,7 +42,7 @@ def sheet(rows: list[list[np.ndarray]], heads: list[str], path: Path, shown: int
             tile = Image.fromarray(resize_bicubic(image, (shown, shown)))
             canvas.paste(tile, (column * (shown + 4), _HEAD + row * (shown + 4)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path, quality=88, subsampling=0, optimize=True)
+    canvas.save(path, quality=80, subsampling=0, optimize=True)
 
 
 def cut(image: np.ndarray, place: tuple[int, int], side: int = CUT) -> np.ndarray:

@@ -295,7 +295,7 @@ def draw(photos: PhotoSet, model: Path | None, points: Sequence[str], out: Path)
 
 
 def draw_real_rain(data: Path, model: Path | None, out: Path) -> None:
-    """Writes a sheet of real rain, of which no truth is known."""
+    """Writes a sheet of real rain, of which no truth is known. To be looked at, not published."""
     photos = open_photos(str(data / "rain-irr.zip/rain-irr/real_input"))
     rows = []
     for index in (3, 40, 80, 120):
@@ -347,7 +347,7 @@ def main() -> None:
     publish(name, text, facts, options.out)
     draw(photos, model, options.points, options.out / f"{name}.jpg")
     if not options.name:
-        draw_real_rain(options.data, model, options.out / "restoring-rain.jpg")
+        draw_real_rain(options.data, model, options.runs / "restoring-rain.jpg")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,9 @@ def test_who_names_the_damage_or_a_model_is_obeyed(shipped, monkeypatch) -> None
     named, auto = InferenceOptions(task="deblur"), InferenceOptions()
     assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
     _finds(monkeypatch, noise=12.0)
-    assert diagnosed(shipped, PHOTO, named, masked=False) == (replace(named, noise=12.0), ())
+    assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
+    both = InferenceOptions(task="deblur,denoise")
+    assert diagnosed(shipped, PHOTO, both, masked=False) == (replace(both, noise=12.0), ())
     filling, said = diagnosed(shipped, PHOTO, auto, masked=True)
     assert filling is not None
     assert (filling.task, said) == ("inpaint", ())

@@ -37,7 +37,7 @@ def diagnosed(
         The options with the families that were found, None where there is nothing to undo; and
         what a person should know.
     """
-    if not isinstance(model, Experts):
+    if not isinstance(model, Experts) or (use.task != AUTO and "denoise" not in use.task):
         return use, ()
     if masked and use.task == AUTO:
         return replace(use, task="inpaint"), ()

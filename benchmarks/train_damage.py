@@ -2,8 +2,8 @@
 
     python benchmarks/train_damage.py
 
-Crops of the photos in photos-cc0.zip (30 photos, CC0 or public domain; `$ELEGAN_DATA` or --photos
-names it) are damaged as restorers are trained on; a part is left whole. A kind's threshold is
+Crops of the photos in photos-open.zip, which `more_photos.py` makes (in `$ELEGAN_DATA`, or where
+--photos says), are damaged as restorers are trained on; a part is left whole. A kind's threshold is
 what undamaged crops of photos held out stay under. Writes to `elegan/models/damage_network`.
 """
 
@@ -107,7 +107,7 @@ def main() -> None:
     """Runs what the command line asks for."""
     flags = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     data = Path(os.environ.get("ELEGAN_DATA", "."))
-    flags.add_argument("--photos", type=Path, default=data / "photos-cc0.zip")
+    flags.add_argument("--photos", type=Path, default=data / "photos-open.zip")
     flags.add_argument("--crops", type=int, default=80_000)
     flags.add_argument("--epochs", type=int, default=6)
     flags.add_argument("--out", type=Path, default=FOLDER)
@@ -131,7 +131,7 @@ def main() -> None:
     card = {
         "about": "tells what is wrong with a photo; see elegan.models.damage",
         "sha256": hashlib.sha256(blob).hexdigest(),
-        "data": "photos-cc0, 30 photos, CC0-1.0 or public domain",
+        "data": f"{options.photos.stem}, {len(crops.photos)} photos; see restore-noise for whose",
         "crops": options.crops,
         "epochs": options.epochs,
         "seconds": round(time.monotonic() - began),

@@ -31,7 +31,11 @@ def _kodak() -> PhotoSet:
 
 
 def test_strengths_are_shares_of_the_full_value_and_0_for_what_was_not_done() -> None:
-    done = {"noise": {"sigma": 25 / 255}, "defocus": {"radius": 3.0}, "jpeg": {"quality": 55.0}}
+    done = {
+        "noise": {"sigma": 25 / 255},
+        "defocus": {"radius": 3.0, "grain": 4 / 255},
+        "jpeg": {"quality": 55.0},
+    }
     names = list(DAMAGES)
     found = dict(zip(names, strengths(done).tolist(), strict=True))
     assert found["noise"] == pytest.approx(25 / 50)
@@ -39,6 +43,8 @@ def test_strengths_are_shares_of_the_full_value_and_0_for_what_was_not_done() ->
     assert found["jpeg"] == pytest.approx(45 / 90)
     assert found["rain"] == found["haze"] == found["stripes"] == 0
     assert not strengths({}).any()
+    grained = strengths({"motion-blur": {"length": 5.0, "grain": 4 / 255}})
+    assert grained[names.index("noise")] == pytest.approx(4 / 50)  # grain is noise
 
 
 def test_what_is_told_of_are_all_kinds_but_lost_pixels_and_their_own_families() -> None:

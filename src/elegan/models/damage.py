@@ -39,9 +39,21 @@ class Damage:
     words: Callable[[float], str]
 
 
+_BLURS: dict[str, Callable[[Mapping[str, float]], float]] = {
+    "gaussian-blur": lambda p: p["sigma"],
+    "defocus": lambda p: p["radius"] / 2,  # the deviation of an even disc
+    "motion-blur": lambda p: p["length"] / 12**0.5,
+}
+
 DAMAGES = {
     "noise": Damage(
-        "denoise", 50, {"noise": lambda p: 255 * p["sigma"]}, "noise {:.0f}/255".format
+        "denoise",
+        50,
+        {
+            "noise": lambda p: 255 * p["sigma"],
+            **dict.fromkeys(_BLURS, lambda p: 255 * max(0.0, p["grain"])),
+        },
+        "noise {:.0f}/255".format,
     ),
     "jpeg": Damage(
         "denoise",
@@ -49,16 +61,7 @@ DAMAGES = {
         {"jpeg": lambda p: 100 - p["quality"]},
         lambda value: f"JPEG quality {100 - value:.0f}",
     ),
-    "blur": Damage(
-        "deblur",
-        4,
-        {
-            "gaussian-blur": lambda p: p["sigma"],
-            "defocus": lambda p: p["radius"] / 2,  # the deviation of an even disc
-            "motion-blur": lambda p: p["length"] / 12**0.5,
-        },
-        "blur {:.1f} px".format,
-    ),
+    "blur": Damage("deblur", 4, _BLURS, "blur {:.1f} px".format),
     "rain": Damage(
         "derain", 50, {"rain": lambda p: 255 * 10 ** (-p["decibels"] / 20)}, lambda _: "rain"
     ),

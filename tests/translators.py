@@ -10,7 +10,7 @@ from torch import nn
 
 from elegan.common.precision import choose
 from elegan.models import save_translation
-from elegan.models.restoring import restorer_planes
+from elegan.models.restoring import restorer_planes, told_kinds
 from elegan.models.translation import TranslationModel
 from elegan.networks.translation import TranslationShape, build_translator
 
@@ -20,7 +20,7 @@ NETWORKS = {"upscale": "upscaler", "restore": "restorer", "stylize": "translator
 
 RECIPES = {
     "upscale": {},
-    "restore": {"families": list(FAMILIES)},
+    "restore": {"families": list(FAMILIES), "told": list(told_kinds(FAMILIES))},
     "stylize": {"method": "paired"},
 }
 
@@ -36,7 +36,7 @@ def _network(task: str, shape: TranslationShape, seed: int = 0) -> nn.Module:
 
 def write(folder: Path, task: str, *, scale: int = 1, fidelity: bool = False, **shape: int) -> str:
     """Writes a model folder and returns its path."""
-    inputs = restorer_planes(FAMILIES) if task == "restore" else 3
+    inputs = restorer_planes(told_kinds(FAMILIES)) if task == "restore" else 3
     form = TranslationShape(**{"inputs": inputs, "scale": scale, **shape})
     save_translation(
         folder,
@@ -54,7 +54,7 @@ def write(folder: Path, task: str, *, scale: int = 1, fidelity: bool = False, **
 
 def model(task: str, *, scale: int = 1, **shape: int) -> TranslationModel:
     """The same without a folder."""
-    inputs = restorer_planes(FAMILIES) if task == "restore" else 3
+    inputs = restorer_planes(told_kinds(FAMILIES)) if task == "restore" else 3
     form = TranslationShape(**{"inputs": inputs, "scale": scale, **shape})
     facts: dict[str, Any] = {
         "task": task,

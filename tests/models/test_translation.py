@@ -17,7 +17,7 @@ from elegan.common.errors import EleganError, UsageError
 from elegan.data.degradations import resize_bicubic
 from elegan.models import Model, save_model, saving, shipping, translation
 from elegan.models.inference import InferenceOptions
-from elegan.models.restoring import asked_families
+from elegan.models.restoring import UNKNOWN, asked_families, strengths_told
 from elegan.models.translation import TranslationModel
 from elegan.networks import ImageShape, build_generator
 
@@ -198,11 +198,28 @@ def test_a_soft_mask_blends() -> None:
     assert (made[:, 0] == image[:, 0]).all()
 
 
-def test_each_family_is_told_to_the_network() -> None:
+def test_what_is_asked_for_and_how_strong_it_is_reaches_the_network() -> None:
     model = translators.model("restore")
-    made = [model.apply(photo(), task=task) for task in ("auto", *translators.FAMILIES)]
+    looks = [None, {}, {"noise": 10.0}, {"noise": 30.0}, {"jpeg": 30.0}, {"blur": 2.0}]
+    made = [model.apply(photo(), found=found) for found in looks]
+    named = ("derain", "dehaze", "destripe", "denoise")
+    made += [model.apply(photo(), task=task, found={"blur": 2.0}) for task in named]
     for index, one in enumerate(made):
         assert all((one != other).any() for other in made[:index])
+
+
+def test_strengths_are_told_of_what_is_asked_for() -> None:
+    kinds = ("noise", "jpeg", "blur")
+    assert strengths_told((), None, kinds) == dict.fromkeys(kinds, UNKNOWN)
+    found = {"noise": 25.0, "haze": 0.3}
+    assert strengths_told((), found, kinds) == {"noise": 0.5, "jpeg": 0, "blur": 0}
+    assert strengths_told(("denoise",), found, kinds) == {"noise": 0.5, "jpeg": 0, "blur": 0}
+    assert strengths_told(("deblur",), found, kinds) == {"noise": 0, "jpeg": 0, "blur": UNKNOWN}
+    assert strengths_told(("denoise",), {}, ("noise",)) == {"noise": UNKNOWN}
+    # Models from before strengths were told have a plane a family.
+    older = ("derain", "denoise")
+    assert strengths_told(("denoise",), found, older) == {"derain": 0, "denoise": 1}
+    assert strengths_told((), found, older) == {"derain": 0, "denoise": 0}
 
 
 def test_strength_blends_the_weights_of_both_phases(tmp_path: Path) -> None:

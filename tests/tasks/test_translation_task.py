@@ -387,7 +387,8 @@ def test_the_recipe_says_how_a_model_is_used() -> None:
     )
     assert some.recipe()["families"] == ["derain", "denoise"]
     assert some.recipe()["degradation"] == ["noise", "jpeg", "rain"]
-    assert some.shape.inputs == 3 + 1 + 2
+    assert some.recipe()["told"] == ["noise", "jpeg", "rain"]
+    assert some.shape.inputs == 3 + 1 + 3
 
 
 # --- learning ---------------------------------------------------------------------------------

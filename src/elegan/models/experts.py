@@ -115,7 +115,8 @@ class Experts(TranslationModel):
         model: TranslationModel,
     ) -> Iterator[np.ndarray]:
         made = model.strips(image, mask=mask, use=replace(use, task=family))
-        if family != "denoise" or use.noise is None:
-            yield from made
+        noise = (use.found or {}).get("noise")
+        if family != "denoise" or noise is None or "jpeg" in (use.found or {}):
+            yield from made  # what JPEG did is no noise, and may be more
         else:
-            yield held(image, np.concatenate(list(made)), use.noise)
+            yield held(image, np.concatenate(list(made)), noise)

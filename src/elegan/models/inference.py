@@ -1,6 +1,6 @@
 """How a model from images to images is applied: its options, its colours, its scale."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,8 +152,8 @@ class InferenceOptions:
     Attributes:
         scale: output pixels along an input pixel, any number; by default the model's own.
         task: of a restorer: one of its families, or "auto".
-        noise: of a restorer that is asked to denoise: the deviation that was found, of a range of
-            255, beyond which nothing is taken away (`models.holding`); None where it is not known.
+        found: of a restorer: how strong each kind of damage is that was found, in the units of
+            `models.damage.DAMAGES`; None where nobody looked.
         preserve_colour: of a stylizer: the output's luminance with the input's colours.
         tile: largest side of a tile in input pixels; by default as `memory` allows.
         memory: bytes that the network's activations may take.
@@ -162,7 +162,7 @@ class InferenceOptions:
 
     scale: float | None = None
     task: str = AUTO
-    noise: float | None = None
+    found: Mapping[str, float] | None = None
     preserve_colour: bool = False
     tile: int | None = None
     memory: int = MEMORY

@@ -1,27 +1,64 @@
-"""What a restorer takes beside the colours: what is lost, and what kind of damage to undo."""
+"""What a restorer takes beside the colours: what is lost, and how strong the damage is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from elegan.common.errors import UsageError, lookup
 from elegan.data.degradations import FAMILIES
+from elegan.models.damage import DAMAGES
 
 AUTO = "auto"
 """What `--task` says where nobody names the damage."""
+UNKNOWN = -1.0
+"""What a restorer is told of the strength of damage that nobody knows."""
 
 
-def restorer_planes(families: Sequence[str]) -> int:
-    """Returns the input planes of a restorer: RGB, what is lost, and one for each family."""
-    return 3 + 1 + len(families)
+def restorer_planes(told: Sequence[str]) -> int:
+    """Returns the input planes of a restorer: RGB, what is lost, and one a kind of damage."""
+    return 3 + 1 + len(told)
+
+
+def told_kinds(families: Sequence[str]) -> tuple[str, ...]:
+    """Returns the kinds of damage (`DAMAGES`) of which a restorer is told how strong they are."""
+    return tuple(name for name, item in DAMAGES.items() if item.family in families)
+
+
+def strengths_told(
+    asked: Sequence[str], found: Mapping[str, float] | None, told: Sequence[str]
+) -> dict[str, float]:
+    """Returns what a restorer is told of each kind of damage.
+
+    Args:
+        asked: the families of damage to undo; none where that is left to the network.
+        found: the strength of kinds of `DAMAGES`, in their units; None where nobody looked.
+        told: kinds of `DAMAGES`; of older models, families.
+
+    Returns:
+        A kind's share of its full strength, 0 where it is not to be undone, `UNKNOWN` where it is
+        and was not found; of a family 1 where it is asked for, else 0.
+    """
+    seen = found or {}
+    shares: dict[str, float] = {}
+    for name in told:
+        if name not in DAMAGES:
+            shares[name] = float(name in asked)
+            continue
+        family = DAMAGES[name].family
+        known = any(DAMAGES[other].family == family for other in seen)
+        wanted = family in asked or (not asked and found is None)
+        shares[name] = UNKNOWN if wanted and not known else 0.0
+        if name in seen and (family in asked or not asked):
+            shares[name] = seen[name] / DAMAGES[name].full
+    return shares
 
 
 def restorer_inputs(
     images: Tensor,
     lost: Tensor | None,
-    asked: Sequence[Sequence[str]],
-    families: Sequence[str],
+    told: Sequence[Mapping[str, float]],
+    names: Sequence[str],
 ) -> Tensor:
     """Joins what a restorer takes, at training and in use alike.
 
@@ -29,20 +66,19 @@ def restorer_inputs(
         images: float [N, 3, h, w] in [-1, 1].
         lost: [N, 1, h, w], above 0 where a pixel is lost, whose colour the network shall not see;
             None where none is.
-        asked: the families of each image's damage; none where nobody names any.
-        families: of the model, in the order of its planes.
+        told: of each image, the values of the planes that are not 0, by name.
+        names: of the model's planes, in their order.
 
     Returns:
-        float [N, 3 + 1 + families, h, w]: colours with lost pixels at 0 (middle gray), the mask as
-        0 and 1, then for each family a plane of 1 where it is asked for and 0 elsewhere.
+        float [N, 3 + 1 + names, h, w]: colours with lost pixels at 0 (middle gray), the mask as
+        0 and 1, then an even plane for each name.
     """
     count, _, height, width = images.shape
     mask = images.new_zeros(count, 1, height, width) if lost is None else (lost > 0).to(images)
-    planes = images.new_zeros(count, len(families), height, width)
-    for index, named in enumerate(asked):
-        for family in named:
-            planes[index, list(families).index(family)] = 1
-    return torch.cat([images * (1 - mask), mask, planes], dim=1)
+    values = [[one.get(name, 0.0) for name in names] for one in told]
+    planes = images.new_tensor(values).reshape(count, len(names), 1, 1)
+    even = planes.expand(-1, -1, height, width)
+    return torch.cat([images * (1 - mask), mask, even], dim=1)
 
 
 def asked_families(task: str, families: Sequence[str], *, masked: bool) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from elegan.models.inference import (
     with_colours_of,
 )
 from elegan.models.model import placed
-from elegan.models.restoring import asked_families, restorer_inputs
+from elegan.models.restoring import asked_families, restorer_inputs, strengths_told
 from elegan.models.saving import (
     UNREADABLE,
     copy_model,
@@ -106,6 +106,11 @@ class TranslationModel:
         return tuple(self.recipe.get("families", ()))
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What each of a restorer's planes beside colours and mask tells; see `restoring`."""
+        return tuple(self.recipe.get("told", self.families))
+
+    @property
     def stylizes(self) -> bool:
         """Whether it was trained for another style, so that colours may change altogether."""
         return "method" in self.recipe
@@ -163,7 +168,8 @@ class TranslationModel:
         """Float [N, 3, h, w] in [-1, 1] -> [N, 3, H, W]; gradients flow back to the images."""
         planes = images.to(self.precision.device)
         if self.families:
-            planes = restorer_inputs(planes, None, [()] * len(planes), self.families)
+            blind = strengths_told((), None, self.told)
+            planes = restorer_inputs(planes, None, [blind] * len(planes), self.told)
         with self.precision.autocast():
             return self.network(planes).float()
 
@@ -267,6 +273,9 @@ class TranslationModel:
             return
         height, width = image.shape[:2]
         asked = asked_families(use.task, self.families, masked=mask is not None)
+        told = strengths_told(asked, use.found, self.told)
+        # A mask hides what is below it only where that is lost; else it says what may change.
+        lost = mask if "inpaint" in asked else None
         tile = self.tile(height, width, use)
         replaying = contextlib.nullcontext
 
@@ -275,10 +284,10 @@ class TranslationModel:
             tiled = (one.bottom - one.top, one.right - one.left) != (height, width)
             # Asked of each window, for a whole image becomes tiles where memory runs out.
             if tiled and replaying is contextlib.nullcontext and self.network.global_statistics:
-                self._take_statistics(image, asked)
+                self._take_statistics(image, told)
                 replaying = self.network.replay_statistics
             with replaying():
-                made = self._window(image, mask, one, asked, use.preserve_colour)
+                made = self._window(image, mask, lost, one, told, use.preserve_colour)
             if use.on_window is not None:
                 use.on_window()
             return made
@@ -318,8 +327,9 @@ class TranslationModel:
         self,
         image: np.ndarray,
         mask: np.ndarray | None,
+        lost: np.ndarray | None,
         window: Window,
-        asked: tuple[str, ...],
+        told: Mapping[str, float],
         preserve_colour: bool,
     ) -> np.ndarray:
         """Returns [h, w, C] in the image's type for what the network sees through a window."""
@@ -328,9 +338,8 @@ class TranslationModel:
         if seen is not None and not seen[window.kept()].any():
             return part  # nothing of it may change
         colours = to_planes(part, self.precision.device)
-        # A mask hides what is below it only where that is lost; else it says what may change.
-        lost = seen if "inpaint" in asked else None
-        made = self._run(colours, lost, asked, brief=image.dtype == np.uint8)
+        hidden = None if lost is None else lost[window.seen]
+        made = self._run(colours, hidden, told, brief=image.dtype == np.uint8)
         if made.shape[1] == 3 and self.output_channels(part.shape[2]) == 1:
             made = luma(made)
         if self.share < 1:
@@ -341,7 +350,7 @@ class TranslationModel:
         return pixels if seen is None else composed(part, pixels, seen)
 
     def _run(
-        self, colours: Tensor, lost: np.ndarray | None, asked: tuple[str, ...], *, brief: bool
+        self, colours: Tensor, lost: np.ndarray | None, told: Mapping[str, float], *, brief: bool
     ) -> Tensor:
         """Image [1, C, h, w] -> what the network makes of it, float32, [1, C', H, W].
 
@@ -354,7 +363,7 @@ class TranslationModel:
             hidden = None
             if lost is not None:
                 hidden = torch.from_numpy(lost > 0).to(inputs.device)[None, None]
-            inputs = restorer_inputs(inputs, hidden, [asked], self.families)
+            inputs = restorer_inputs(inputs, hidden, [told], self.told)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.precision.autocast() if brief else contextlib.nullcontext():
             made = self.network(inputs).float()
@@ -382,8 +391,8 @@ class TranslationModel:
         return torch.from_numpy(resized).permute(2, 0, 1)[None].to(made)
 
     @torch.inference_mode()
-    def _take_statistics(self, image: np.ndarray, asked: tuple[str, ...]) -> None:
+    def _take_statistics(self, image: np.ndarray, told: Mapping[str, float]) -> None:
         """One pass over a thumbnail, whose statistics stand for those of the whole."""
         colours = to_planes(reduced(image, THUMBNAIL), self.precision.device)
         with self.network.record_statistics():
-            self._run(colours, None, asked, brief=image.dtype == np.uint8)
+            self._run(colours, None, told, brief=image.dtype == np.uint8)

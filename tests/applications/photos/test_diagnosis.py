@@ -72,16 +72,17 @@ def test_what_is_undone_only_when_asked_for_is_named(shipped, monkeypatch) -> No
 def test_who_names_the_damage_or_a_model_is_obeyed(shipped, monkeypatch) -> None:
     _finds(monkeypatch)
     named, auto = InferenceOptions(task="deblur"), InferenceOptions()
-    assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
+    assert diagnosed(shipped, PHOTO, named, masked=False) == (replace(named, found={}), ())
     _finds(monkeypatch, noise=12.0)
-    assert diagnosed(shipped, PHOTO, named, masked=False) == (named, ())
-    both = InferenceOptions(task="deblur,denoise")
-    assert diagnosed(shipped, PHOTO, both, masked=False) == (replace(both, noise=12.0), ())
+    told = {"noise": 12.0}
+    assert diagnosed(shipped, PHOTO, named, masked=False) == (replace(named, found=told), ())
     filling, said = diagnosed(shipped, PHOTO, auto, masked=True)
     assert filling is not None
     assert (filling.task, said) == ("inpaint", ())
     own = translators.model("restore")
-    assert diagnosed(own, PHOTO, auto, masked=False) == (auto, ())
+    assert diagnosed(own, PHOTO, auto, masked=False) == (replace(auto, found=told), ())
+    larger = translators.model("upscale", scale=2)
+    assert diagnosed(larger, PHOTO, auto, masked=False) == (auto, ())
 
 
 @pytest.mark.parametrize("quality", [10, 35, 50, 75, 90, 95])
@@ -133,7 +134,7 @@ def test_what_one_frame_shows_is_undone_in_all_later_ones(shipped, monkeypatch) 
     assert frames.notes == ()
     made = frames(PHOTO)
     assert frames.notes == ("noise 20/255 -> restore-noise",)
-    np.testing.assert_array_equal(made, shipped.apply(PHOTO, task="denoise", noise=20.0))
+    np.testing.assert_array_equal(made, shipped.apply(PHOTO, task="denoise", found={"noise": 20.0}))
     _finds(monkeypatch)
     np.testing.assert_array_equal(frames(PHOTO), made)
     untouched = Frames(shipped, None, InferenceOptions())

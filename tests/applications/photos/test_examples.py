@@ -2,7 +2,6 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from elegan.applications.styles.task import PairedExamples, UnpairedExamples
 from elegan.common.errors import EleganError
 from elegan.data.degradations import FAMILIES, KINDS, downscale
 from elegan.data.patches import Example
+from elegan.models.restoring import UNKNOWN
 from elegan.tasks.crops import crop, fitting_patch, spanned, turned
 
 
@@ -170,7 +170,7 @@ def test_lost_pixels_are_hidden_from_the_restorer() -> None:
     draw, lost = _damaged("holes", "scratches"), 0
     for seed in range(8):
         example = draw(seed % 2, _random(seed))
-        assert example.inputs.shape == (32, 32, 3 + 1 + 1)
+        assert example.inputs.shape == (32, 32, 3 + 1)
         mask = example.inputs[..., 3]
         assert set(np.unique(mask)) <= {0.0, 1.0}
         assert (example.inputs[mask == 1][:, :3] == 0).all()
@@ -180,64 +180,65 @@ def test_lost_pixels_are_hidden_from_the_restorer() -> None:
     assert lost > 100
 
 
-_OF_THREE = ("inpaint", "derain", "denoise")
-
-
-def _asked(example: Example, names: Sequence[str] = _OF_THREE) -> tuple[str, ...]:
-    """The families that the restorer is told of."""
+def _told(example: Example, *kinds: str) -> dict[str, float]:
+    """What the restorer is told of each kind of damage."""
     planes = example.inputs[..., 4:]
     assert (planes == planes[:1, :1]).all()
-    return tuple(name for name, flag in zip(names, planes[0, 0], strict=True) if flag)
+    return dict(zip(kinds, planes[0, 0].tolist(), strict=True))
 
 
-def test_families_are_told_in_half_the_examples_all_of_them() -> None:
-    draw, holed = _damaged("noise", "rain", "holes"), Counter()
-    told = Counter()
-    for seed in range(160):
+def test_strengths_are_told_in_most_examples_as_well_as_a_look_tells_them() -> None:
+    draw, known, ratios, holed, missed = _damaged("noise", "rain", "holes"), 0, [], 0, 0
+    for seed in range(300):
         example = draw(0, _random(seed))
-        asked = _asked(example)
-        told[asked] += 1
+        told = _told(example, "noise", "jpeg", "rain")
         mask = example.inputs[..., 3]
-        holed[asked] += mask.any()
-        if asked == ("inpaint",):  # alone: kept pixels are whole
-            kept = mask == 0
-            np.testing.assert_allclose(example.inputs[kept][:, :3], example.target[kept], atol=1e-6)
-    assert 0.4 < told[()] / 160 < 0.65
-    assert {("inpaint",), ("derain",), ("denoise",)} < set(told)
-    assert told["derain", "denoise"] > 4
-    besides = [asked for asked in told if "inpaint" not in asked]
-    share = sum(holed[asked] for asked in besides) / sum(told[asked] for asked in besides)
-    assert 0.15 < share < 0.45  # lost pixels besides
+        known += set(told.values()) != {UNKNOWN}
+        assert told["jpeg"] in (0, UNKNOWN)  # it is never drawn here
+        kept = mask == 0
+        change = np.abs(example.inputs[kept][:, :3] - example.target[kept]).max()
+        if not any(told.values()):
+            assert change < 1e-6
+            holed += mask.any()
+        elif told["noise"] > 0 and told["rain"] == 0:
+            error = (example.inputs[kept][:, :3] - example.target[kept]).std() * 127.5
+            ratios.append(told["noise"] * 50 / error)
+        missed += UNKNOWN in told.values() and told["jpeg"] == 0
+    assert 0.7 < known / 300 < 0.9
+    assert 0.85 < np.median(ratios) < 1.4  # a part of strong noise is clipped away
+    assert np.std(np.log(ratios)) > 0.05
+    assert 3 < missed < 50
+    assert holed > 10
     assert not any(
         _damaged("noise", "rain")(0, _random(one)).inputs[..., 3].any() for one in range(9)
     )
 
 
-def test_some_examples_are_whole_whether_a_family_is_told_or_not() -> None:
+def test_some_examples_are_whole_whether_that_is_told_or_not() -> None:
     draw, whole = _damaged("noise", "rain", "holes"), Counter()
-    for seed in range(300):
+    for seed in range(600):
         example = draw(0, _random(seed))
         if np.array_equal(example.inputs[..., :3], example.target):
-            whole[_asked(example)] += 1
-    assert 0.05 < whole.total() / 300 < 0.16
-    assert whole[()] > 4
-    assert len(whole) > 2
+            whole[max(_told(example, "noise", "jpeg", "rain").values())] += 1
+    assert 0.05 < whole.total() / 600 < 0.16
+    assert set(whole) == {0.0, UNKNOWN}
 
 
-def test_haze_and_holes_are_undone_only_where_asked_for_unless_nothing_else_is() -> None:
-    draw, told = _damaged("haze", "holes", "noise"), Counter()
+def test_haze_and_holes_are_undone_only_where_they_are_told_of_unless_nothing_else_is() -> None:
+    draw, hazy, holed = _damaged("haze", "holes", "noise"), 0, 0
     for seed in range(120):
         example = draw(0, _random(seed))
-        asked = _asked(example, ("inpaint", "dehaze", "denoise"))
-        told.update(asked)
+        told = _told(example, "noise", "jpeg", "haze")
         change = example.inputs[..., :3] - example.target
-        if not asked:
+        if set(told.values()) == {UNKNOWN}:
             kept = example.inputs[..., 3] == 0
             assert abs(change[kept].mean()) < 0.08  # noise has no mean, a veil has
-    assert told["inpaint"] > 2
-    assert told["dehaze"] > 0
-    alone = [_damaged("haze")(0, _random(seed)) for seed in range(40)]
-    untold = [one for one in alone if not one.inputs[0, 0, 4]]
+        hazy += told["haze"] > 0
+        holed += example.inputs[..., 3].any()
+    assert hazy > 0
+    assert holed > 2
+    alone = [_damaged("haze")(0, _random(seed)) for seed in range(60)]
+    untold = [one for one in alone if one.inputs[0, 0, 4] == UNKNOWN]
     assert any(not np.array_equal(one.inputs[..., :3], one.target) for one in untold)
 
 

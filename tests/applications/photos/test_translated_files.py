@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from translators import photo
 
 import elegan
+from elegan.applications.photos import diagnosis
 from elegan.applications.photos import files as photo_writing
 from elegan.applications.photos.journal import NAME, Outcome, Translated, Watch
 from elegan.common.errors import EleganError, UsageError
@@ -22,6 +23,7 @@ from elegan.data.headers import is_lossless_webp
 from elegan.data.photo_files import PhotoFile, read_photo, write_photo
 from elegan.data.pictures import png_chunk
 from elegan.data.transparency import spread_visible
+from elegan.models.damage import Diagnosis
 
 
 @pytest.fixture(autouse=True)
@@ -458,7 +460,8 @@ def test_arrays_in_arrays_out(folders: dict) -> None:
         elegan.upscale(photo(), model=folders["upscale"], scal=3)
 
 
-def test_colours_under_full_transparency_reach_no_visible_pixel(folders: dict) -> None:
+def test_colours_under_full_transparency_reach_no_visible_pixel(folders, monkeypatch) -> None:
+    monkeypatch.setattr(diagnosis, "diagnose", lambda image, quality: Diagnosis(values={}))
     disc = np.hypot(*np.mgrid[-20:20, -25:25]) < 12
     alpha = (disc * 255).astype(np.uint8)
     alpha[8, :] = 1  # hardly seen, of a colour that is rounding

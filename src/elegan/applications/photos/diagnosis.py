@@ -24,12 +24,12 @@ def diagnosed(
     masked: bool,
     quality: int | None = None,
 ) -> tuple[InferenceOptions | None, tuple[str, ...]]:
-    """Looks at a photo where nobody says what is wrong with it, and asks the model for that.
+    """Looks at a photo for what is wrong with it, and how much; tells the model, and asks it.
 
-    A model that a person names is used as it is.
+    A model that a person names is asked as they ask it.
 
     Args:
-        model: elegan's own restorers; any other is returned to as it was asked.
+        model: elegan's own restorers choose by what is found; others that can be told are told.
         masked: whether a mask says what to undo.
         quality: of the JPEG file that the photo was read from.
 
@@ -37,15 +37,15 @@ def diagnosed(
         The options with the families that were found, None where there is nothing to undo; and
         what a person should know.
     """
-    if not isinstance(model, Experts) or (use.task != AUTO and "denoise" not in use.task):
-        return use, ()
-    if masked and use.task == AUTO:
+    ours = isinstance(model, Experts)
+    if masked and use.task == AUTO and ours:
         return replace(use, task="inpaint"), ()
+    if not ours and not set(model.told) & set(DAMAGES):
+        return use, ()
     found = diagnose(image, quality=quality)
-    # What JPEG did is no noise, and may be more.
-    noise = None if "jpeg" in found.values else found.values.get("noise")
-    if use.task != AUTO:
-        return replace(use, noise=noise), ()
+    use = replace(use, found=found.values)
+    if not ours or use.task != AUTO:
+        return use, ()
     undone = {
         name: value
         for name, value in found.values.items()
@@ -62,7 +62,7 @@ def diagnosed(
     task = ",".join(Diagnosis(values=undone).families)
     names = " and ".join(step.name for _, step in model.steps(task))
     said = f"{Diagnosis(values=undone)} -> {names}"
-    return replace(use, task=task, noise=noise), (said, *notes)
+    return replace(use, task=task), (said, *notes)
 
 
 def cleaning(

@@ -16,12 +16,15 @@ from elegan.data.degradations import (
     to_bytes,
 )
 from elegan.data.patches import Example
-from elegan.models.restoring import restorer_inputs
+from elegan.models.damage import DAMAGES, strengths
+from elegan.models.restoring import UNKNOWN, restorer_inputs, told_kinds
 from elegan.tasks.crops import Photos, crop, spanned
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
 _GAINS, _GAMMAS, _DARKEST = (0.5, 1.1), (0.7, 1.4), 0.15  # of photos in another light
-_TOLD = 0.5  # share of examples of which the restorer is told the families of their damage
+_TOLD = 0.8  # share of examples of which the restorer is told how strong their damage is
+_MISJUDGED = 0.12  # deviation of the logarithm of a strength as told from the true one
+_MISSED = 0.1  # share of the kinds done that are not found
 # Share that has lost pixels in addition: where they are is known, so they disturb nothing.
 _HOLED = 0.3
 _WHOLE = 0.1  # share without damage, told or not: what is whole must stay as it is
@@ -83,8 +86,8 @@ class Damaged:
     """Examples for restoring: a clean crop and the crop damaged.
 
     Inputs are planes as `models.restoring.restorer_inputs` lays them: colours, what is lost, and
-    one plane a family. In half the examples the planes of the families of their damage are 1; in
-    the others no plane is set, and no damage is of a family that must be asked for
+    how strong each kind of damage is, as well as a look at the photo would tell. In a fifth of the
+    examples nothing is known, and no damage is of a family that must be asked for
     (`degradations.ASKED`), unless the restorer is for such damage alone. Of all a share has lost
     pixels besides, if the restorer is for them, and a few are whole but for these.
 
@@ -105,16 +108,26 @@ class Damaged:
         kinds = self.kinds if told else self._unasked or self.kinds
         damaged = degrade(from_bytes(clean), kinds, random)
         given, mask = damaged.image, damaged.mask
+        shares = dict(zip(DAMAGES, strengths(damaged.parameters).tolist(), strict=True))
         if random.random() < _WHOLE:
-            given, mask = from_bytes(clean), np.zeros_like(mask)
+            given, mask, shares = from_bytes(clean), np.zeros_like(mask), {}
         if self._losing and random.random() < _HOLED:
             holed = degrade(given, self._losing, random, most=1)
             given, mask = holed.image, np.maximum(mask, holed.mask)
         image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
         lost = torch.from_numpy(mask)[None, None]
-        asked = damaged.families if told else ()
-        planes = restorer_inputs(image, lost, [asked], self.families)
+        names = told_kinds(self.families)
+        judged = {name: self._judged(shares.get(name, 0.0), random) for name in names}
+        said = judged if told else dict.fromkeys(names, UNKNOWN)
+        planes = restorer_inputs(image, lost, [said], names)
         return Example(inputs=planes[0].permute(1, 2, 0).numpy(), target=spanned(clean))
+
+    @staticmethod
+    def _judged(share: float, random: np.random.Generator) -> float:
+        """What a look at the photo tells of a strength."""
+        if share and random.random() < _MISSED:
+            return UNKNOWN
+        return share * float(np.exp(random.normal(0, _MISJUDGED)))
 
     @property
     def _losing(self) -> list[str]:

@@ -15,7 +15,7 @@ from elegan.data.batches import Batch
 from elegan.data.degradations import FAMILIES, KINDS
 from elegan.data.patches import Patches
 from elegan.models import TranslationModel
-from elegan.models.restoring import restorer_planes
+from elegan.models.restoring import restorer_planes, told_kinds
 from elegan.networks import TranslationShape
 from elegan.networks.upscaler import BicubicUpsampling
 from elegan.settings import TrainSettings
@@ -107,7 +107,7 @@ class Restore(TranslationTask):
     name = "restore"
 
     def _shape(self) -> TranslationShape:
-        return TranslationShape(inputs=restorer_planes(self._families()), outputs=3)
+        return TranslationShape(inputs=restorer_planes(told_kinds(self._families())), outputs=3)
 
     def _families(self) -> tuple[str, ...]:
         return families_of(parse_degradations(self.settings.translate.degradation))
@@ -116,6 +116,7 @@ class Restore(TranslationTask):
         return {
             "degradation": list(parse_degradations(self.settings.translate.degradation)),
             "families": list(self._families()),
+            "told": list(told_kinds(self._families())),
             "colours": "RGB in [-1, 1]",
         }
 

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 
 from elegan.data.degradations import resize_bicubic
 
-CUT, SHOWN = 96, 160  # side of what is cut out, and of how it is shown
+CUT = 144  # side of what is cut out of a photo
+SHOWN = 160  # side of how an image is shown where it is not shown pixel by pixel
 _HEAD = 16
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from figures import publish, table
-from photo_sheets import busiest, cut, sheet
+from photo_sheets import CUT, busiest, cut, sheet
 from runs import crops_seen, parser
 
 import elegan
@@ -54,6 +54,14 @@ MORE: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Damage that is drawn here beside the standard kinds."""
 ALL_POINTS = dict(sorted((MORE | POINTS).items(), key=lambda item: (item[1][0], item[0])))
+SHEETS = {
+    "noise": ("noise-25", "jpeg-20"),
+    "blur": ("defocus-3", "gaussian-blur-1.6", "motion-blur-11"),
+    "weather": ("rain-light", "rain-heavy", "haze-half", "stripes"),
+    "holes": ("holes-25", "scratches"),
+}
+"""The kinds of damage that are drawn together."""
+DRAWN = (22, 7, 18, 4)  # photos of Kodak24
 Method = Callable[[Trial], np.ndarray]
 
 
@@ -158,10 +166,16 @@ def methods(point: str, model: Path | None) -> dict[str, Method]:
     kind, _ = ALL_POINTS[point]
     rows: dict[str, Method] = {"input": lambda trial: trial.given}
     rows["elegan restore"] = lambda trial: restored(trial, AUTO, model)
-    family = next((name for name, kinds in FAMILIES.items() if kind in kinds), None)
-    if family and kind not in FAMILIES["inpaint"]:
+    family = _family(point)
+    if family != AUTO and kind not in FAMILIES["inpaint"]:
         rows[f"elegan restore --task {family}"] = lambda trial: restored(trial, family, model)
     return rows
+
+
+def _family(point: str) -> str:
+    """Returns what `--task` names for a kind of damage."""
+    kind, _ = ALL_POINTS[point]
+    return next((name for name, kinds in FAMILIES.items() if kind in kinds), AUTO)
 
 
 def synthetic(
@@ -286,12 +300,12 @@ def draw(photos: PhotoSet, model: Path | None, points: Sequence[str], out: Path)
     """Writes a sheet: a row a kind of damage, the input, what was made, the truth, at 1:1."""
     rows = []
     for place, point in enumerate(points):
-        photo = photos.photo((0, 2, 9, 11)[place % 4] % len(photos))
+        photo = photos.photo(DRAWN[place % len(DRAWN)] % len(photos))
         trial = damaged_as(photo, *ALL_POINTS[point], np.random.default_rng(key(0, point)), point)
         where = busiest(trial.truth)
-        made = restored(trial, trial.task, model)
+        made = restored(trial, AUTO if trial.mask is not None else _family(point), model)
         rows.append([cut(one, where) for one in (trial.given, made, trial.truth)])
-    sheet(rows, ["damaged", "restored", "truth"], out, shown=112)
+    sheet(rows, ["damaged", "restored", "truth"], out, shown=CUT)
 
 
 def draw_real_rain(data: Path, model: Path | None, out: Path) -> None:
@@ -300,10 +314,10 @@ def draw_real_rain(data: Path, model: Path | None, out: Path) -> None:
     rows = []
     for index in (3, 40, 80, 120):
         photo = photos.photo(index)
-        where = busiest(photo, 160)
+        where = busiest(photo)
         made = elegan.restore(photo, task="derain", model=model)
-        rows.append([cut(photo, where, 160), cut(made, where, 160)])
-    sheet(rows, ["real rain", "restored"], out, shown=200)
+        rows.append([cut(photo, where), cut(made, where)])
+    sheet(rows, ["real rain", "restored"], out, shown=CUT)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -345,8 +359,10 @@ def main() -> None:
     )
     facts = {"rows": rows, "models": [one.config for one in restorers]}
     publish(name, text, facts, options.out)
-    draw(photos, model, options.points, options.out / f"{name}.jpg")
     if not options.name:
+        drawn = open_photos(str(options.data / "kodak24.zip"))
+        for sheet_name, points in SHEETS.items():
+            draw(drawn, model, points, options.out / f"{name}-{sheet_name}.jpg")
         draw_real_rain(options.data, model, options.runs / "restoring-rain.jpg")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from figures import publish, table
-from photo_sheets import busiest, cut, sheet
+from photo_sheets import CUT, busiest, cut, sheet
 from runs import crops_seen, parser
 
 import elegan
@@ -118,20 +118,17 @@ def run_once(model: str) -> None:
 
 
 def draw(models: list[TranslationModel], data: Path, out: Path) -> None:
-    """Writes a sheet a model: four photos of Set14 and Set5, the busiest square of each."""
-    photos = [
-        *(open_photos(str(data / SETS["Set5"])).photo(index) for index in (1, 4)),
-        *(open_photos(str(data / SETS["Set14"])).photo(index) for index in (0, 11)),
-    ]
+    """Writes a sheet a model: the busiest squares of some photos of Kodak24, at 1:1."""
+    photos = open_photos(str(data / SETS["Kodak24"]))
     for model in models:
         rows = []
-        for photo in photos:
-            trial = smaller(photo, model.scale, "bicubic", np.random.default_rng(0))
+        for index in (18, 22, 7):
+            trial = smaller(photos.photo(index), model.scale, "bicubic", np.random.default_rng(0))
             place = busiest(trial.truth)
             made = [translate(arm, trial) for arm in arms(model).values()]
             rows.append([cut(one, place) for one in (trial.baseline, *made, trial.truth)])
         heads = ["bicubic", *arms(model), "truth"]
-        sheet(rows, heads, out / f"upscaling-x{model.scale}.jpg")
+        sheet(rows, heads, out / f"upscaling-x{model.scale}.jpg", shown=CUT)
 
 
 def main() -> None:

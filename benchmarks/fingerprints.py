@@ -120,7 +120,7 @@ def _uses() -> Iterator[tuple[str, str]]:
     plain, labelled = "runs/preset-robust", "runs/conditional-dcgan-projection"
     yield "generate sheet", f"generate {plain} -n 10 --seed 3 --out OUT/sheet.png"
     yield "generate arrays", f"generate {labelled} -n 9 --label 1 --out OUT/arrays.npz"
-    yield "generate files", f"generate {plain} -n 4 --truncation 0.5 --out OUT/files"
+    yield "generate files", f"generate {plain} -n 4 --best 0.5 --out OUT/files"
     yield "generate style", "generate runs/preset-style -n 4 --truncation 0.5 --out OUT/a.npz"
     yield "interpolate", f"interpolate {plain} -n 3 --frames 3 --columns 2 --out OUT/walk.gif"
     yield (

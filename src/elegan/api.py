@@ -185,10 +185,14 @@ def generate(asked: options.Generate) -> "Samples":
     began = time.perf_counter()
     if asked.latents is None:
         samples = model.generate(
-            asked.n, seed=asked.seed, label=asked.label, truncation=asked.truncation
+            asked.n,
+            seed=asked.seed,
+            label=asked.label,
+            truncation=asked.truncation,
+            best=asked.best,
         )
-    elif asked.label is not None or asked.truncation is not None:
-        raise UsageError("--latents takes no --label or --truncation: the file says it all.")
+    elif asked.label is not None or asked.truncation is not None or asked.best != 1:
+        raise UsageError("--latents takes no --label, --truncation or --best: it says it all.")
     else:
         samples = draw_file(model, Path(asked.latents))
     seconds = time.perf_counter() - began

@@ -110,8 +110,9 @@ class Generate:
     label: str | None = None
     """Class to draw, by name, or by index where no name is a number (conditional models)."""
     truncation: float | None = None
-    """Below 1: typical, less varied images. Noise is kept within so many standard deviations;
-    styles, where the network has them, are drawn toward the mean one."""
+    """Below 1: typical, less varied images, of networks with styles (preset style)."""
+    best: Annotated[float, Limit(above=0, most=1)] = 1.0
+    """Keep this share, of each class, that the discriminator likes best; more are drawn."""
     latents: AnyPath | None = None
     """FILE.npz of `elegan project`, to draw its latents in place of random ones."""
     out: AnyPath | None = None

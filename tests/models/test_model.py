@@ -65,16 +65,33 @@ def test_image_i_depends_on_seed_and_i_only(model: Model) -> None:
     assert (model.generate(7, seed=4).images != few).any()
 
 
-def test_truncation_keeps_noise_within_bounds_and_narrows_it() -> None:
-    spreads = []
-    for bound in (0.5, 1.0, 2.0):
-        noise = latent_noise(2000, 5, 0, truncation=bound)
-        assert noise.abs().max() <= bound
-        spreads.append(noise.std().item())
-    assert spreads == sorted(spreads)
-    # Standard deviation of a normal cut at +-1.
-    assert spreads[1] == pytest.approx(0.5396, abs=0.01)
-    assert torch.equal(latent_noise(3, 5, 0, 0.5), latent_noise(2000, 5, 0, 0.5)[:3])
+def test_noise_is_not_cut_short(model: Model) -> None:
+    with pytest.raises(UsageError, match=r"--best 0\.5"):
+        model.generate(4, truncation=0.7)
+
+
+@pytest.mark.parametrize("conditional_", [False, True])
+def test_the_best_of_each_class_are_those_the_discriminator_scores_highest(
+    model: Model, conditional: Model, conditional_: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = conditional if conditional_ else model
+    drawn = chosen.generate(20, seed=3)
+    scores = np.random.default_rng(0).permutation(20).astype(np.float32)
+
+    def judged(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        assert (images == drawn.images).all()
+        assert (labels is None) == (drawn.labels is None)
+        return scores
+
+    monkeypatch.setattr(chosen, "judged", judged)
+    best = chosen.generate(10, seed=3, best=0.5)
+    kinds = np.zeros(20, int) if drawn.labels is None else drawn.labels
+    own = np.zeros(10, int) if best.labels is None else best.labels
+    for kind in np.unique(own):
+        wanted = int((own == kind).sum())
+        among = np.flatnonzero(kinds == kind)
+        expected = [place for place in among if (scores[among] > scores[place]).sum() < wanted]
+        np.testing.assert_array_equal(best.images[own == kind], drawn.images[expected])
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
@@ -196,7 +213,9 @@ def test_an_unconditional_model_has_no_labels(model: Model) -> None:
         model.generate(1, label=0)
 
 
-@pytest.mark.parametrize("options", [{"n": 0}, {"n": -1}, {"truncation": 0.0}])
+@pytest.mark.parametrize(
+    "options", [{"n": 0}, {"n": -1}, {"truncation": 0.0}, {"best": 0.0}, {"best": 1.5}]
+)
 def test_impossible_requests_are_refused(model: Model, options) -> None:
     with pytest.raises(UsageError):
         model.generate(**options)

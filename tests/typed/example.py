@@ -27,7 +27,7 @@ def learn(images: NDArray[np.uint8], out: Path) -> elegan.Run:
 
 
 def draw(run: elegan.Run) -> Path | None:
-    samples = elegan.generate(run, n=16, seed=1, truncation=0.7, out="sixteen.png")
+    samples = elegan.generate(run, n=16, seed=1, best=0.5, out="sixteen.png")
     print(samples.text(), samples.images.shape)
     return samples.path
 

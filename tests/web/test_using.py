@@ -125,10 +125,10 @@ def test_models_are_listed_by_what_they_can_do(client: TestClient) -> None:
 
 def test_a_draw_is_that_of_the_verb(client: TestClient, folders: Folders) -> None:
     model = Model.load(folders.runs / "kinds")
-    asked = {"model": "run/kinds", "n": 12, "seed": 5, "label": "dog", "truncation": 0.7}
+    asked = {"model": "run/kinds", "n": 12, "seed": 5, "label": "dog"}
     first, again = (client.post("/api/draw", json=asked).content for _ in range(2))
     assert first == again
-    expected = model.generate(12, seed=5, label="dog", truncation=0.7)
+    expected = model.generate(12, seed=5, label="dog")
     assert np.array_equal(pixels_of(first), grid(expected.images, 10, gap=0)[..., 0])
     sheet = client.post("/api/draw/sheet", json=asked).content
     assert np.array_equal(pixels_of(sheet), expected.sheet()[..., 0])

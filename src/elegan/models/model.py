@@ -1,5 +1,6 @@
 """The trained artefact in use: from latents to images, and the discriminator's judgement."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from elegan.common.errors import EleganError, UsageError, did_you_mean
-from elegan.common.pixels import to_uint8
+from elegan.common.pixels import to_tensor, to_uint8
 from elegan.common.precision import Precision, choose
 from elegan.common.randomness import generator as keyed_generator
 from elegan.models.samples import Samples
@@ -119,6 +120,7 @@ class Model:
         seed: int = 0,
         label: str | int | None = None,
         truncation: float | None = None,
+        best: float = 1.0,
         batch: int = 500,
     ) -> Samples:
         """Draws `n` images; image i depends on (seed, i) and not on `n` or `batch`.
@@ -126,25 +128,49 @@ class Model:
         Args:
             label: the class to draw, by name or index; by default a conditional model goes
                 through its classes in turn.
-            truncation: below 1 gives more typical and less varied images. A generator with styles
-                moves each style toward the mean one, to `truncation` of its distance (Karras et
-                al. 2019, appendix B); any other keeps its noise within [-truncation, truncation]
-                (Brock et al. 2019, the truncation trick).
+            truncation: of a generator with styles: below 1 each style moves toward the mean one, to
+                `truncation` of its distance (Karras et al. 2019, appendix B), which gives more
+                typical and less varied images.
+            best: n / best images are drawn, and of each class those kept that the discriminator
+                scores highest, in their order (Azadi et al. 2019 reject by the same score).
 
         Raises:
-            UsageError: an unknown label, a label for an unconditional model, n or truncation <= 0.
+            UsageError: an unknown label, a label for an unconditional model, n or truncation <= 0,
+                truncation without styles, best not in (0, 1].
+            EleganError: the discriminator is asked for and missing.
         """
         if n < 1:
             raise UsageError(f"The number of images must be at least 1, not {n}.")
-        _refuse_truncation(truncation)
+        if not 0 < best <= 1:
+            raise UsageError(f"--best is a share above 0 and at most 1, not {best:g}.")
+        if best < 1:
+            many = math.ceil(n / best)
+            drawn = self.generate(many, seed=seed, label=label, truncation=truncation, batch=batch)
+            labels = self.labels_for(n, label)
+            kept = _best(self.judged(drawn.images, drawn.labels), drawn.labels, labels, n)
+            return self.samples(drawn.images[kept], labels, seed)
         labels = self.labels_for(n, label)
-        if self.has_styles:
-            latents = latent_noise(n, self.latent, seed)
-            images = self.from_styles(self.styles(latents, labels, truncation), batch)
-        else:
-            latents = latent_noise(n, self.latent, seed, truncation)
-            images = self.from_latents(latents, labels, batch)
-        return self.samples(images, labels, seed)
+        latents = latent_noise(n, self.latent, seed)
+        if truncation is None and not self.has_styles:
+            return self.samples(self.from_latents(latents, labels, batch), labels, seed)
+        styles = self.styles(latents, labels, truncation)
+        return self.samples(self.from_styles(styles, batch), labels, seed)
+
+    @torch.inference_mode()
+    def judged(self, images: np.ndarray, labels: np.ndarray | None, batch: int = 500) -> np.ndarray:
+        """Images uint8 [N, R, R, C] (, labels int64 [N]) -> the discriminator's logits [N].
+
+        Raises:
+            EleganError: the folder holds no discriminator, or it cannot be read.
+        """
+        scores = []
+        for start in range(0, len(images), batch):
+            part = slice(start, start + batch)
+            asked = None if labels is None else self._labels(labels[part])
+            with self.precision.autocast():
+                planes = to_tensor(images[part], self.precision.device)
+                scores.append(self.discriminator(planes, asked).float().cpu().numpy())
+        return np.concatenate(scores)
 
     def samples(self, images: np.ndarray, labels: np.ndarray | None, seed: int) -> Samples:
         """Returns images of this model, uint8 [N, R, R, C], with what they were drawn from."""
@@ -188,8 +214,10 @@ class Model:
         """Latents float [N, latent] (, labels) -> styles float32 [N, ...] on the CPU.
 
         Raises:
-            UsageError: the generator has no styles.
+            UsageError: the generator has no styles, or truncation <= 0.
         """
+        if truncation is not None:
+            self._refuse_truncation(truncation)
         network = self._style_network()
         asked = None if labels is None else self._labels(labels)
         styles = network.map(self._placed(latents), asked).float()
@@ -230,6 +258,16 @@ class Model:
             f"Unknown label '{label}'.{did_you_mean(name, self.classes)}"
             f" Known: {', '.join(self.classes)}."
         )
+
+    def _refuse_truncation(self, truncation: float) -> None:
+        if truncation <= 0:
+            raise UsageError(f"--truncation must be above 0, not {truncation}.")
+        if not self.has_styles:
+            raise UsageError(
+                f"The network '{self.config['network']}' has no styles to draw toward the mean one,"
+                " and noise cut short makes worse images. --best 0.5 keeps the half that the"
+                " discriminator likes best."
+            )
 
     def _style_network(self) -> Any:
         if not self.has_styles:
@@ -273,25 +311,26 @@ class Model:
     from_pretrained = load
 
 
-def latent_noise(n: int, latent: int, seed: int, truncation: float | None = None) -> Tensor:
+def latent_noise(n: int, latent: int, seed: int) -> Tensor:
     """Returns float32 [n, latent] standard normal noise; row i depends on (seed, i) only."""
-    _refuse_truncation(truncation)
     chunks = []
     for index in range((n + _CHUNK - 1) // _CHUNK):
         random = keyed_generator(seed, "latents", index)
-        if truncation is None:
-            chunks.append(torch.randn(_CHUNK, latent, generator=random))
-        else:
-            # Inverse distribution function of the truncated normal: no redrawing needed.
-            most = torch.special.ndtr(torch.tensor(truncation, dtype=torch.float64))
-            uniform = torch.rand(_CHUNK, latent, generator=random, dtype=torch.float64)
-            chunks.append(torch.special.ndtri((1 - most) + uniform * (2 * most - 1)).float())
+        chunks.append(torch.randn(_CHUNK, latent, generator=random))
     return torch.cat(chunks)[:n]
 
 
-def _refuse_truncation(truncation: float | None) -> None:
-    if truncation is not None and truncation <= 0:
-        raise UsageError(f"--truncation must be above 0, not {truncation}.")
+def _best(
+    scores: np.ndarray, drawn: np.ndarray | None, wanted: np.ndarray | None, n: int
+) -> np.ndarray:
+    """Returns indices [n] of the highest scores, in order; of each class as many as are wanted."""
+    if drawn is None or wanted is None:
+        return np.sort(np.argsort(-scores, kind="stable")[:n])
+    kept = np.zeros(n, np.int64)
+    for label in np.unique(wanted):
+        places, own = np.flatnonzero(wanted == label), np.flatnonzero(drawn == label)
+        kept[places] = np.sort(own[np.argsort(-scores[own], kind="stable")[: len(places)]])
+    return kept
 
 
 def placed(network: nn.Module, precision: Precision) -> nn.Module:

@@ -184,7 +184,7 @@ def codes_of(loaded: Loaded, asked: Draw) -> tuple[Tensor, np.ndarray | None]:
         noise = latent_noise(asked.n, model.latent, asked.seed)
         codes = model.styles(noise, kinds, asked.truncation)
     else:
-        codes = latent_noise(asked.n, model.latent, asked.seed, asked.truncation)
+        codes = latent_noise(asked.n, model.latent, asked.seed)
         kinds = model.clusters(codes) if kinds is None else kinds
     for move, step in zip(asked.moves, steps_of(loaded), strict=False):
         codes = codes + move * step

@@ -6,11 +6,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from elegan.applications.synthetic.labelled_set import LabelledSet
 from elegan.applications.synthetic.protocol import Probabilities
-from elegan.common.pixels import to_tensor
 from elegan.common.randomness import key
 from elegan.data.duplicates import image_hashes
 from elegan.metrics.extractors import extractor_for
@@ -19,7 +17,6 @@ from elegan.models import Model
 
 REASONS = ("class", "discriminator", "copy", "twice")
 _ROUNDS = 4
-_BATCH = 250
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,7 +141,7 @@ def _in_band(
 def _well_made(model: Model, reject: float, label: int, images: np.ndarray) -> np.ndarray:
     if not reject or not len(images) or not model.has_discriminator:
         return np.ones(len(images), bool)
-    scores = discriminator_scores(model, images, label)
+    scores = model.judged(images, np.full(len(images), label))
     return scores >= np.quantile(scores, reject)
 
 
@@ -154,15 +151,3 @@ def _unseen(seen: set[bytes], images: np.ndarray) -> np.ndarray:
         passes[row] = digest not in seen
         seen.add(digest)
     return passes
-
-
-@torch.inference_mode()
-def discriminator_scores(model: Model, images: np.ndarray, label: int) -> np.ndarray:
-    """Images uint8 [N, R, R, C] of one class -> the discriminator's logits float32 [N]."""
-    device, scores = model.precision.device, []
-    for start in range(0, len(images), _BATCH):
-        part = to_tensor(images[start : start + _BATCH], device)
-        labels = torch.full((len(part),), label, device=device)
-        with model.precision.autocast():
-            scores.append(model.discriminator(part, labels).float().cpu().numpy())
-    return np.concatenate(scores)

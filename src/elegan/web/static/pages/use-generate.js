@@ -42,7 +42,7 @@ export async function show(place, { models, chosen, signal }) {
   const same = equivalent(), noFlag = h("small", { hidden: true }, t("use.noflag"));
   const asked = () => ({
     model: choice.value, n: clamp(Math.round(+n.value || 1), 1, 100), seed: seed.value, label: label?.value || null,
-    truncation: truncation && truncation.value < truncation.most ? truncation.value : null, moves: moves.map((move) => move.value),
+    truncation: truncation && truncation.value < 1 ? truncation.value : null, moves: moves.map((move) => move.value),
   });
   const redraw = newest(async (stop) => {
     const now = asked();
@@ -137,11 +137,9 @@ export async function show(place, { models, chosen, signal }) {
     }
     signal.throwIfAborted();
     label = about.classes.length ? h("select", { on: { change: again } }, option("", t("use.turns")), about.classes.map((name) => option(name, name))) : null;
-    const most = about.styles ? 1 : 3;
-    truncation = slider(t("use.truncation"), { min: 0.1, max: most, step: 0.05, value: most, say: (value) => (value >= most ? t("use.off") : `${value}`), about: t("use.truncation.about") }, again);
-    truncation.most = most;
+    truncation = about.styles ? slider(t("use.truncation"), { min: 0.1, max: 1, step: 0.05, value: 1, say: (value) => (value >= 1 ? t("use.off") : `${value}`), about: t("use.truncation.about") }, again) : null;
     moves = Array.from({ length: about.directions }, (_, index) => slider(t("use.direction", { n: index + 1 }), { min: -6, max: 6, step: 0.1, value: 0 }, again));
-    fill(depends, label ? field(t("use.class"), label) : null, truncation.node,
+    fill(depends, label ? field(t("use.class"), label) : null, truncation?.node,
       moves.length ? h("fieldset", { class: "plain stack tight" }, h("legend", {}, h("b", {}, t("use.directions"))), h("small", {}, t("use.directions.about")), moves.map((move) => move.node),
         h("div", {}, h("button", { type: "button", on: { click: () => { for (const move of moves) move.value = 0; again(); } } }, t("use.reset")))) : null);
     await again();

@@ -98,7 +98,7 @@ def thresholds(network: DamageNetwork, photos: str) -> dict[str, float]:
             side = LOOKED_AT * shrink
             piece = crop(photo[:side, :side], LOOKED_AT, np.random.default_rng(index), 0.0)
             with torch.inference_mode():
-                found = summary(network(windows_of(piece)).numpy())
+                found = summary(*(network(windows).numpy() for windows in windows_of(piece)))
             highest = {name: max(highest[name], value) for name, value in found.items()}
     return {name: round(max(LEAST[name], MARGIN * value), 3) for name, value in highest.items()}
 

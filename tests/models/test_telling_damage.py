@@ -14,6 +14,7 @@ from elegan.data import PhotoSet, open_photos
 from elegan.data.degradations import FAMILIES, KINDS, damage, degrade, from_bytes, to_bytes
 from elegan.models import damage as telling
 from elegan.models.damage import (
+    CALM,
     DAMAGES,
     MAX_WINDOWS,
     SIDE,
@@ -61,29 +62,35 @@ def test_every_drawn_damage_can_be_told() -> None:
         assert strengths(done.parameters).max() > 0.02
 
 
-def test_windows_are_those_of_most_detail_whatever_the_depth_and_the_size() -> None:
+def test_windows_are_those_of_most_and_least_detail_whatever_the_depth_and_the_size() -> None:
     random = np.random.default_rng(0)
     photo = np.full((900, 700, 3), 90, np.uint8)
+    photo[:300] = 255  # shows no noise, whatever there was
     photo[400:700, 300:600] = random.integers(0, 255, (300, 300, 3))
-    windows = windows_of(photo)
-    assert windows.shape == (MAX_WINDOWS, 3, SIDE, SIDE)
-    assert windows[0].std() > 0.5
-    deep = windows_of(photo.astype(np.uint16) * 257)
-    torch.testing.assert_close(deep, windows, atol=1e-4, rtol=0)
-    gray = windows_of(photo[..., :1])
+    busy, calm = windows_of(photo)
+    assert busy.shape == (MAX_WINDOWS, 3, SIDE, SIDE)
+    assert busy[0].std() > 0.5
+    assert calm.shape == (CALM, 3, SIDE, SIDE)
+    assert calm.std(dim=(2, 3)).max() == 0
+    assert calm.max() < 0
+    for one, other in zip(windows_of(photo.astype(np.uint16) * 257), (busy, calm), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    gray, _ = windows_of(photo[..., :1])
     assert gray.shape[1] == 3
     assert torch.equal(gray[:, 0], gray[:, 2])
-    assert windows_of(photo[:20, :30]).shape == (1, 3, SIDE, SIDE)
+    assert [one.shape for one in windows_of(photo[:20, :30])] == [(1, 3, SIDE, SIDE)] * 2
 
 
-def test_no_window_decides_alone() -> None:
+def test_no_window_decides_alone_and_texture_is_no_noise() -> None:
     answers = np.zeros((16, len(DAMAGES)), np.float32)
     answers[0] = 1
-    assert set(summary(answers).values()) == {0.0}
+    assert set(summary(answers, answers).values()) == {0.0}
     answers[:] = 0.5
-    assert summary(answers)["noise"] == pytest.approx(25)
+    assert summary(answers, answers)["noise"] == pytest.approx(25)
+    assert summary(answers, answers * 0.2)["noise"] == pytest.approx(5)
+    assert summary(answers, answers * 0.2)["jpeg"] == pytest.approx(45)
     answers[:] = -0.5
-    assert summary(answers)["noise"] == 0
+    assert summary(answers, answers)["noise"] == 0
 
 
 def test_a_diagnosis_names_what_was_found_and_who_undoes_it() -> None:
@@ -123,11 +130,13 @@ def test_the_network_answers_for_any_size_of_window_with_a_gradient_for_every_we
 @pytest.mark.parametrize(
     ("kind", "fixed", "name", "value", "within"),
     [
-        ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}, "noise", 25, 5),
-        ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}, "noise", 10, 5),
+        ("noise", {"sigma": 25 / 255, "gray": 0, "shot": 0}, "noise", 25, 3),
+        ("noise", {"sigma": 10 / 255, "gray": 0, "shot": 0}, "noise", 10, 1.5),
         ("jpeg", {"quality": 20}, "jpeg", 80, 12),
-        ("gaussian-blur", {"sigma": 1.6}, "blur", 1.6, 0.5),
-        ("defocus", {"radius": 3}, "blur", 1.5, 0.5),
+        ("gaussian-blur", {"sigma": 1.6}, "blur", 1.6, 0.3),
+        ("defocus", {"radius": 3, "grain": 0}, "blur", 1.5, 0.3),
+        ("defocus", {"radius": 2.5, "grain": 2 / 255}, "blur", 1.25, 0.3),
+        ("gaussian-blur", {"sigma": 1.2, "grain": 4 / 255}, "noise", 4, 1),
         ("rain", {"decibels": 15}, "rain", 45, 20),
     ],
 )

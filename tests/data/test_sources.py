@@ -18,7 +18,7 @@ from image_files import save_noise
 from PIL import Image
 
 from elegan.common.errors import EleganError, UsageError
-from elegan.data import KNOWN, arrays, files, has_test_split, known, open_data
+from elegan.data import KNOWN, arrays, files, has_test_split, known, open_data, sources
 from elegan.data.known import Remote
 
 needs_data = pytest.mark.skipif(
@@ -491,3 +491,17 @@ def test_the_real_fashion_mnist_files_have_the_sums_of_the_table():
             data = (root / name / remote.file).read_bytes()
             assert hashlib.sha256(data).hexdigest() == remote.sha256
     assert open_data("fashion-mnist", split="test").classes[9] == "Ankle boot"
+
+
+def test_a_folder_that_a_zip_does_not_hold_is_told_with_those_that_it_does(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("sets/cats/1.png", "sets/dogs/1.png", "readme.txt"):
+            archive.writestr(name, b"x")
+    with pytest.raises(
+        UsageError, match=r"folder 'cat' in a\.zip/sets\. Did you mean 'cats'\?.*: cats, dogs\."
+    ):
+        sources.resolve(f"{tmp_path}/a.zip/sets/cat")
+    with pytest.raises(UsageError, match=r"'pets' in a\.zip\..* Folders there: sets\."):
+        sources.resolve(f"{tmp_path}/a.zip/pets/cats")
+    with pytest.raises(UsageError, match="It has no folders"):
+        sources.resolve(f"{tmp_path}/a.zip/sets/cats/more")

@@ -6,12 +6,12 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from elegan.common.errors import EleganError
+from elegan.common.errors import EleganError, UsageError, did_you_mean
 from elegan.data.dataset import Verdict, class_order
 
 IMAGE_SUFFIXES = (
@@ -24,6 +24,7 @@ MAX_ZIP_RATIO = 200  # ... and beyond that, how many times its own size
 
 # RuntimeError: encrypted, or packed in a way that zipfile does not know.
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
+_SHOWN = 12  # folders of a zip that are named where another was asked for
 HIDDEN = "hidden or made by the system"
 IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 TRAIN_NAMES = ("train", "training")
@@ -167,6 +168,7 @@ def walk_zip(path: Path, inner: str = "") -> Listing:
     """Lists the files of a zip, or of its folder `inner`. Nothing is ever extracted to disk.
 
     Raises:
+        UsageError: there is no such folder in it.
         EleganError: it is not a zip, or it would unpack to far more than an archive of images.
     """
     try:
@@ -181,6 +183,9 @@ def walk_zip(path: Path, inner: str = "") -> Listing:
             "looks like a zip bomb. Unpack it yourself if you trust it, and name the folder."
         )
     prefix = f"{inner}/" if inner else ""
+    names = [member.filename for member in members]
+    if prefix and not any(name.startswith(prefix) for name in names):
+        raise UsageError(_no_folder(path, inner, names))
     entries, skipped = [], []
     for member in members:
         if member.is_dir() or not member.filename.startswith(prefix):
@@ -193,6 +198,22 @@ def walk_zip(path: Path, inner: str = "") -> Listing:
             entries.append(FileEntry(name=name, location=member.filename, stamp=stamp))
     found = tuple(sorted(entries, key=lambda e: e.parts))
     return Listing(entries=found, skipped=tuple(skipped), archive=path)
+
+
+def _no_folder(path: Path, inner: str, names: Sequence[str]) -> str:
+    """Says that a zip holds no such folder, and which there are where the name goes wrong."""
+    above = ""
+    for part in inner.split("/"):
+        if not any(name.startswith(f"{above}{part}/") for name in names):
+            break
+        above += f"{part}/"
+    below = (name.removeprefix(above) for name in names if name.startswith(above))
+    folders = sorted({printable(name.split("/")[0]) for name in below if "/" in name})
+    wrong = inner.removeprefix(above).split("/")[0]
+    known = f" Folders there: {', '.join(folders[:_SHOWN])}." if folders else " It has no folders."
+    more = f" (and {len(folders) - _SHOWN} more)" if len(folders) > _SHOWN else ""
+    place = f"{path.name}/{above}".rstrip("/")
+    return f"There is no folder '{wrong}' in {place}.{did_you_mean(wrong, folders)}{known}{more}"
 
 
 def _refusal(member: zipfile.ZipInfo, name: str) -> str:

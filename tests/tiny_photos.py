@@ -66,6 +66,7 @@ def pair_set(count: int = 12, targets: int | None = None, paired: bool = True) -
         targets=photo_set(negatives),
         paired=paired,
         layout="made up",
+        direction="these become those",
         notes=(),
         verdicts=(),
         hash="0" * 64,

@@ -78,7 +78,8 @@ def test_halves_of_images_twice_as_wide_as_high(tmp_path: Path):
     turned = open_pairs(data, reverse=True)
     np.testing.assert_array_equal(turned.sources.photo(1), whole[:, 40:])
     assert turned.hash != pairs.hash
-    assert "reversed" in turned.layout
+    assert pairs.summary.startswith("2 pairs: the left halves become the right halves; the other")
+    assert turned.summary == "2 pairs: the right halves become the left halves, reversed"
 
 
 def test_a_set_without_two_sides_says_what_was_looked_for_and_found(tmp_path: Path):

@@ -22,6 +22,7 @@ class PairSet:
     targets: PhotoSet  # photos to arrive at, of the same sizes where paired
     paired: bool  # whether photo i of both belongs together
     layout: str  # what was looked for and found, in plain words
+    direction: str  # what becomes what
     notes: tuple[str, ...]  # what else a person should know
     # On the files outside both; those inside have theirs in `sources` and `targets`.
     verdicts: tuple[Verdict, ...]
@@ -33,10 +34,11 @@ class PairSet:
 
     @property
     def summary(self) -> str:
-        """How many pairs, or how many on each side."""
-        if self.paired:
-            return f"{len(self):,} pairs"
-        return f"{len(self.sources):,} sources and {len(self.targets):,} targets, unpaired"
+        """How many pairs, or how many on each side, and what becomes what."""
+        count = f"{len(self):,} pairs"
+        if not self.paired:
+            count = f"{len(self.sources):,} sources and {len(self.targets):,} targets, unpaired"
+        return f"{count}: {self.direction}"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything but the pixels, as JSON values (the content of `data.json`)."""
@@ -110,8 +112,9 @@ def open_pairs(
         sources=sources,
         targets=targets,
         paired=is_paired,
-        layout=f"{layout} Found {found}. {said} Sources: {sides[0].called}; targets: "
-        f"{sides[1].called}{', reversed' if reverse else ''}.",
+        layout=f"{layout} Found {found}. {said}",
+        direction=f"{sides[0].called} become {sides[1].called}"
+        + (", reversed" if reverse else "; the other way with --translate.reverse"),
         notes=notes,
         verdicts=outside,
         hash=hashlib.sha256(hashes.encode()).hexdigest(),

@@ -173,6 +173,8 @@ class TranslateSettings:
     """Task stylize: from pairs; or without, one way (CUT) or with cycle consistency (CycleGAN)."""
     reverse: bool = False
     """Task stylize: from B to A in place of A to B."""
+    mirror: bool = True
+    """Task stylize: mirror half of the crops; not where a side matters, as with text."""
     depth: Count | None = None
     """Overrides the number of blocks of the generator."""
     adversarial_from: Share = 0.0

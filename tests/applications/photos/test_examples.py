@@ -281,3 +281,12 @@ def test_pixels_span_minus_one_to_one_from_bytes_and_from_floats() -> None:
     assert found.dtype == np.float32
     assert found.flags.c_contiguous
     np.testing.assert_allclose(spanned(levels / 255), found, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [PairedExamples, UnpairedExamples])
+def test_what_has_a_side_is_not_mirrored(kind: type) -> None:
+    photo = tiny_photos.waves(5)
+    photos = tiny_photos.photo_set([photo])
+    draw = kind(sources=photos, targets=photos, patch=20, mirror=False)
+    for seed in range(20):
+        assert _contains(photo, _bytes(draw(0, _random(seed)).inputs))

@@ -49,7 +49,7 @@ def _check(settings: TrainSettings) -> None:
     used = _USED[chosen.method]
     check_translation(
         settings,
-        ("target", "method", "reverse", *FIDELITY, *used),
+        ("target", "method", "reverse", "mirror", *FIDELITY, *used),
         who=f"--task stylize with --method {chosen.method}",
     )
     if settings.network.name not in _NETWORKS:
@@ -79,17 +79,18 @@ def _open(settings: TrainSettings) -> PairSet:
 
 @dataclass(frozen=True, kw_only=True)
 class PairedExamples:
-    """Examples of pairs: the same crop of both, mirrored alike in half the draws."""
+    """Examples of pairs: the same crop of both, mirrored alike in half the draws or in none."""
 
     sources: Photos
     targets: Photos
     patch: int
+    mirror: bool = True
 
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         source, target = self.sources.photo(index), self.targets.photo(index)
         top = int(random.integers(source.shape[0] - self.patch + 1))
         left = int(random.integers(source.shape[1] - self.patch + 1))
-        step = -1 if random.random() < 0.5 else 1
+        step = -1 if self.mirror and random.random() < 0.5 else 1
         rows, columns = slice(top, top + self.patch), slice(left, left + self.patch)
         return Example(
             inputs=spanned(source[rows, columns][:, ::step]),
@@ -99,7 +100,7 @@ class PairedExamples:
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedExamples:
-    """Examples without pairs: a crop of a source and one of any target, mirrored in half.
+    """Examples without pairs: a crop of a source and one of any target, mirrored in half or never.
 
     The index is that of the source.
     """
@@ -107,6 +108,7 @@ class UnpairedExamples:
     sources: Photos
     targets: Photos
     patch: int
+    mirror: bool = True
 
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         other = int(random.integers(len(self.targets)))
@@ -118,7 +120,7 @@ class UnpairedExamples:
     def _crop(self, photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
         top = int(random.integers(photo.shape[0] - self.patch + 1))
         left = int(random.integers(photo.shape[1] - self.patch + 1))
-        step = -1 if random.random() < 0.5 else 1
+        step = -1 if self.mirror and random.random() < 0.5 else 1
         return photo[top : top + self.patch, left : left + self.patch][:, ::step]
 
 
@@ -129,7 +131,8 @@ def _stream(settings: TrainSettings, pairs: PairSet, device: torch.device, world
         for side in (pairs.sources, pairs.targets)
     )
     kind = PairedExamples if settings.translate.method == "paired" else UnpairedExamples
-    draw = kind(sources=pairs.sources, targets=pairs.targets, patch=patch)
+    mirror = settings.translate.mirror
+    draw = kind(sources=pairs.sources, targets=pairs.targets, patch=patch, mirror=mirror)
     return stream_of(pairs, draw, len(pairs.sources), settings, device, world)
 
 

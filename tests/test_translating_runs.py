@@ -216,7 +216,7 @@ def test_held_out_photos_are_what_a_run_is_scored_on(trained: Any) -> None:
         assert images > 1  # squares of the one source that is held out
     else:
         assert images == 1
-    assert elegan.Run(run).scores["notes"] == []
+    assert not any("held out" in note for note in elegan.Run(run).scores["notes"])
 
 
 def test_a_plan_writes_nothing(tmp_path: Path, capsys) -> None:

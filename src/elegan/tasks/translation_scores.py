@@ -10,6 +10,7 @@ from elegan.common.errors import EleganError
 from elegan.data.patches import held_out
 from elegan.metrics.image_quality import NAME, compare, perceptual_distance
 from elegan.models import TranslationModel
+from elegan.models.damage import DAMAGES, diagnose
 from elegan.models.restoring import AUTO
 
 AT_RUNS_END, SIDE = 8, 384
@@ -77,8 +78,9 @@ def arms(model: TranslationModel) -> dict[str, TranslationModel]:
 
 
 def translate(model: TranslationModel, trial: Trial) -> np.ndarray:
-    """Returns what a model makes of a trial, uint8 [H, W, 3]."""
-    return model.apply(trial.given, mask=trial.mask, task=trial.task)
+    """Returns what a model makes of a trial, uint8 [H, W, 3]; a restorer looks at it first."""
+    found = diagnose(trial.given).values if set(model.told) & set(DAMAGES) else None
+    return model.apply(trial.given, mask=trial.mask, task=trial.task, found=found)
 
 
 def compared(model: TranslationModel, trials: Sequence[Trial]) -> dict[str, Any]:

@@ -169,6 +169,8 @@ def test_measuring_changes_nothing(preset: str) -> None:
     assert task.discriminator.network.training
     assert -1 <= found["luminance_agreement"] <= 1
     assert 0 <= found["fooling_rate"] <= 1
+    assert found["of the inputs"] > 0
+    assert any("whole images" in name for name in found)
 
 
 def test_held_out_sources_are_never_trained_on_however_many_targets_there_are() -> None:

@@ -50,9 +50,12 @@ def test_a_model_that_makes_targets_scores_as_targets_do(whole: bool) -> None:
     assert list(rows) == ["input", "colours matched", "model", "half of the targets"]
     assert rows["model"] < 0.1 * rows["input"]
     assert ("whole images" in found["protocol"]) == whole
+    assert found["notes"] == []
     idle: Any = Applied(lambda image: image)
     again = _rows(score_unpaired(idle, sources, targets, whole=whole))
     assert again["model"] == pytest.approx(again["input"])
+    worse: Any = Applied(lambda image: np.full_like(image, 128))
+    assert "farther from the target" in score_unpaired(worse, sources, targets)["notes"][0]
 
 
 def test_one_image_on_a_side_is_enough() -> None:

@@ -1,16 +1,18 @@
 """Stylizing from pairs, by contrast of patches, and with cycle consistency."""
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from elegan.applications.styles.scoring import features_of, set_distance, whole_images
 from elegan.common.errors import UsageError
-from elegan.common.pixels import luma, to_uint8
+from elegan.common.pixels import luma
 from elegan.data.batches import Batch
 from elegan.losses import charbonnier, patch_contrastive
-from elegan.metrics.distances import kernel_distance
 from elegan.metrics.extractors import extractor_for
+from elegan.models import TranslationModel
 from elegan.networks import TranslationShape, build_translator
 from elegan.networks.patch_discriminator import (
     ContrastiveTranslator,
@@ -20,7 +22,7 @@ from elegan.networks.patch_discriminator import (
 from elegan.tasks.translation import TranslationTask, summed
 from elegan.training.task import Losses
 
-_COMPARED = 64  # crops on each side of the quick kernel distance
+_COMPARED = 32  # images on each side of the quick kernel distance
 
 
 class Paired(TranslationTask):
@@ -73,14 +75,18 @@ class _Unpaired(Paired):
         }
 
     def score(self) -> dict[str, float]:
-        """A quick kernel distance to the target's images, to see the trend."""
-        batch = self.batches.measured(_COMPARED)
-        assert batch.inputs is not None
+        """The kernel distance of whole images to those of the target, and that of the inputs."""
         extractor = extractor_for(None)
-        made = torch.cat([self._made(part) for part in batch.inputs.split(16)])
-        features = [extractor.features(to_uint8(item)) for item in (made, batch.images)]
-        distance = kernel_distance(features[0], features[1], subsets=20)[0]
-        return {f"KID-{extractor.name} ({_COMPARED} crops)": distance}
+        sides = (self.data.sources, self.data.targets)
+        given, wanted = (whole_images(side, _COMPARED) for side in sides)
+        facts = {"task": self.name, "shape": asdict(self.shape), "recipe": self.recipe()}
+        network = self.translator(self.ema.network)
+        model = TranslationModel(network, facts, self.precision)
+        truth = features_of(wanted)
+        made = set_distance(features_of([model.apply(image) for image in given]), truth)[0]
+        inputs = set_distance(features_of(given), truth)[0]
+        name = f"KID-{extractor.name} ({len(given)} whole images)"
+        return {name: made, "of the inputs": inputs}
 
 
 class Contrastive(_Unpaired):

@@ -27,6 +27,10 @@ from elegan.training.run_folder import RunFolder
 _EXTRACTED = 64  # the extractor reduces larger images to this anyway
 _PIECE, _LEAST, _PIECES = 96, 16, 64  # sides of squares, and how many are compared
 _ENOUGH = 16  # whole images on each side
+_WORSE = (
+    "The model's images are farther from the target's than the inputs as they are. Train longer, or"
+    " with crops as large as the images (--translate.patch)."
+)
 SUBSET = 50
 """Images in the random subsets that distances are averaged over, where there are twice as many."""
 
@@ -91,10 +95,8 @@ def _score_pairs(
     """Scores on some of the pairs or, where the sides are not paired, of the sources."""
     sources = pairs.sources.chosen(kept)
     if not pairs.paired:
-        return {
-            **facts_of(model, pairs),
-            **score_unpaired(model, sources, pairs.targets, whole=side is None),
-        }
+        scores = score_unpaired(model, sources, pairs.targets, whole=side is None)
+        return {**facts_of(model, pairs), **scores}
     trials = list(_pair_trials(sources, pairs.targets.chosen(kept), side))
     return {**facts_of(model, pairs), **compared(model, trials)}
 
@@ -120,14 +122,13 @@ def score_unpaired(
         whole: compare whole images, where there are 16 on each side; else squares cut from them.
     """
     if whole and min(len(sources), len(targets)) >= _ENOUGH:
-        given, wanted = _images(sources), _images(targets)
+        given, wanted = whole_images(sources), whole_images(targets)
         what = "whole images"
     else:
         side = min(_PIECE, *(_least(item) // 2 for item in (sources, targets)))
         given, wanted = pieces(sources, side), pieces(targets, side)
         what = f"squares of {side} pixels"
-    extractor = extractor_for(None)
-    truth = extractor.features(_stack(wanted))
+    truth = features_of(wanted)
     pixels = np.concatenate([item.reshape(-1, 3) for item in wanted]).astype(np.float64)
     sets = {
         "input": given,
@@ -135,14 +136,16 @@ def score_unpaired(
         "model": [model.apply(item) for item in given],
     }
     rows = [
-        _row(name, len(images), *set_distance(extractor.features(_stack(images)), truth))
+        _row(name, len(images), *set_distance(features_of(images), truth))
         for name, images in sets.items()
     ]
     halves = truth[::2], truth[1::2]
     rows.append(_row("half of the targets", len(halves[0]), *set_distance(*halves)))
+    before, after = (row["kid"] for row in (rows[0], rows[2]))
     return {
         "rows": rows,
-        "protocol": f"Kernel distance (KID-{extractor.name}) of {what} to those of the"
+        "notes": [_WORSE] if after > before else [],
+        "protocol": f"Kernel distance (KID-{extractor_for(None).name}) of {what} to those of the"
         f" target, lower is better; its deviation over random subsets of at most {SUBSET}.",
     }
 
@@ -161,8 +164,11 @@ def _row(name: str, count: int, distance: float, spread: float) -> dict[str, Any
     return {"on": "unpaired", "row": name, "images": count, "kid": distance, "deviation": spread}
 
 
-def _images(photos: PhotoSet) -> list[np.ndarray]:
-    return [np.ascontiguousarray(photos.photo(index)) for index in range(len(photos))]
+def whole_images(photos: PhotoSet, most: int | None = None) -> list[np.ndarray]:
+    """Returns the images of a set, or so many from all over it, uint8 [H, W, 3]."""
+    count = min(len(photos), most or len(photos))
+    places = np.linspace(0, len(photos) - 1, count).round().astype(int)
+    return [np.ascontiguousarray(photos.photo(index)) for index in places.tolist()]
 
 
 def _least(photos: PhotoSet) -> int:
@@ -193,9 +199,10 @@ def pieces(photos: PhotoSet, side: int) -> list[np.ndarray]:
     return found
 
 
-def _stack(images: list[np.ndarray]) -> np.ndarray:
-    """Images of any sizes as the extractor wants them: uint8 [N, S, S, 3]."""
-    return np.stack([resize_bicubic(image, (_EXTRACTED, _EXTRACTED)) for image in images])
+def features_of(images: list[np.ndarray]) -> np.ndarray:
+    """Images uint8 [H, W, 3] of any sizes -> features [N, D]."""
+    sized = [resize_bicubic(image, (_EXTRACTED, _EXTRACTED)) for image in images]
+    return extractor_for(None).features(np.stack(sized))
 
 
 def matched(image: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

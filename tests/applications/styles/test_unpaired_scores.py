@@ -54,7 +54,7 @@ def test_a_model_that_makes_targets_scores_as_targets_do(whole: bool) -> None:
     idle: Any = Applied(lambda image: image)
     again = _rows(score_unpaired(idle, sources, targets, whole=whole))
     assert again["model"] == pytest.approx(again["input"])
-    worse: Any = Applied(lambda image: np.full_like(image, 128))
+    worse: Any = Applied(lambda image: np.zeros_like(image))
     assert "farther from the target" in score_unpaired(worse, sources, targets)["notes"][0]
 
 

@@ -94,7 +94,7 @@ def test_whole_numbers_are_numbers_and_null_is_allowed_where_it_means_something(
         ({"minutes": float("nan")}, "--minutes"),
         ({"minutes": float("inf")}, "--minutes"),
         ({"images": 5, "minutes": 2.0}, "one stop rule"),
-        ({"batch": 1}, "--batch"),
+        ({"batch": 0}, "--batch"),
         ({"limit": 0}, "--limit"),
         ({"seed": -1}, "--seed"),
         ({"size": 0.0}, "--size"),

@@ -232,3 +232,21 @@ def test_unused_flags_are_refused_before_anything_is_written(tmp_path: Path, cap
     assert main([*words, "--loss.r1", "1", "--out", str(tmp_path / "run")]) == 2
     assert "--task restore does not use --loss.r1" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("preset", NAMED)
+def test_one_image_is_a_batch_where_there_are_no_batch_statistics(
+    preset: str, tmp_path: Path
+) -> None:
+    words = _words(preset, tmp_path / "data")
+    words[words.index("--batch") + 1] = "1"
+    assert main([*words, "--images", "3", "--out", str(tmp_path / "run")]) == 0
+    facts = json.loads((tmp_path / "run" / "events.jsonl").read_text().splitlines()[-1])
+    assert facts["images"] == 3
+
+
+def test_of_noise_a_batch_has_two_images(tmp_path: Path, capsys) -> None:
+    data = tiny_photos.write_photos(tmp_path / "data")
+    assert main(["train", data, "--batch", "1", "--out", str(tmp_path / "run")]) == 2
+    assert "--batch must be at least 2" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -8,7 +8,6 @@ from elegan.settings.limits import Count, Limit, Positive, Seed, Share, Weight
 Momentum = Annotated[float, Limit(least=0, below=1)]
 Patch = Annotated[int, Limit(least=16)]
 Resolution = Annotated[int, Limit(least=16, most=256, unit="pixels")]
-Batch = Annotated[int, Limit(least=2, why="batch statistics of one image are undefined")]
 Size = Annotated[float, Limit(above=0)]
 
 
@@ -247,7 +246,7 @@ class TrainSettings:
     """Stop after about so many minutes: turned into images by measuring the speed first."""
     size: Size = 1.0
     """The capacity dial: multiplies every width; the learning rates follow as 1/sqrt(size)."""
-    batch: Batch = 64
+    batch: Count = 64
     limit: Count | None = None
     """Use so many images only (per class where there are labels), drawn by the seed."""
     labelled: Count | None = None

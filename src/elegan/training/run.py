@@ -98,6 +98,10 @@ def check(settings: TrainSettings, spec: TaskSpec) -> None:
     lookup(PRESETS, settings.preset, "preset")
     spec.check(settings)
     validate(settings)
+    if settings.batch < 2 and not spec.from_images:
+        raise UsageError(
+            "--batch must be at least 2, not 1: batch statistics of one image are undefined."
+        )
     refuse_overlap(run_folder(settings).path, settings.data, settings.translate.target)
 
 

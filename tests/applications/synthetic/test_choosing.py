@@ -82,7 +82,11 @@ def test_a_proven_gain_is_said_with_its_worth() -> None:
 
 def test_no_gain_and_harm_are_told_apart() -> None:
     base = {(CLASSICAL, 0.0): [0.70, 0.71, 0.69], (BOTH, 0.25): [0.70, 0.73, 0.68]}
+    base[HALF, 0.0] = [0.6, 0.6, 0.6]
+    base[BOTH, 0.25] = [0.72, 0.75, 0.66]
     unproven = _decide(_results(base), fixed=0.25)
+    assert unproven.gain.mean > 0
+    assert unproven.worth is None
     assert unproven.sentence.startswith("Do not use them: no gain is proven")
     base[BOTH, 0.25] = [0.60, 0.61, 0.60]
     harm = _decide(_results(base), fixed=0.25)

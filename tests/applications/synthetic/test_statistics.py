@@ -47,3 +47,8 @@ def test_one_draw_and_equal_draws() -> None:
     assert not interval([0.5]).above_zero
     assert interval([0.0, 0.0]).p == 1
     assert interval([0.1, 0.1]).p == 0
+
+
+def test_no_bound_lies_where_no_value_can() -> None:
+    assert (interval([0.1, 0.9], least=0.0).low, interval([0.1, 0.9]).high) == (0, 1)
+    assert interval([-0.9, 0.1]).low == -1

@@ -48,7 +48,7 @@ class Interval:
         return asdict(self)
 
 
-def interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
+def interval(values: Sequence[float], *, overlap: float = 0.0, least: float = -1.0) -> Interval:
     """Returns the mean of some draws with its 95 % interval and the two-sided test against 0.
 
     Of differences between two arms, taken draw by draw, this is the paired t test.
@@ -58,6 +58,7 @@ def interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
         overlap: images judged over images trained on, where the draws are folds of one and the
             same set. Their training images overlap, so the variance of the mean is taken as
             (1/n + overlap) times that of the draws, in place of 1/n.
+        least: the least value that there can be; the greatest is 1. No bound lies outside.
 
     Source: Nadeau and Bengio 2003, "Inference for the generalization error", eq. 9.
     """
@@ -68,7 +69,8 @@ def interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
     reach = t_quantile((1 + CONFIDENCE) / 2, count - 1) * error
     t = abs(mean) / error if error > 0 else (math.inf if mean else 0.0)
     p = 2 * t_tail(t, count - 1)
-    return Interval(mean=mean, low=mean - reach, high=mean + reach, p=p, draws=count)
+    low, high = max(least, mean - reach), min(1.0, mean + reach)
+    return Interval(mean=mean, low=low, high=high, p=p, draws=count)
 
 
 def t_tail(t: float, freedom: int) -> float:
@@ -140,8 +142,8 @@ class GainVerdict:
     use: bool  # whether the interval of the gain is above zero
     share: float  # of generated images that is advised, or was tried in vain
     gain: Interval  # in the metric, of real + classical + GAN over real + classical
-    # About how many more given labels would have added as much; None where it cannot be told,
-    # infinity above ten times as many as there are
+    # About how many more given labels would have added as much; None where it cannot be told or
+    # no gain is proven, infinity above ten times as many as there are
     worth: float | None
     words: str  # for the metric
     shares: tuple[float, ...] = ()  # the share that each draw was judged at
@@ -216,7 +218,7 @@ def decide(
         use=gain.above_zero,
         share=share,
         gain=gain,
-        worth=worth(gain.mean, results, judged_on, labels),
+        worth=worth(gain.mean, results, judged_on, labels) if gain.above_zero else None,
         words=words,
         shares=tuple(each),
     )

@@ -54,10 +54,11 @@ class Experiment:
     # Of each draw, the classes of which images were wanted and none passed the filter
     lacking: tuple[tuple[str, ...], ...]
 
-    def interval(self, values: list[float]) -> dict[str, Any]:
+    def interval(self, values: list[float], least: float = -1.0) -> dict[str, Any]:
         """Returns the JSON values of the interval of one value a draw."""
         draws = self.verdict.gain.draws
-        return interval(values, overlap=1 / (draws - 1) if draws > 1 else 0.0).to_dict()
+        overlap = 1 / (draws - 1) if draws > 1 else 0.0
+        return interval(values, overlap=overlap, least=least).to_dict()
 
 
 def report_facts(experiment: Experiment, notes: list[str]) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _row(experiment: Experiment, arm: str, share: float) -> dict[str, Any]:
         "label": label,
         "about": about,
         "share": share if mixed else None,
-        "score": experiment.interval(values),
+        "score": experiment.interval(values, least=0.0),
         "draws": values,
     }
     if arm not in (CLASSICAL, SEMI):

@@ -149,6 +149,7 @@ def test_formats_name_every_alarm_and_score(formats: str) -> None:
 ONE_FOR_MANY = {
     r"fooling_rate_of_.+": "fooling_rate_of_NAME",
     r"FD-random \(\d+\)": "FD-digits (2,000)",
+    r"KID-random \(\d+ whole images\)": "KID-random (32 whole images)",
     r"(FD|KID)-random": r"\1-NAME",
     r"(augment|average)\..+": r"\1.*",
     r"(generator|discriminator)-[0-9a-f]{8}": r"\1-CHECKSUM",

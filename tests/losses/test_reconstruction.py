@@ -11,6 +11,7 @@ from elegan.losses import (
     gradient_difference,
     paired_feature_matching,
     patch_contrastive,
+    unevenness,
 )
 
 
@@ -52,6 +53,24 @@ def test_gradient_difference_sees_steps_and_their_sign_but_no_level() -> None:
     upright = gradient_difference(flat.transpose(2, 3), edge.transpose(2, 3))
     assert upright.item() == pytest.approx(1 / 3 / 2)
     assert gradient_difference(torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)).item() == 0
+
+
+def test_unevenness_is_of_the_detail_by_place_in_a_cell() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(2, 3, 66, 66)
+    assert unevenness(noise, 4).item() < 0.05
+    # Detail at one place of 16 only, and at its four neighbours by a fourth.
+    dots = torch.zeros(1, 1, 18, 18)
+    dots[..., 2::4, 2::4] = 0.1
+    shares = torch.tensor([4.0, 1, 1, 1, 1, *[0.0] * 11])
+    expected = (shares / shares.mean() - 1).abs().mean()
+    assert unevenness(dots, 4).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert unevenness(5 * dots + 0.2, 4).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert unevenness(torch.zeros(1, 3, 8, 8), 4).item() == 1  # no detail: nothing to be even
+    dots.requires_grad_()
+    unevenness(dots, 4).backward()
+    assert dots.grad is not None
+    assert dots.grad.isfinite().all()
 
 
 def test_paired_feature_matching_is_relative_and_moves_only_what_was_made() -> None:

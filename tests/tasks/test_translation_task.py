@@ -148,13 +148,14 @@ def test_kept_weights_are_delivered_beside_the_final_ones(tmp_path: Path) -> Non
 
 def test_terms_are_weighted_and_sum_to_the_loss() -> None:
     weights = {"fidelity": 2.0, "gradient": 3.0, "adversarial": 0.5, "feature_matching": 0.25}
+    weights["evenness"] = 0.5
     task = tiny_photos.task_of(
         tiny_photos.settings("upscale", translate={**weights, "adversarial_from": 0.0})
     )
     batch = task.batches.at(0)
     fakes = batch.images * 0.9
     losses = task.generator_loss(batch, fakes, 0.0)
-    names = {"fidelity", "gradient", "generator_adversarial", "feature_matching"}
+    names = {"fidelity", "gradient", "generator_adversarial", "feature_matching", "evenness"}
     assert set(losses) == {"loss", *names}
     assert losses["loss"].item() == pytest.approx(sum(losses[name].item() for name in names))
     assert losses["fidelity"].item() == pytest.approx(2 * charbonnier(fakes, batch.images).item())

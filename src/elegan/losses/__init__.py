@@ -265,6 +265,25 @@ def gradient_difference(images: Tensor, targets: Tensor) -> Tensor:
     return total
 
 
+def unevenness(images: Tensor, period: int) -> Tensor:
+    """How unevenly detail lies over the places of a cell: 0 where no grid shows.
+
+    The mean absolute Laplacian of each of period^2 places, over their mean; how far these are from
+    1 on average. Pixels that are made in cells of `period` easily differ in sharpness.
+
+    Args:
+        images: [N, C, H, W] in [-1, 1], sides of at least period + 2.
+    """
+    images = images.float()
+    around = images[..., :-2, 1:-1] + images[..., 2:, 1:-1]
+    around = around + images[..., 1:-1, :-2] + images[..., 1:-1, 2:]
+    detail = (4 * images[..., 1:-1, 1:-1] - around).abs()
+    height, width = (side // period * period for side in detail.shape[-2:])
+    cells = detail[..., :height, :width].unflatten(-1, (-1, period)).unflatten(-3, (-1, period))
+    places = cells.mean(dim=(0, 1, 2, 4))
+    return (places / places.mean().clamp_min(1e-6) - 1).abs().mean()
+
+
 def patch_contrastive(queries: Tensor, keys: Tensor, *, temperature: float = 0.07) -> Tensor:
     """Each patch of the translation should be known by the patch of the input at the same place.
 

@@ -189,6 +189,8 @@ class TranslateSettings:
     """Weight of the difference between the image gradients."""
     feature_matching: Weight = 0.0
     """Weight of the difference between the discriminator's features of both."""
+    evenness: Weight = 0.0
+    """Task upscale: weight of how unevenly detail lies within cells of the scale, once judged."""
     contrastive: Weight = 1.0
     """Method contrastive: weight of the agreement of patches with those at the same place."""
     cycle: Weight = 10.0

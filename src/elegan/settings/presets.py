@@ -182,6 +182,7 @@ PRESETS: dict[str, Preset] = {
                 "adversarial_from": 0.75,
                 "adversarial": 0.05,
                 "feature_matching": 0.1,
+                "evenness": 0.1,
             },
         },
     ),

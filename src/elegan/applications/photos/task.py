@@ -14,6 +14,7 @@ from elegan.data import PhotoSet
 from elegan.data.batches import Batch
 from elegan.data.degradations import FAMILIES, KINDS
 from elegan.data.patches import Patches
+from elegan.losses import unevenness
 from elegan.models import TranslationModel
 from elegan.models.restoring import restorer_planes, told_kinds
 from elegan.networks import TranslationShape
@@ -50,9 +51,15 @@ class Upscale(TranslationTask):
     def _enlarged(self, inputs: Tensor) -> Tensor:
         return self.baseline(inputs)
 
+    def _judged_terms(self, batch: Batch, fakes: Tensor) -> dict[str, Tensor]:
+        terms = super()._judged_terms(batch, fakes)
+        if weight := self.settings.translate.evenness:
+            terms["evenness"] = weight * unevenness(fakes, self.shape.scale)
+        return terms
+
 
 def _check_upscale(settings: TrainSettings) -> None:
-    check_translation(settings, ("scale", "degradation", "shrink", *FIDELITY))
+    check_translation(settings, ("scale", "degradation", "shrink", "evenness", *FIDELITY))
     lookup(_DEGRADATIONS, settings.translate.degradation or _USUAL, "degradation")
     if settings.translate.scale < 2:
         raise UsageError("--task upscale needs --scale 2, 3 or 4.")

@@ -5,7 +5,7 @@ import pytest
 
 from elegan.common.errors import UsageError
 from elegan.metrics.image_quality import psnr
-from elegan.models import TranslationModel, haze
+from elegan.models import TranslationModel, filters
 from elegan.models.haze import HazeFilter, veil
 from elegan.models.inference import InferenceOptions
 
@@ -57,7 +57,7 @@ def test_strips_of_any_height_give_the_same_photo(monkeypatch: pytest.MonkeyPatc
     image = hazy(clear(620), 0.5)
     made = HazeFilter().apply(image)
     assert HazeFilter().windows(620, 620, InferenceOptions()) == 3
-    monkeypatch.setattr(haze, "_ROWS", 70)
+    monkeypatch.setattr(filters, "ROWS", 70)
     np.testing.assert_allclose(HazeFilter().apply(image), made, atol=1e-6)
 
 

@@ -11,10 +11,13 @@ from elegan.data.degradations import FAMILIES, STAGES
 from elegan.models.haze import HazeFilter
 from elegan.models.holding import held
 from elegan.models.inference import InferenceOptions
+from elegan.models.patterns import PatternFilter
 from elegan.models.restoring import asked_families
 from elegan.models.shipping import find_shipped, shipped_models
 from elegan.models.translation import TranslationModel
 
+_FILTERS = {one.family: one for one in (HazeFilter, PatternFilter)}
+"""Families that a method without a network undoes better."""
 _UNNAMED = "denoise"  # what photos have most, and what is undone with the least harm to others
 _LAST_FIRST = tuple(
     dict.fromkeys(
@@ -41,8 +44,10 @@ class Experts(TranslationModel):
         self._loaded: dict[str, TranslationModel] = {}
         first = self._load(_UNNAMED)
         shipped = [facts for facts in shipped_models().values() if facts["task"] == "restore"]
-        known = {"dehaze", *(name for facts in shipped for name in facts["recipe"]["families"])}
-        sums = "".join(facts["sha256"] for facts in (*shipped, HazeFilter().config))
+        known = {*_FILTERS, *(name for facts in shipped for name in facts["recipe"]["families"])}
+        sums = "".join(
+            facts["sha256"] for facts in (*shipped, *(one().config for one in _FILTERS.values()))
+        )
         config = first.config | {
             "recipe": {"families": [name for name in FAMILIES if name in known]},
             "sha256": hashlib.sha256(sums.encode()).hexdigest(),
@@ -61,8 +66,8 @@ class Experts(TranslationModel):
         return self._loaded[family]
 
     def _load(self, family: str) -> TranslationModel:
-        if family == "dehaze":
-            return HazeFilter()
+        if family in _FILTERS:
+            return _FILTERS[family]()
         device, precision = self._where
         folder = find_shipped("restore", family=family)
         return TranslationModel.load(folder, device=device, precision=precision)

@@ -6,26 +6,15 @@ laid along the photo's edges by a guided filter (He et al. 2013) whose coefficie
 smaller copy (He and Sun 2015, "Fast guided filter").
 """
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from elegan.common.precision import choose
-from elegan.models.inference import (
-    InferenceOptions,
-    composed,
-    reduced,
-    refuse_image,
-    refuse_options,
-    white,
-)
-from elegan.models.restoring import asked_families
-from elegan.models.translation import TranslationModel
+from elegan.models.filters import Clearing, Filter
+from elegan.models.inference import reduced, white
 
 _LONGEST = 600  # of the smaller copy; the radii below are of its pixels, about those of the papers
 _DARK, _GUIDED = 7, 30
@@ -33,73 +22,24 @@ _KEPT = 0.95  # of the veil: without any, what is far away looks wrong
 _LEAST = 0.1  # of the light that comes through; below, noise is all there is
 _SMOOTH = 1e-3  # of the guided filter, in squared brightness
 _BRIGHTEST = 1000  # one in so many pixels is taken for pure veil
-_ROWS = 256
-_CONFIG = {
-    "task": "restore",
-    "network": "dark-channel",
-    "shape": {"inputs": 3, "outputs": 3, "scale": 1},
-    "recipe": {"degradation": ["haze"], "families": ["dehaze"]},
-    "sha256": "dark-channel-1",  # what decides the result, in place of weights
-    "training": {},
-}
 
 
-class _Nothing(nn.Identity):
-    """Stands where other models have a network."""
+class HazeFilter(Filter):
+    """A restorer of the family dehaze."""
 
-    margin, stride, global_statistics = 0, 1, False
+    family, kinds = "dehaze", ("haze",)
+    method, note = "dark-channel-1", "by the dark channel prior"
 
-
-class HazeFilter(TranslationModel):
-    """A restorer of the family dehaze, without a network."""
-
-    def __init__(self, *, strength: float = 1.0, share: float = 1.0) -> None:
-        precision = choose("cpu", "float32")
-        super().__init__(_Nothing(), _CONFIG, precision, strength=strength, share=share)
-
-    @property
-    def name(self) -> str:
-        return "dark-channel"
-
-    def to(self, device: str) -> TranslationModel:
-        return self
-
-    def _like(self, network: nn.Module, **changes: float) -> TranslationModel:
-        return HazeFilter(**changes)
-
-    def windows(self, height: int, width: int, use: InferenceOptions) -> int:
-        return math.ceil(height / _ROWS)
-
-    def notes(self, height: int, width: int, use: InferenceOptions) -> tuple[str, ...]:
-        return ("by the dark channel prior",)
-
-    def strips(
-        self,
-        image: np.ndarray,
-        *,
-        mask: np.ndarray | None = None,
-        use: InferenceOptions | None = None,
-    ) -> Iterator[np.ndarray]:
-        """See `TranslationModel.strips`."""
-        use = use or InferenceOptions()
-        refuse_options(use, self.task, self.scale)
-        refuse_image(image, mask, self.scale)
-        asked_families(use.task, self.families, masked=mask is not None)
+    def look(self, image: np.ndarray) -> Clearing:
+        """See `Filter.look`."""
         light, slopes = veil(reduced(image, _LONGEST))
-        whole = white(image.dtype)
-        for top in range(0, len(image), _ROWS):
-            rows = slice(top, top + _ROWS)
-            seen = image[rows].astype(np.float32) / np.float32(whole)
+
+        def clearing(rows: slice, seen: np.ndarray) -> np.ndarray:
             slope, offset = (_enlarged(one, rows, image.shape[:2]) for one in slopes)
             through = np.clip(slope * seen.mean(axis=2) + offset, _LEAST, 1)[..., None]
-            clear = ((seen - light) / through + light).clip(0, 1)
-            made = seen + np.float32(self.share) * (clear - seen)
-            if image.dtype.kind == "u":
-                made = np.rint(made * whole)
-            made = made.astype(image.dtype)
-            if use.on_window is not None:
-                use.on_window()
-            yield made if mask is None else composed(image[rows], made, mask[rows])
+            return ((seen - light) / through + light).clip(0, 1)
+
+        return clearing
 
 
 def veil(image: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

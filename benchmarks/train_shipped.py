@@ -117,7 +117,7 @@ RECIPES = {
             begin=DAMAGES,
         ),
         _restoring_one(
-            *("noise", "denoise", 272_000, "takes away noise and what JPEG leaves"),
+            *("noise", "denoise", 200_000, "takes away noise and what JPEG leaves"),
             batch=16,
             photos="photos-open.zip",
         ),
@@ -126,7 +126,11 @@ RECIPES = {
             patch=96,
             photos="photos-open.zip",
         ),
-        _restoring_one("rain", "derain", 6_000, "takes away rain"),
+        _restoring_one(
+            *("rain", "derain", 70_000, "takes away rain"),
+            patch=96,
+            photos="photos-open.zip",
+        ),
     )
 }
 """The first legs are for an accelerator; what follows takes about an hour of a CPU each."""

@@ -214,8 +214,10 @@ def test_strengths_are_told_of_what_is_asked_for() -> None:
     found = {"noise": 25.0, "haze": 0.3}
     assert strengths_told((), found, kinds) == {"noise": 0.5, "jpeg": 0, "blur": 0}
     assert strengths_told(("denoise",), found, kinds) == {"noise": 0.5, "jpeg": 0, "blur": 0}
-    assert strengths_told(("deblur",), found, kinds) == {"noise": 0, "jpeg": 0, "blur": UNKNOWN}
-    assert strengths_told(("denoise",), {}, ("noise",)) == {"noise": UNKNOWN}
+    # What a person sees and the look at the photo missed is weak.
+    assert strengths_told(("deblur",), found, kinds) == {"noise": 0, "jpeg": 0, "blur": 0.2}
+    for missed in ({}, None):
+        assert strengths_told(("denoise",), missed, kinds) == {"noise": 0.1, "jpeg": 0, "blur": 0}
     # Models from before strengths were told have a plane a family.
     older = ("derain", "denoise")
     assert strengths_told(("denoise",), found, older) == {"derain": 0, "denoise": 1}

@@ -33,12 +33,14 @@ class Damage:
         full: the value at which the network's answer is 1.
         values: of kinds of `data.degradations`, the strength from their parameters.
         words: of a value, for a person.
+        least: what a person sees who names the family; 0 where another kind stands for it.
     """
 
     family: str
     full: float
     values: Mapping[str, Callable[[Mapping[str, float]], float]]
     words: Callable[[float], str]
+    least: float
 
 
 _BLURS: dict[str, Callable[[Mapping[str, float]], float]] = {
@@ -56,19 +58,27 @@ DAMAGES = {
             **dict.fromkeys(_BLURS, lambda p: 255 * max(0.0, p["grain"])),
         },
         "noise {:.0f}/255".format,
+        least=5,
     ),
     "jpeg": Damage(
         "denoise",
         90,
         {"jpeg": lambda p: 100 - p["quality"]},
         lambda value: f"JPEG quality {100 - value:.0f}",
+        least=0,
     ),
-    "blur": Damage("deblur", 4, _BLURS, "blur {:.1f} px".format),
+    "blur": Damage("deblur", 4, _BLURS, "blur {:.1f} px".format, least=0.8),
     "rain": Damage(
-        "derain", 50, {"rain": lambda p: 255 * 10 ** (-p["decibels"] / 20)}, lambda _: "rain"
+        "derain",
+        50,
+        {"rain": lambda p: 255 * 10 ** (-p["decibels"] / 20)},
+        lambda _: "rain",
+        least=11,
     ),
-    "haze": Damage("dehaze", 0.75, {"haze": lambda p: p["veil"]}, "haze {:.0%}".format),
-    "stripes": Damage("destripe", 0.7, {"stripes": lambda p: p["opacity"]}, lambda _: "a pattern"),
+    "haze": Damage("dehaze", 0.75, {"haze": lambda p: p["veil"]}, "haze {:.0%}".format, least=0.2),
+    "stripes": Damage(
+        "destripe", 0.7, {"stripes": lambda p: p["opacity"]}, lambda _: "a pattern", least=0.2
+    ),
 }
 """Every kind that is told, in the order of the network's answers."""
 

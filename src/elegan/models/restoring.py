@@ -36,22 +36,22 @@ def strengths_told(
         told: kinds of `DAMAGES`; of older models, families.
 
     Returns:
-        A kind's share of its full strength, 0 where it is not to be undone, `UNKNOWN` where it is
-        and was not found; of a family 1 where it is asked for, else 0.
+        A kind's share of its full strength, 0 where it is not to be undone, `UNKNOWN` where nobody
+        looked or asks; of a family 1 where it is asked for, else 0. What is asked for and was not
+        found is as weak as a person can see.
     """
-    seen = found or {}
-    shares: dict[str, float] = {}
-    for name in told:
-        if name not in DAMAGES:
-            shares[name] = float(name in asked)
-            continue
-        family = DAMAGES[name].family
-        known = any(DAMAGES[other].family == family for other in seen)
-        wanted = family in asked or (not asked and found is None)
-        shares[name] = UNKNOWN if wanted and not known else 0.0
-        if name in seen and (family in asked or not asked):
-            shares[name] = seen[name] / DAMAGES[name].full
-    return shares
+    if not asked and found is None:
+        return {name: UNKNOWN if name in DAMAGES else 0.0 for name in told}
+    seen = {name: value for name, value in (found or {}).items() if name in DAMAGES}
+    families = {DAMAGES[name].family for name in seen}
+    strengths = {
+        name: item.least for name, item in DAMAGES.items() if item.family in {*asked} - families
+    }
+    strengths |= {
+        name: value for name, value in seen.items() if not asked or DAMAGES[name].family in asked
+    }
+    shares = {name: value / DAMAGES[name].full for name, value in strengths.items()}
+    return {name: shares.get(name, float(name in asked)) for name in told}
 
 
 def restorer_inputs(

@@ -89,6 +89,8 @@ def test_no_window_decides_alone_and_texture_is_no_noise() -> None:
     assert summary(answers, answers)["noise"] == pytest.approx(25)
     assert summary(answers, answers * 0.2)["noise"] == pytest.approx(5)
     assert summary(answers, answers * 0.2)["jpeg"] == pytest.approx(45)
+    assert summary(answers, answers * 0.2)["rain"] == pytest.approx(25)
+    assert summary(answers, answers * 0.04)["rain"] == 0
     answers[:] = -0.5
     assert summary(answers, answers)["noise"] == 0
 

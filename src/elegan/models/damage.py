@@ -20,6 +20,7 @@ SIDE = 64  # of a window, in pixels
 MAX_WINDOWS = 32  # of a photo, those with most detail: a blue sky shows no blur
 CALM = 16  # more windows, those with least detail: there, noise is not taken for texture
 _CLIPPED = 0.2  # share of black or white in a window that shows no noise
+_SHOWN_RAIN = 2.0  # in calm windows; undamaged photos show less than 1, but for a few
 _CANDIDATES = 12  # along each side of a photo
 _WIDTHS = (24, 32, 48, 64, 96)
 
@@ -159,15 +160,26 @@ def summary(busy: np.ndarray, calm: np.ndarray) -> dict[str, float]:
     """Answers [N, kinds] for the windows of one photo -> a value for each kind.
 
     The mean of the middle half of the busy windows: none decides alone. Noise is everywhere, and
-    texture only adds to it: of the calm windows the lower quartile.
+    texture only adds to it: of the calm windows the lower quartile. Rain is everywhere, too: what
+    calm windows do not show at all is texture.
     """
-    ordered = np.sort(busy, axis=0)
+    kinds = list(DAMAGES)
+    noise, rain = kinds.index("noise"), kinds.index("rain")
+    values, calmer = _middle(busy), _middle(calm)
+    values[noise] = np.quantile(calm[:, noise], 0.25)
+    shown = calmer[rain] * DAMAGES["rain"].full >= _SHOWN_RAIN
+    values[rain] = max(values[rain], calmer[rain]) if shown else 0.0
+    return {
+        name: max(0.0, float(value) * DAMAGES[name].full)
+        for name, value in zip(kinds, values, strict=True)
+    }
+
+
+def _middle(answers: np.ndarray) -> np.ndarray:
+    """The mean of the middle half."""
+    ordered = np.sort(answers, axis=0)
     cut = len(ordered) // 4
-    middle = ordered[cut : len(ordered) - cut].mean(axis=0)
-    noise = list(DAMAGES).index("noise")
-    middle[noise] = np.quantile(calm[:, noise], 0.25)
-    full = zip(DAMAGES.items(), middle.tolist(), strict=True)
-    return {name: max(0.0, value * item.full) for (name, item), value in full}
+    return ordered[cut : len(ordered) - cut].mean(axis=0)
 
 
 def windows_of(image: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,8 @@ pattern stays. Where it covers, the photo is what is seen less the ink, over wha
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ _PEAKS, _TRIED, _SHORTLIST = 10, 40, 6
 _LEAST_PEAK, _MOST_PEAK = 2.0, 8.0  # logarithm of a peak's power over the photo's own
 _BY_CHANCE = 2.3  # about the highest of nine places where there is no peak
 _EXPLAINED = 0.08  # share of a photo's detail that is a pattern for certain
+_MOST = 2  # patterns of one photo
 _LEAST_SEEN = 1.5 / 255  # its deviation: below is what rounding leaves
 _BINS = 64  # along each direction of the lattice, at most
 _FEW = 150  # samples of a bin: below, its neighbours help
@@ -74,37 +76,43 @@ class Pattern:
             total = total + self.cover[row, column] * (share * other)
         return np.broadcast_to(total, (len(down), width))
 
+    def taken_off(self, rows: slice, seen: np.ndarray) -> np.ndarray:
+        """What lies below in some rows, float32 [h, W, C] in 0..1."""
+        cover = self.at(slice(rows.start, rows.start + len(seen)), seen.shape[1])[..., None]
+        clear = (seen - cover * self.ink) / (1 - cover * np.float32(self.opacity))
+        return clear.clip(0, 1).astype(np.float32)
+
 
 class PatternFilter(Filter):
     """A restorer of the family destripe."""
 
     family, kinds = "destripe", ("stripes",)
-    method, note = "folding-1", "by folding what repeats"
+    method, note = "folding-1", "by folding; where nothing repeats, nothing changes"
 
     def look(self, image: np.ndarray) -> Clearing | None:
         """See `Filter.look`."""
-        pattern = find_pattern(image)
-        if pattern is None:
-            return None
+        part, origin = _middle(image, _LOOKED_AT)
+        seen = part.astype(np.float32) / np.float32(white(image.dtype))
+        patterns: list[Pattern] = []
+        # What is left of lace may be another lattice.
+        while len(patterns) < _MOST and (found := find_pattern(seen)) is not None:
+            seen = found.taken_off(slice(0, len(seen)), seen)
+            patterns.append(replace(found, origin=origin))
 
         def clearing(rows: slice, seen: np.ndarray) -> np.ndarray:
-            cover = pattern.at(slice(rows.start, rows.start + len(seen)), seen.shape[1])[..., None]
-            clear = (seen - cover * pattern.ink) / (1 - cover * np.float32(pattern.opacity))
-            return clear.clip(0, 1).astype(np.float32)
+            return reduce(lambda left, one: one.taken_off(rows, left), patterns, seen)
 
-        return clearing
+        return clearing if patterns else None
 
 
-def find_pattern(image: np.ndarray) -> Pattern | None:
+def find_pattern(seen: np.ndarray) -> Pattern | None:
     """Finds what repeats over a photo; None where nothing does for certain.
 
     Args:
-        image: [H, W, 1 or 3], of any depth.
+        seen: float32 [H, W, 1 or 3] in 0..1.
     """
-    if min(image.shape[:2]) < LONGEST:
+    if min(seen.shape[:2]) < LONGEST:
         return None
-    part, origin = _middle(image, _LOOKED_AT)
-    seen = part.astype(np.float32) / np.float32(white(image.dtype))
     near, _ = _middle(seen, _RANKED_AT)
     ranked = []
     for step, overtones in _candidates(near):
@@ -119,7 +127,7 @@ def find_pattern(image: np.ndarray) -> Pattern | None:
     profile, _ = _folded(detail, step, overtones)
     low, high = np.quantile(profile, (0.05, 0.95))
     covers = ((profile - low) / max(high - low, 1e-9)).clip(0, 1).astype(np.float32)
-    fits = [_inked(seen, detail, step, cover, origin) for cover in (covers, 1 - covers)]
+    fits = [_inked(seen, detail, step, cover) for cover in (covers, 1 - covers)]
     best = max(fits, key=lambda item: item.explained)
     seen_of_it = best.explained * float(np.square(detail).mean())
     certain = best.explained >= _EXPLAINED and seen_of_it >= _LEAST_SEEN**2
@@ -338,7 +346,6 @@ def _inked(
     detail: np.ndarray,
     step: complex,
     covers: np.ndarray,
-    origin: tuple[int, int],
 ) -> Pattern:
     """Finds opacity and ink by least squares, for how far each phase is covered.
 
@@ -368,7 +375,7 @@ def _inked(
     explained = 1 - float(np.square(left_over).sum()) / max(float(np.square(detail).sum()), 1e-9)
     return Pattern(
         step=step,
-        origin=origin,
+        origin=(0, 0),
         cover=covers,
         opacity=float(opacity),
         ink=ink,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny_photos
 
-from elegan.applications.photos.examples import Damaged, Smaller, families_of, recoloured
+from elegan.applications.photos.examples import Damaged, Smaller, families_of, recoloured, textured
 from elegan.applications.styles.task import PairedExamples, UnpairedExamples
 from elegan.common.errors import EleganError
 from elegan.data.degradations import FAMILIES, KINDS, downscale
@@ -290,3 +290,20 @@ def test_what_has_a_side_is_not_mirrored(kind: type) -> None:
     draw = kind(sources=photos, targets=photos, patch=20, mirror=False)
     for seed in range(20):
         assert _contains(photo, _bytes(draw(0, _random(seed)).inputs))
+
+
+def test_texture_is_fine_and_of_many_strengths_and_on_a_part_only() -> None:
+    even = np.full((64, 64, 3), 128, np.uint8)
+    spreads, parts = [], []
+    for seed in range(60):
+        made = textured(even, _random(seed)).astype(float) - 128
+        assert abs(made.mean()) < 4
+        spreads.append(np.abs(made).max())
+        fine = np.abs(np.diff(made[..., 0], axis=0)).mean()
+        coarse = np.abs(made[8:, :, 0] - made[:-8, :, 0]).mean()
+        assert fine > 0.25 * coarse
+        cells = np.abs(made[..., 0]).reshape(8, 8, 8, 8).mean(axis=(1, 3))
+        parts.append(cells.min() < 0.2 * cells.max())
+    assert min(spreads) < 15
+    assert max(spreads) > 60
+    assert 0.2 < np.mean(parts) < 0.95

@@ -13,8 +13,10 @@ from elegan.data.degradations import (
     degrade,
     downscale,
     from_bytes,
+    resize_bicubic,
     to_bytes,
 )
+from elegan.data.degradations.camera import convolve, gaussian_line
 from elegan.data.patches import Example
 from elegan.models.damage import DAMAGES, strengths
 from elegan.models.restoring import UNKNOWN, restorer_inputs, told_kinds
@@ -22,6 +24,7 @@ from elegan.tasks.crops import Photos, crop, spanned
 
 _REACH = 2  # input pixels beyond a crop that antialiased bicubic looks at
 _GAINS, _GAMMAS, _DARKEST = (0.5, 1.1), (0.7, 1.4), 0.15  # of photos in another light
+_TEXTURED = 0.3  # share of examples with more texture than their photo has
 _TOLD = 0.8  # share of examples of which the restorer is told how strong their damage is
 _MISJUDGED = 0.12  # deviation of the logarithm of a strength as told from the true one
 _MISSED = 0.1  # share of the kinds done that are not found
@@ -42,6 +45,25 @@ def recoloured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     darkest, gamma = random.uniform(0, _DARKEST), random.uniform(*_GAMMAS)
     light = darkest + (1 - darkest) * gains * from_bytes(image) ** gamma
     return to_bytes(light)
+
+
+def textured(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Returns an RGB image uint8 with fine texture on a part of it, as fur and grass have it.
+
+    Photos show little of it at the size of a pixel, and a network takes what it has not seen for
+    noise, however little noise it is told of. Noise, blurred or less its own blur, of a deviation
+    of 3 to 30 of 255.
+    """
+    height, width = image.shape[:2]
+    channels = 3 if random.random() < 0.3 else 1
+    grain = random.standard_normal((height, width, channels), np.float32)
+    line = gaussian_line(random.uniform(0.3, 1.2))
+    smooth = convolve(convolve(grain, line[:, None]), line[None, :])
+    grain = smooth if random.random() < 0.5 else grain - random.uniform(0, 1) * smooth
+    grain *= np.exp(random.uniform(*np.log((3 / 255, 30 / 255)))) / max(float(grain.std()), 1e-6)
+    field = resize_bicubic(random.standard_normal((3, 3), np.float32), (height, width))
+    where = (field + random.uniform(-0.5, 1) + 0.5).clip(0, 1)[..., None]
+    return to_bytes(from_bytes(image) + where * grain)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +126,8 @@ class Damaged:
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         clean = crop(self.photos.photo(index), self.patch, random, self.shrink)
         clean = recoloured(clean, random)
+        if random.random() < _TEXTURED:
+            clean = textured(clean, random)
         told = random.random() < _TOLD
         kinds = self.kinds if told else self._unasked or self.kinds
         damaged = degrade(from_bytes(clean), kinds, random)

@@ -117,7 +117,7 @@ RECIPES = {
             begin=DAMAGES,
         ),
         _restoring_one(
-            *("noise", "denoise", 200_000, "takes away noise and what JPEG leaves"),
+            *("noise", "denoise", 272_000, "takes away noise and what JPEG leaves"),
             batch=16,
             photos="photos-open.zip",
         ),

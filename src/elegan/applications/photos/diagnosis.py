@@ -10,11 +10,9 @@ from elegan.models.inference import InferenceOptions, white
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
-UNASKED = ("denoise", "deblur", "derain")
+UNASKED = ("denoise", "deblur")
 """Families that are undone without being named: found with certainty, and undone without harm."""
-# Pixels: what looks less blurred may have moved, which is not undone. Of 255: texture may look like
-# weaker rain.
-_CERTAIN = {"blur": 1.0, "rain": 12.0}
+_CERTAIN = {"blur": 1.0}  # pixels: what looks less blurred may have moved, which is not undone
 _EVEN = 0.03  # deviation of a frame in which there is nothing to see, of a range of 1
 
 

@@ -204,13 +204,14 @@ def _peaks(power: np.ndarray, excess: np.ndarray) -> list[complex]:
 
 
 def _likely(excess: np.ndarray, step: complex, overtones: Waves) -> float:
-    """How far overtones of a step stand out, one in two of them or all."""
+    """How far the overtones of a step stand out of the photo's spectrum, the higher the surer.
+
+    Divided by the root of their number: a step of twice as many, half of which are not there, is
+    less likely.
+    """
     waves = _resolved(overtones, step)
     height, width = excess.shape
-    rows, columns = (
-        np.rint(waves.imag * height).astype(int),
-        np.rint(waves.real * width).astype(int),
-    )
+    rows, columns = np.rint([waves.imag * height, waves.real * width]).astype(int)
     near = [
         excess[(rows + down) % height, (columns + right) % width]
         for down, right in itertools.product((-1, 0, 1), repeat=2)

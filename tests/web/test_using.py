@@ -903,7 +903,7 @@ def test_the_last_model_that_is_chosen_is_shown(page: Any, address: str) -> None
     page.route("**/api/draw/about?model=run%2Fkinds", lambda route: held.append(route))
     page.get_by_label("Model").select_option("run/kinds")
     page.get_by_label("Model").select_option("run/plain")
-    page.get_by_label("Truncation").wait_for()
+    page.get_by_label("Direction 1").wait_for()
     for route in held:
         route.continue_()
     page.wait_for_timeout(300)

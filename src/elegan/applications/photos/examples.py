@@ -126,7 +126,7 @@ class Damaged:
     def __call__(self, index: int, random: np.random.Generator) -> Example:
         clean = crop(self.photos.photo(index), self.patch, random, self.shrink)
         clean = recoloured(clean, random)
-        if random.random() < _TEXTURED:
+        if "noise" in self.kinds and random.random() < _TEXTURED:
             clean = textured(clean, random)
         told = random.random() < _TOLD
         kinds = self.kinds if told else self._unasked or self.kinds

@@ -1,4 +1,4 @@
-"""Charbonnier, gradient difference, paired feature matching and PatchNCE against plain formulas."""
+"""Charbonnier, log error, gradient difference, paired feature matching and PatchNCE against plain formulas."""
 
 import math
 
@@ -9,6 +9,7 @@ from torch.nn import functional
 from elegan.losses import (
     charbonnier,
     gradient_difference,
+    log_error,
     paired_feature_matching,
     patch_contrastive,
     unevenness,
@@ -28,18 +29,35 @@ def test_charbonnier_is_the_absolute_difference_but_near_zero() -> None:
     assert charbonnier(targets, targets).item() == 0
 
 
-def test_charbonnier_weighs_pixels_and_stays_a_mean() -> None:
+def test_the_log_error_falls_by_as_much_for_each_db() -> None:
+    """Halving what is wrong gains 6 dB, of an image with much damage and of one with little."""
+    targets = torch.zeros(1, 3, 8, 8)
+    one, slope = torch.ones_like(targets), 0.05 * math.log(2)
+    for deviation in (1.0, 0.2):
+        gain = log_error(deviation * one, targets) - log_error(deviation / 2 * one, targets)
+        assert gain.item() == pytest.approx(slope, rel=0.02)
+    both = log_error(torch.cat([one, 0.1 * one]), torch.cat([targets, targets]))
+    apart = (log_error(one, targets) + log_error(0.1 * one, targets)) / 2
+    assert both.item() == pytest.approx(apart.item(), rel=1e-5)
+    images = targets.clone().requires_grad_()
+    assert log_error(images, targets).item() == 0
+    log_error(images, targets).backward()
+    assert images.grad is not None
+    assert not images.grad.any()
+
+
+def test_the_log_error_weighs_pixels_within_an_image() -> None:
     images, targets = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
     images[0, :, 0, 0], images[1, :, 1, 1] = 0.6, -1.0
     weights = torch.zeros(2, 1, 4, 4)
-    weights[0, 0, 0, 0], weights[1, 0, 1, 1] = 1.0, 3.0
-    value = charbonnier(images, targets, weights=weights, softness=1e-6)
-    assert value.item() == pytest.approx((0.6 + 3 * 1.0) / 4, rel=1e-4)
+    weights[0, 0, 0, 0], weights[0, 0, 3, 3], weights[1, 0, 1, 1] = 1.0, 3.0, 0.2
+    value = log_error(images, targets, weights=weights, scale=2)
+    level = 2 / 255
+    expected = (math.log(0.6**2 / 4 / level**2 + 1) + math.log(1 / level**2 + 1)) / 2
+    assert value.item() == pytest.approx(expected, rel=1e-4)
     even = torch.full_like(weights, 0.7)
-    torch.testing.assert_close(
-        charbonnier(images, targets, weights=even), charbonnier(images, targets)
-    )
-    assert charbonnier(images, targets, weights=torch.zeros_like(weights)).item() == 0
+    torch.testing.assert_close(log_error(images, targets, weights=even), log_error(images, targets))
+    assert log_error(images, targets, weights=torch.zeros_like(weights)).item() == 0
 
 
 def test_gradient_difference_sees_steps_and_their_sign_but_no_level() -> None:

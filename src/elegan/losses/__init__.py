@@ -226,26 +226,49 @@ def unsupervised_discrimination(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(-joint_logit(real)).mean() + softplus(joint_logit(fake)).mean()
 
 
-def charbonnier(
-    images: Tensor, targets: Tensor, *, weights: Tensor | None = None, softness: float = 1e-3
-) -> Tensor:
+def charbonnier(images: Tensor, targets: Tensor, *, softness: float = 1e-3) -> Tensor:
     """Mean absolute difference, softened near zero: sqrt(d^2 + softness^2) - softness.
 
     Args:
         images: [N, C, H, W] in [-1, 1].
         targets: the same shape; no gradient reaches them.
-        weights: [N, 1, H, W], 0 or more: what each pixel counts. The sum is divided by that of the
-            weights, so it stays a mean; where all are 0 the result is 0.
         softness: in units of the pixels.
 
     Source: Charbonnier et al. 1994; for super-resolution Lai et al. 2017, equation 3.
     """
     differences = images.float() - targets.detach().float()
-    costs = (differences.square() + softness**2).sqrt() - softness
+    return ((differences.square() + softness**2).sqrt() - softness).mean()
+
+
+LEVEL = 2 / 255
+"""A level of eight bits in images in [-1, 1]."""
+
+
+def log_error(
+    images: Tensor, targets: Tensor, *, weights: Tensor | None = None, scale: float = 0.05
+) -> Tensor:
+    """Logarithm of an image's root mean square difference, in `LEVEL`s; mean over the images.
+
+    It falls by `scale * ln(10) / 20` for each dB of PSNR, whether an image is damaged strongly or
+    hardly: an absolute difference is mostly that of the worst images of a batch. A level is added,
+    in squares, so that images without a difference count 0 and pull no more than others.
+
+    Args:
+        images: [N, C, H, W] in [-1, 1].
+        targets: the same shape; no gradient reaches them.
+        weights: [N, 1, H, W], 0 or more: what each pixel counts; an image where all are 0 counts 0.
+        scale: the deviation at which it is as steep as `charbonnier`; 0.05 is a PSNR of 32 dB.
+
+    Source: PSNR loss, as Chen et al. 2022 (NAFNet) and Chen et al. 2021 (HINet) train with it.
+    """
+    squares = (images.float() - targets.detach().float()).square().mean(dim=1, keepdim=True)
     if weights is None:
-        return costs.mean()
-    weights = weights.float()
-    return (costs.mean(dim=1, keepdim=True) * weights).sum() / weights.sum().clamp_min(1e-6)
+        means = squares.mean(dim=(1, 2, 3))
+    else:
+        counts = weights.float()
+        total = counts.sum(dim=(1, 2, 3)).clamp_min(1e-6)
+        means = (squares * counts).sum(dim=(1, 2, 3)) / total
+    return scale / 2 * (means / LEVEL**2 + 1).log().mean()
 
 
 def gradient_difference(images: Tensor, targets: Tensor) -> Tensor:

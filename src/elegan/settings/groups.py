@@ -182,7 +182,8 @@ class TranslateSettings:
     adversarial: Weight = 1.0
     """Weight of the adversarial loss in the generator's."""
     fidelity: Weight = 1.0
-    """Weight of the mean absolute difference (Charbonnier) to the true image."""
+    """Weight of the difference to the true image: mean absolute (Charbonnier); task restore: the
+    logarithm of the root mean square, so that hardly damaged images count as much."""
     holes: Weight = 0.0
     """How many times more a lost pixel counts in it than a kept one, beyond once."""
     gradient: Weight = 0.0

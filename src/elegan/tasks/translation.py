@@ -175,8 +175,7 @@ class TranslationTask:
         fakes, terms = fakes.float(), {}
         chosen = self.settings.translate
         if chosen.fidelity:
-            difference = charbonnier(fakes, batch.images, weights=self._pixel_weights(batch))
-            terms["fidelity"] = chosen.fidelity * difference
+            terms["fidelity"] = chosen.fidelity * self._difference(batch, fakes)
         if chosen.gradient:
             terms["gradient"] = chosen.gradient * gradient_difference(fakes, batch.images)
         if not self._rests(progress):
@@ -186,9 +185,9 @@ class TranslationTask:
             losses.state = dict.fromkeys(name for name in self.state if name.startswith(_PREFIX))
         return losses
 
-    def _pixel_weights(self, batch: Batch) -> Tensor | None:
-        """What each pixel counts in the fidelity, [N, 1, H, W]; None where all count alike."""
-        return None
+    def _difference(self, batch: Batch, fakes: Tensor) -> Tensor:
+        """How far images are from the true ones, a scalar."""
+        return charbonnier(fakes, batch.images)
 
     def _judged_terms(self, batch: Batch, fakes: Tensor) -> dict[str, Tensor]:
         chosen = self.settings.translate

@@ -14,7 +14,7 @@ from elegan.data import PhotoSet
 from elegan.data.batches import Batch
 from elegan.data.degradations import FAMILIES, KINDS
 from elegan.data.patches import Patches
-from elegan.losses import unevenness
+from elegan.losses import log_error, unevenness
 from elegan.models import TranslationModel
 from elegan.models.restoring import restorer_planes, told_kinds
 from elegan.networks import TranslationShape
@@ -127,11 +127,11 @@ class Restore(TranslationTask):
             "colours": "RGB in [-1, 1]",
         }
 
-    def _pixel_weights(self, batch: Batch) -> Tensor | None:
-        more = self.settings.translate.holes
-        if not more or batch.inputs is None:
-            return None
-        return 1 + more * batch.inputs[:, _MASK : _MASK + 1]
+    def _difference(self, batch: Batch, fakes: Tensor) -> Tensor:
+        more, weights = self.settings.translate.holes, None
+        if more and batch.inputs is not None:
+            weights = 1 + more * batch.inputs[:, _MASK : _MASK + 1]
+        return log_error(fakes, batch.images, weights=weights)
 
 
 def parse_degradations(text: str) -> tuple[str, ...]:

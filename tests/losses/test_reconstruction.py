@@ -1,4 +1,4 @@
-"""Charbonnier, log error, gradient difference, paired feature matching and PatchNCE against plain formulas."""
+"""Reconstruction losses, feature matching and PatchNCE against plain formulas."""
 
 import math
 

@@ -26,6 +26,7 @@ import torch
 from figures import commit, provenance, table
 from runs import Trained, parser, train
 from safetensors.torch import load_file
+from torch import Tensor
 
 from elegan.applications.runs import evaluate_model
 from elegan.common.files import save_tensors, sha256, write_durably
@@ -48,6 +49,8 @@ class Recipe:
         begin: what is trained before, and whose weights the run begins with.
         faithful: whether only the weights from before the adversarial phase are shipped, where it
             brought nothing.
+        blend: where between the weights from before the adversarial phase, 0, and those of its end,
+            1, what is shipped lies: between them sharpness comes before artefacts do.
         photos: the archive that it is trained on.
     """
 
@@ -57,10 +60,12 @@ class Recipe:
     about: str
     begin: "Recipe | None" = None
     faithful: bool = False
+    blend: float = 1.0
     photos: str = "photos-cc0.zip"
 
 
 def _upscaling(scale: int, patch: int, images: int, rate: str, share: str, **more: Any) -> Recipe:
+    """Of crops of so many pixels; `share` of the run is for fidelity alone."""
     return Recipe(
         name=f"upscale-x{scale}",
         flags=(
@@ -104,12 +109,15 @@ def _restoring_one(
 
 
 TWICE = _upscaling(2, 96, 320_000, "1e-3", "0.85", faithful=True)
+FOUR = _upscaling(4, 128, 16_000, "5e-4", "1", begin=TWICE)
 DAMAGES = _restoring(185_000, "--batch", "16", "--translate.patch", "128")
 RECIPES = {
     one.name: one
     for one in (
         TWICE,
-        _upscaling(4, 128, 20_000, "5e-4", "0.8", begin=TWICE),
+        _upscaling(
+            *(4, 128, 40_000, "5e-4", "0.1"), begin=FOUR, blend=0.6, photos="photos-open.zip"
+        ),
         _restoring(
             18_000,
             *("--batch", "4", "--translate.patch", "96", "--translate.shrink", "0.8"),
@@ -147,9 +155,14 @@ def ship(legs: list[Trained], recipe: Recipe, photos: Path) -> Path:
     facts.pop("discriminator", None)
     if recipe.faithful:
         facts.update(facts.pop("fidelity"))
-    for part, kind in ((facts, "translator"), (facts.get("fidelity"), "fidelity")):
-        if part is not None:
-            part.update(_halved(source / part["tensors"], folder, kind))
+    before = facts.get("fidelity")
+    weights = load_file(source / facts["tensors"])
+    if before:
+        faithful = load_file(source / before["tensors"])
+        before.update(_saved(faithful, folder, "fidelity"))
+        for name, one in weights.items():
+            weights[name] = torch.lerp(faithful[name], one, recipe.blend)
+    facts.update(_saved(weights, folder, "translator"))
     facts["training"] = {
         **facts["training"],
         "precision": run.facts["precision"],
@@ -168,13 +181,9 @@ def ship(legs: list[Trained], recipe: Recipe, photos: Path) -> Path:
     return folder
 
 
-def _halved(weights: Path, folder: Path, kind: str) -> dict[str, str]:
-    tensors = {
-        name: one.half() if one.dtype == torch.float32 else one
-        for name, one in load_file(weights).items()
-    }
+def _saved(weights: dict[str, Tensor], folder: Path, kind: str) -> dict[str, str]:
     target = folder / f"{kind}.safetensors"
-    save_tensors(target, tensors)
+    save_tensors(target, {name: one.half() for name, one in weights.items()})
     return {"tensors": target.name, "sha256": sha256(target)}
 
 
@@ -207,6 +216,11 @@ def card(legs: list[Trained], recipe: Recipe, folder: Path, photos: Path) -> str
             *(
                 ["- Shipped are the weights from before the adversarial phase; it brought nothing."]
                 if recipe.faithful
+                else []
+            ),
+            *(
+                [f"- Shipped are {recipe.blend:.0%} of what the adversarial phase changed."]
+                if recipe.blend < 1
                 else []
             ),
             *_data(photos),

@@ -43,8 +43,6 @@ RECIPES = {
         *("--loss.r1", "1", "--loss.r2", "1", "--loss.penalty-pixels", "4096"),
     ),
     "style": ("--preset", "style"),
-    "attention": ("--preset", "attention"),
-    "few-shot": ("--preset", "few-shot"),
     "dcgan": ("--preset", "dcgan"),
 }
 SCORES = ("precision", "recall", "coverage")

@@ -36,16 +36,15 @@ NOISE = f"{SMALL} --shown 8 --images 32 --batch 8 --network.width 8 --network.la
 PHOTOS = f"{SMALL} --images 8 --batch 2 --network.width 8 --translate.patch 32 --translate.depth 1"
 LOSSES = ("minimax", "non-saturating", "least-squares", "hinge", "wasserstein")
 LOSSES += ("relativistic-pair", "relativistic-average")
-PAIRS = ("article", "article-printed", "dcgan", "residual", "attention", "style", "few-shot")
+PAIRS = ("article", "article-printed", "dcgan", "residual", "style")
 DEGRADATIONS = ("inpaint", "derain", "dehaze", "destripe", "deblur", "denoise")
 
 
 def _trainings() -> Iterator[tuple[str, str]]:
     """(name, command line) of every training, on data that `make_data` writes."""
     noise = f"train digits {NOISE}"
-    for preset in ("article", "article-printed", "dcgan", "robust", "attention", "style"):
+    for preset in ("article", "article-printed", "dcgan", "robust", "style"):
         yield f"preset {preset}", f"{noise} --preset {preset}"
-    yield "preset few-shot", f"train colour {NOISE} --preset few-shot"
     yield "preset classify", f"train digits {NOISE} --preset classify --labelled 4"
     plain = f"{noise} --preset article-printed"
     for loss in LOSSES:
@@ -66,7 +65,7 @@ def _trainings() -> Iterator[tuple[str, str]]:
             yield f"conditional {pair} {how}", f"{noise} --preset dcgan --conditional {network}"
     yield (
         "conditional by normalisation",
-        (f"{noise} --preset attention --conditional --network.generator-condition normalisation"),
+        (f"{noise} --preset robust --conditional --network.generator-condition normalisation"),
     )
     yield (
         "adaptive augmentation",

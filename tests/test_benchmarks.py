@@ -109,4 +109,4 @@ def test_every_pair_is_measured_with_the_preset_that_is_meant_for_it(benchmark) 
     sizes = benchmark("sizes")
     chosen = {network: sizes.preset_of(network) for network in sizes.PAIRS}
     assert chosen["residual"] == "robust"
-    assert all(chosen[name] == name for name in ("article", "dcgan", "style", "few-shot"))
+    assert all(chosen[name] == name for name in ("article", "dcgan", "style"))

@@ -235,5 +235,5 @@ def test_formats_name_all_that_a_translating_run_writes(
 def test_the_readme_has_a_row_for_every_preset_but_those_to_compare_with(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     without = [name for name in PRESETS if f"| `{name}` |" not in text]
-    assert without == ["attention", "style", "few-shot"]
+    assert without == ["style"]
     assert all(f"`{name}`" in text for name in without)

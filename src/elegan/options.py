@@ -430,7 +430,7 @@ class Bench:
     """Measure this machine: its arithmetic, what each preset makes of it, and how long it takes."""
 
     _: KW_ONLY
-    presets: tuple[str, ...] = ("robust", "article", "dcgan", "attention", "style", "few-shot")
+    presets: tuple[str, ...] = ("robust", "article", "dcgan", "style")
     """Which presets to measure, of those that draw images from noise."""
     resolution: Annotated[int, Limit(least=16, most=256)] = 28
     """Side of the images in pixels."""

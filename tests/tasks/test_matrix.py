@@ -37,7 +37,6 @@ def _train_and_reload(network: str, loss: str, condition, folder: Path) -> None:
         loss={
             "adversarial": loss,
             "clip": 0.1 if loss == "wasserstein" else 0.0,
-            "reconstruction": 1.0 if network == "few-shot" else 0.0,
         },
         simultaneous=ADVERSARIAL[loss].one_pass,
     )

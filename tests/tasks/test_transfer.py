@@ -12,7 +12,7 @@ from elegan.networks.conditioning import class_rows
 from elegan.settings import TransferSettings
 from elegan.training.players import network_sizes
 
-NETWORKS = ["article", "dcgan", "residual", "attention", "style", "few-shot"]
+NETWORKS = ["article", "dcgan", "residual", "style"]
 
 
 def _trained(folder: Path, **overrides):

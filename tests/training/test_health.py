@@ -145,7 +145,7 @@ def test_a_remedy_names_the_value_to_move_from_and_only_what_the_task_takes() ->
     assert "a smaller --size than 2" in found["overfitting"]
     classify = remedies(preset_settings("classify", "mnist"), takes_loss_flags=False)
     assert not any("--loss" in remedy or "--augment" in remedy for remedy in classify.values())
-    few = raised({}, images=50, settings=preset_settings("few-shot", "photos"))["few-images"]
+    few = raised({}, images=50, settings=preset_settings("robust", "photos"))["few-images"]
     assert "--augment" not in few.remedy
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, relu, softplus
+from torch.nn.functional import cross_entropy, relu, softplus
 
 from elegan.losses.adversarial import ADVERSARIAL as ADVERSARIAL
 from elegan.losses.adversarial import AdversarialLoss as AdversarialLoss
@@ -123,20 +123,6 @@ def path_length_penalty(
     return (lengths - moved).square().mean(), moved
 
 
-def reconstruction_penalty(images: Tensor, reconstructed: Tensor) -> Tensor:
-    """Mean absolute difference between images and what a decoder made of the features of them.
-
-    A discriminator from whose features real images can be restored has to look at all of the image.
-    Images [N, C, H, W] in [-1, 1], real ones only, are averaged down to the size of [N, C, h, w].
-
-    Source: Liu et al. 2021 (FastGAN), section 3.2, which measures the difference by the features of
-    a pretrained network where this takes the pixels.
-    """
-    height, width = reconstructed.shape[-2:]
-    target = adaptive_avg_pool2d(images.float(), (height, width))
-    return (reconstructed.float() - target).abs().mean()
-
-
 def flip_labels(
     real: Tensor, fake: Tensor, rate: float, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -236,39 +222,38 @@ def charbonnier(images: Tensor, targets: Tensor, *, softness: float = 1e-3) -> T
 
     Source: Charbonnier et al. 1994; for super-resolution Lai et al. 2017, equation 3.
     """
+    return _softened(images, targets, softness).mean()
+
+
+def _softened(images: Tensor, targets: Tensor, softness: float = 1e-3) -> Tensor:
     differences = images.float() - targets.detach().float()
-    return ((differences.square() + softness**2).sqrt() - softness).mean()
+    return (differences.square() + softness**2).sqrt() - softness
 
 
-LEVEL = 2 / 255
-"""A level of eight bits in images in [-1, 1]."""
+_LEVEL = 2 / 255  # of eight bits, in images in [-1, 1]
 
 
 def log_error(
     images: Tensor, targets: Tensor, *, weights: Tensor | None = None, scale: float = 0.05
 ) -> Tensor:
-    """Logarithm of an image's root mean square difference, in `LEVEL`s; mean over the images.
+    """Logarithm of each image's mean absolute difference in levels, plus 1; mean over the images.
 
-    It falls by `scale * ln(10) / 20` for each dB of PSNR, whether an image is damaged strongly or
-    hardly: an absolute difference is mostly that of the worst images of a batch. A level is added,
-    in squares, so that images without a difference count 0 and pull no more than others.
+    So an image that is hardly damaged counts as much as one that is damaged strongly, as in a mean
+    of PSNR: `charbonnier` is mostly the worst images of a batch.
 
     Args:
         images: [N, C, H, W] in [-1, 1].
         targets: the same shape; no gradient reaches them.
         weights: [N, 1, H, W], 0 or more: what each pixel counts; an image where all are 0 counts 0.
-        scale: the deviation at which it is as steep as `charbonnier`; 0.05 is a PSNR of 32 dB.
+        scale: about the difference at which it is as steep as `charbonnier`.
 
-    Source: PSNR loss, as Chen et al. 2022 (NAFNet) and Chen et al. 2021 (HINet) train with it.
+    Source: PSNR loss as Chen et al. 2021 (HINet) train with it, of absolute differences.
     """
-    squares = (images.float() - targets.detach().float()).square().mean(dim=1, keepdim=True)
-    if weights is None:
-        means = squares.mean(dim=(1, 2, 3))
-    else:
-        counts = weights.float()
-        total = counts.sum(dim=(1, 2, 3)).clamp_min(1e-6)
-        means = (squares * counts).sum(dim=(1, 2, 3)) / total
-    return scale / 2 * (means / LEVEL**2 + 1).log().mean()
+    costs = _softened(images, targets).mean(dim=1, keepdim=True)
+    counts = torch.ones_like(costs) if weights is None else weights.float()
+    total = counts.sum(dim=(1, 2, 3)).clamp_min(1e-6)
+    means = (costs * counts).sum(dim=(1, 2, 3)) / total
+    return scale * (means / _LEVEL).log1p().mean()
 
 
 def gradient_difference(images: Tensor, targets: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Generators and discriminators. Modules only: no losses, no files, no device decisions."""
 
-from elegan.networks import article, attention, dcgan, few_shot, residual, restorer, style, upscaler
+from elegan.networks import article, dcgan, residual, restorer, style, upscaler
 from elegan.networks import restorer as flat_restorer
 from elegan.networks.building import build_discriminator, build_generator
 from elegan.networks.conditioning import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, Head
@@ -38,13 +38,11 @@ __all__ = [
     "Translator",
     "TranslatorKind",
     "article",
-    "attention",
     "build_discriminator",
     "build_generator",
     "build_translator",
     "dcgan",
     "draw_places",
-    "few_shot",
     "flat_restorer",
     "residual",
     "restorer",

@@ -58,8 +58,6 @@ class LossSettings:
     """Weight of the consistency penalty under small shifts (10 in the paper)."""
     path_length: Weight = 0.0
     """Weight of path length regularisation (2 in StyleGAN2); networks with styles only."""
-    reconstruction: Weight = 0.0
-    """Weight of the discriminator's reconstruction of real images; pair few-shot only."""
     classification: Weight = 1.0
     """Weight of the class losses where the discriminator classifies."""
     pseudo_labels: Weight = 0.0
@@ -183,7 +181,7 @@ class TranslateSettings:
     """Weight of the adversarial loss in the generator's."""
     fidelity: Weight = 1.0
     """Weight of the difference to the true image: mean absolute (Charbonnier); task restore: the
-    logarithm of the root mean square, so that hardly damaged images count as much."""
+    logarithm of an image's mean, so that hardly damaged images count as much."""
     holes: Weight = 0.0
     """How many times more a lost pixel counts in it than a kept one, beyond once."""
     gradient: Weight = 0.0

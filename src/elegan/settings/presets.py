@@ -99,22 +99,6 @@ PRESETS: dict[str, Preset] = {
             "augment": {"kinds": "auto"},
         },
     ),
-    "attention": Preset(
-        images=400_000,
-        about="spectral norm and self-attention with hinge loss (SAGAN, BigGAN at small width)",
-        values={
-            "batch": 32,
-            "network": {"name": "attention", "generator_condition": "normalisation"},
-            "loss": {"adversarial": "hinge"},
-            "optimizer": {
-                "generator_rate": 2e-4,
-                "discriminator_rate": 4e-4,
-                "beta2": 0.9,
-                **_FALLING,
-                "hold": 0.5,
-            },
-        },
-    ),
     "style": Preset(
         images=400_000,
         about="styles, noise inputs, lazy R1 and path lengths (StyleGAN2 at small width)",
@@ -133,17 +117,6 @@ PRESETS: dict[str, Preset] = {
                 **_FALLING,
                 "hold": 0.5,
             },
-        },
-    ),
-    "few-shot": Preset(
-        images=60_000,
-        about="for some tens to hundreds of photos: skip-layer excitation, DiffAugment (FastGAN)",
-        values={
-            "batch": 8,
-            "network": {"name": "few-shot"},
-            "loss": {"adversarial": "hinge", "reconstruction": 1.0},
-            "optimizer": {"beta1": 0.5, "beta2": 0.999},
-            "augment": {"kinds": "diffaugment", "mode": "fixed", "padding": "reflection"},
         },
     ),
     "classify": Preset(

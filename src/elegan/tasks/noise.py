@@ -22,7 +22,6 @@ from elegan.losses import (
     class_cross_entropy,
     flip_labels,
     path_length_penalty,
-    reconstruction_penalty,
 )
 from elegan.metrics.capacity import capacity
 from elegan.models import save_model
@@ -120,11 +119,6 @@ class NoiseTask:
             raise UsageError(
                 f"--loss.path-length needs a generator with styles, and '{name}' has none."
                 " Type --network.name style."
-            )
-        if loss.reconstruction and not hasattr(self.discriminator.network, "reconstruct"):
-            raise UsageError(
-                f"--loss.reconstruction needs a discriminator that reconstructs, and '{name}' has"
-                " none. Type --network.name few-shot."
             )
 
     @property
@@ -258,8 +252,6 @@ class NoiseTask:
         if class_logits is not None and batch.labels is not None:
             own = class_cross_entropy(class_logits.chunk(2)[0], batch.labels)
             extras["classification"] = self.settings.loss.classification * own
-        if self.settings.loss.reconstruction:
-            extras["reconstruction"] = self.settings.loss.reconstruction * self._restored(seen[0])
         for name, extra in extras.items():
             losses["loss"] = losses["loss"] + extra
             losses[name] = extra.detach()
@@ -306,12 +298,6 @@ class NoiseTask:
         """Generated images to pass off as real: not those that this step judges as generated."""
         with self.precision.autocast():
             return self._generated(batch, "passed off as real").float()
-
-    def _restored(self, images: Tensor) -> Tensor:
-        network: Any = self.discriminator.network
-        with self.precision.autocast():
-            restored = network.reconstruct(images)
-        return reconstruction_penalty(images, restored)
 
     def generator_loss(self, batch: Batch, fakes: Tensor, progress: float) -> Losses:
         """The generator's side; a relativistic loss looks at the real images again."""

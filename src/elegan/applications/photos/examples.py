@@ -111,7 +111,8 @@ class Damaged:
     how strong each kind of damage is, as well as a look at the photo would tell. In a fifth of the
     examples nothing is known, and no damage is of a family that must be asked for
     (`degradations.ASKED`), unless the restorer is for such damage alone. Of all a share has lost
-    pixels besides, if the restorer is for them, and a few are whole but for these.
+    pixels besides, if the restorer is for them, all if it is for nothing else, and a few are whole
+    but for these.
 
     Attributes:
         kinds: names of `degradations.KINDS` to draw from.
@@ -135,7 +136,7 @@ class Damaged:
         shares = dict(zip(DAMAGES, strengths(damaged.parameters).tolist(), strict=True))
         if random.random() < _WHOLE:
             given, mask, shares = from_bytes(clean), np.zeros_like(mask), {}
-        if self._losing and random.random() < _HOLED:
+        if self._losing and random.random() < (_HOLED if self._staying else 1):
             holed = degrade(given, self._losing, random, most=1)
             given, mask = holed.image, np.maximum(mask, holed.mask)
         image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
@@ -156,6 +157,10 @@ class Damaged:
     @property
     def _losing(self) -> list[str]:
         return [kind for kind in self.kinds if kind in FAMILIES["inpaint"]]
+
+    @property
+    def _staying(self) -> list[str]:
+        return [kind for kind in self.kinds if kind not in self._losing]
 
     @property
     def _unasked(self) -> list[str]:

@@ -216,8 +216,9 @@ def test_strengths_are_told_of_what_is_asked_for() -> None:
     assert strengths_told(("denoise",), found, kinds) == {"noise": 0.5, "jpeg": 0, "blur": 0}
     # What a person sees and the look at the photo missed is weak.
     assert strengths_told(("deblur",), found, kinds) == {"noise": 0, "jpeg": 0, "blur": 0.2}
-    for missed in ({}, None):
-        assert strengths_told(("denoise",), missed, kinds) == {"noise": 0.1, "jpeg": 0, "blur": 0}
+    assert strengths_told(("denoise",), {}, kinds) == {"noise": 0.1, "jpeg": 0, "blur": 0}
+    unseen = {"noise": UNKNOWN, "jpeg": UNKNOWN, "blur": 0}
+    assert strengths_told(("denoise",), None, kinds) == unseen
     # Models from before strengths were told have a plane a family.
     older = ("derain", "denoise")
     assert strengths_told(("denoise",), found, older) == {"derain": 0, "denoise": 1}
@@ -330,10 +331,14 @@ def test_the_shipped_model_of_the_next_larger_scale_is_taken(
 def test_the_shipped_restorer_that_knows_the_damage_is_taken() -> None:
     names = {
         family: shipping.find_shipped("restore", family=family).name
-        for family in ("denoise", "inpaint", "derain", "destripe", "deblur")
+        for family in ("denoise", "inpaint", "derain", "deblur")
     }
-    alone = {"denoise": "restore-noise", "derain": "restore-rain", "deblur": "restore-blur"}
-    assert names == {family: alone.get(family, "restore-all") for family in names}
+    assert names == {
+        "denoise": "restore-noise",
+        "inpaint": "restore-holes",
+        "derain": "restore-rain",
+        "deblur": "restore-blur",
+    }
     image = photo(24, 24)
     mask = np.zeros((24, 24), bool)
     mask[8:12, 8:12] = True

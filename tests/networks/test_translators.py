@@ -29,8 +29,8 @@ CASES: list[tuple[str, int, int, int]] = [
         for inputs, outputs in ((3, 3), (10, 3), (1, 1))
     ),
 ]
-FILLS = ("photo-restorer", "flat-restorer")
-STARTS_AT_ITS_INPUT = ("upscaler", "restorer", "photo-restorer", "flat-restorer")
+FILLS = ("flat-restorer",)
+STARTS_AT_ITS_INPUT = ("upscaler", "restorer", "flat-restorer")
 
 
 @dataclass

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from elegan.data.degradations import FAMILIES, STAGES
 from elegan.models.haze import HazeFilter
-from elegan.models.holding import held
 from elegan.models.inference import InferenceOptions
+from elegan.models.noise_level import measured_noise
 from elegan.models.patterns import PatternFilter
 from elegan.models.restoring import asked_families
 from elegan.models.shipping import find_shipped, shipped_models
@@ -119,9 +119,9 @@ class Experts(TranslationModel):
         family: str,
         model: TranslationModel,
     ) -> Iterator[np.ndarray]:
-        made = model.strips(image, mask=mask, use=replace(use, task=family))
-        noise = (use.found or {}).get("noise")
-        if family != "denoise" or noise is None or "jpeg" in (use.found or {}):
-            yield from made  # what JPEG did is no noise, and may be more
-        else:
-            yield held(image, np.concatenate(list(made)), noise)
+        found = dict(use.found or {})
+        if family == "denoise" and "noise" in found and "jpeg" not in found:
+            # What JPEG leaves is not the same everywhere.
+            found["noise"] = measured_noise(image, model, found["noise"])
+        told = None if use.found is None else found
+        yield from model.strips(image, mask=mask, use=replace(use, task=family, found=told))

@@ -37,12 +37,13 @@ def strengths_told(
 
     Returns:
         A kind's share of its full strength, 0 where it is not to be undone, `UNKNOWN` where nobody
-        looked or asks; of a family 1 where it is asked for, else 0. What is asked for and was not
-        found is as weak as a person can see.
+        looked; of a family 1 where it is asked for, else 0. What is asked for and was not found is
+        as weak as a person can see.
     """
-    if not asked and found is None:
-        return {name: UNKNOWN if name in DAMAGES else 0.0 for name in told}
-    seen = {name: value for name, value in (found or {}).items() if name in DAMAGES}
+    if found is None:
+        unseen = [name for name in DAMAGES if not asked or DAMAGES[name].family in asked]
+        return {name: UNKNOWN if name in unseen else float(name in asked) for name in told}
+    seen = {name: value for name, value in found.items() if name in DAMAGES}
     families = {DAMAGES[name].family for name in seen}
     strengths = {
         name: item.least for name, item in DAMAGES.items() if item.family in {*asked} - families

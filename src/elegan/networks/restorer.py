@@ -1,6 +1,5 @@
 """Restorers: an encoder with skips, and a flat one that keeps the full resolution."""
 
-import functools
 import itertools
 import math
 
@@ -35,34 +34,26 @@ class Restorer(Translator):
 
     Skips are added. Halving and doubling work within 2x2 cells, so they add nothing to the margin
     but the cell. The output is the input's colours plus a difference whose last convolution begins
-    at zero: the untrained network is the identity, but for lost pixels that it fills.
+    at zero: the untrained network is the identity.
 
     Args:
         width: channels of the outer level, an even number; the inner ones have up to twice as many.
         depth: residual blocks on the way in and again on the way out of each level; the innermost
             has that many once.
-        photo: whether the input is a photo whose plane after the colours, if any, is 1 where a
-            pixel is lost: these are filled, and the details of the colours are shown in addition
-            (`networks.detail`).
     """
 
-    def __init__(
-        self, shape: TranslationShape, *, width: int = 48, depth: int = 1, photo: bool = False
-    ) -> None:
+    def __init__(self, shape: TranslationShape, *, width: int = 48, depth: int = 1) -> None:
         super().__init__()
         require_same_size(shape, "restorer")
         require_colours(shape, "restorer")
-        self.shape, self.photo = shape, photo
+        self.shape = shape
         widths = [int(width * item) for item in _WIDTHS]
         self.stride = _PATCH * 2 ** (len(widths) - 1)
         blocks, deeper = Look.around(2 * depth), len(widths) - 1
-        first = [Look.around(FILLED_FROM)] if photo and shape.inputs > shape.outputs else []
-        first += [Look.around(AROUND)] if photo else []
-        inward = [*first, CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
+        inward = [CELL, Look.around(1), blocks] + [CELL, blocks] * deeper
         outward = [DOUBLING, blocks] * deeper + [Look.around(1), DOUBLING]
         self.margin = farthest(inward + outward, self.stride)
-        seen = shape.inputs + (shape.outputs if photo else 0)
-        self.from_patches = _convolution(seen * _PATCH**2, widths[0], kernel=3)
+        self.from_patches = _convolution(shape.inputs * _PATCH**2, widths[0], kernel=3)
         self.inward = nn.ModuleList(_blocks(item, depth) for item in widths)
         self.halvings = nn.ModuleList(
             _convolution(outside * _PLACES, inside, kernel=1)
@@ -77,14 +68,8 @@ class Restorer(Translator):
 
     def translate(self, images: Tensor) -> Tensor:
         """Images [N, inputs, h, w], sides multiples of `stride` -> [N, outputs, h, w]."""
-        count = self.shape.outputs
-        colours, others = images[:, :count], images[:, count:]
-        if self.photo and others.shape[1]:
-            colours = filled(colours, others[:, :1])
-        seen = torch.cat([colours, others], dim=1)
-        if self.photo:
-            seen = with_detail(seen, count)
-        hidden = self.from_patches(functional.pixel_unshuffle(seen, _PATCH))
+        colours = images[:, : self.shape.outputs]
+        hidden = self.from_patches(functional.pixel_unshuffle(images, _PATCH))
         skips = []
         for blocks, halving in zip(self.inward[:-1], self.halvings, strict=True):
             hidden = blocks(hidden)
@@ -121,13 +106,6 @@ TRANSLATORS["restorer"] = TranslatorKind(
     depth=1,
     source="U-Net (Ronneberger et al. 2015) of residual blocks on 2x2 patches, added to its input",
 )
-TRANSLATORS["photo-restorer"] = TranslatorKind(
-    build=functools.partial(Restorer, photo=True),
-    width=48,
-    depth=1,
-    source="the restorer that fills what is lost and is shown details magnified, for photos",
-)
-
 
 _FLAT_PATCH = 2
 

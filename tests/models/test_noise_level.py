@@ -1,0 +1,40 @@
+"""Weak noise is measured by what a denoiser takes away."""
+
+import numpy as np
+import pytest
+
+from elegan.data.degradations import resize_bicubic, to_bytes
+from elegan.models import TranslationModel
+from elegan.models.noise_level import measured_noise
+
+RANDOM = np.random.default_rng(3)
+SMOOTH = resize_bicubic(RANDOM.uniform(0.3, 0.7, (6, 6, 3)).astype(np.float32), (160, 160))
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> TranslationModel:
+    return TranslationModel.load("restore-noise", device="cpu")
+
+
+@pytest.mark.parametrize("sigma", [5, 10, 15])
+def test_the_noise_of_a_smooth_photo_is_measured(denoiser, sigma: float) -> None:
+    noisy = SMOOTH + RANDOM.normal(0, sigma / 255, SMOOTH.shape)
+    for seen in (0.5 * sigma, 1.2 * sigma):
+        assert measured_noise(to_bytes(noisy), denoiser, seen) == pytest.approx(sigma, rel=0.15)
+    deep = (noisy.clip(0, 1) * 65535).astype(np.uint16)
+    assert measured_noise(deep, denoiser, 3) == pytest.approx(sigma, rel=0.15)
+    assert measured_noise(deep, denoiser.with_strength(0.5), 3) == pytest.approx(sigma, rel=0.15)
+
+
+def test_texture_in_places_is_not_measured(denoiser) -> None:
+    textured = SMOOTH.copy()
+    textured[::2, :80] += 0.1
+    textured[:, :80] += RANDOM.normal(0, 0.04, (160, 80, 1))
+    assert measured_noise(to_bytes(textured), denoiser, 4.5) == 4.5
+
+
+def test_strong_noise_tiny_photos_and_no_strength_are_left_to_the_look(denoiser) -> None:
+    noisy = to_bytes(SMOOTH + RANDOM.normal(0, 30 / 255, SMOOTH.shape))
+    assert measured_noise(noisy, denoiser, 27) == 27
+    assert measured_noise(noisy[:20], denoiser, 7) == 7
+    assert measured_noise(noisy, denoiser.with_strength(0), 7) == 7

@@ -19,22 +19,23 @@ def denoiser() -> TranslationModel:
 @pytest.mark.parametrize("sigma", [5, 10, 15])
 def test_the_noise_of_a_smooth_photo_is_measured(denoiser, sigma: float) -> None:
     noisy = SMOOTH + RANDOM.normal(0, sigma / 255, SMOOTH.shape)
-    for seen in (0.5 * sigma, 1.2 * sigma):
-        assert measured_noise(to_bytes(noisy), denoiser, seen) == pytest.approx(sigma, rel=0.15)
     deep = (noisy.clip(0, 1) * 65535).astype(np.uint16)
-    assert measured_noise(deep, denoiser, 3) == pytest.approx(sigma, rel=0.15)
-    assert measured_noise(deep, denoiser.with_strength(0.5), 3) == pytest.approx(sigma, rel=0.15)
+    for image, model in (
+        (to_bytes(noisy), denoiser),
+        (deep, denoiser),
+        (deep, denoiser.with_strength(0.5)),
+    ):
+        assert measured_noise(image, model) == pytest.approx(sigma, rel=0.15)
 
 
 def test_texture_in_places_is_not_measured(denoiser) -> None:
     textured = SMOOTH.copy()
     textured[::2, :80] += 0.1
     textured[:, :80] += RANDOM.normal(0, 0.04, (160, 80, 1))
-    assert measured_noise(to_bytes(textured), denoiser, 4.5) == 4.5
+    assert measured_noise(to_bytes(textured), denoiser) is None
 
 
-def test_strong_noise_tiny_photos_and_no_strength_are_left_to_the_look(denoiser) -> None:
-    noisy = to_bytes(SMOOTH + RANDOM.normal(0, 30 / 255, SMOOTH.shape))
-    assert measured_noise(noisy, denoiser, 27) == 27
-    assert measured_noise(noisy[:20], denoiser, 7) == 7
-    assert measured_noise(noisy, denoiser.with_strength(0), 7) == 7
+def test_tiny_photos_and_no_strength_show_nothing(denoiser) -> None:
+    noisy = to_bytes(SMOOTH + RANDOM.normal(0, 10 / 255, SMOOTH.shape))
+    assert measured_noise(noisy[:20], denoiser) is None
+    assert measured_noise(noisy, denoiser.with_strength(0)) is None

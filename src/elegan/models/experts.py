@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from elegan.data.degradations import FAMILIES, STAGES
 from elegan.models.haze import HazeFilter
 from elegan.models.inference import InferenceOptions
-from elegan.models.noise_level import measured_noise
 from elegan.models.patterns import PatternFilter
 from elegan.models.restoring import asked_families
 from elegan.models.shipping import find_shipped, shipped_models
@@ -107,21 +106,8 @@ class Experts(TranslationModel):
         """See `TranslationModel.strips`."""
         use = use or InferenceOptions()
         *before, last = self.steps(use.task, masked=mask is not None)
-        for step in before:
-            image = np.concatenate(list(self._step(image, mask, use, *step)))
-        yield from self._step(image, mask, use, *last)
-
-    def _step(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray | None,
-        use: InferenceOptions,
-        family: str,
-        model: TranslationModel,
-    ) -> Iterator[np.ndarray]:
-        found = dict(use.found or {})
-        if family == "denoise" and "noise" in found and "jpeg" not in found:
-            # What JPEG leaves is not the same everywhere.
-            found["noise"] = measured_noise(image, model, found["noise"])
-        told = None if use.found is None else found
-        yield from model.strips(image, mask=mask, use=replace(use, task=family, found=told))
+        for family, model in before:
+            made = model.strips(image, mask=mask, use=replace(use, task=family))
+            image = np.concatenate(list(made))
+        family, model = last
+        yield from model.strips(image, mask=mask, use=replace(use, task=family))

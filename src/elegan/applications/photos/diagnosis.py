@@ -7,12 +7,15 @@ import numpy as np
 from elegan.models.damage import DAMAGES, Diagnosis, diagnose
 from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions, white
+from elegan.models.noise_level import measured_noise
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
 UNASKED = ("denoise", "deblur")
 """Families that are undone without being named: found with certainty, and undone without harm."""
 _CERTAIN = {"blur": 1.0}  # pixels: what looks less blurred may have moved, which is not undone
+_WEAK = 20.0  # of 255: noise below it is measured, for the look at a photo tells it badly
+_TEXTURE = 6.0  # of 255: what looks like less noise, and is not everywhere alike, may be fur
 _EVEN = 0.03  # deviation of a frame in which there is nothing to see, of a range of 1
 
 
@@ -42,18 +45,23 @@ def diagnosed(
         return replace(use, task="inpaint"), ()
     if not ours and not set(model.told) & set(DAMAGES):
         return use, ()
-    found = diagnose(image, quality=quality)
-    use = replace(use, found=found.values)
+    values, certain = dict(diagnose(image, quality=quality).values), _CERTAIN
+    weak = 0 < values.get("noise", 0) < _WEAK and "jpeg" not in values
+    if ours and weak and (use.task == AUTO or "denoise" in use.task):
+        measured = measured_noise(image, model.expert("denoise"))
+        certain = certain | {"noise": 0.0 if measured else _TEXTURE}
+        values["noise"] = measured or values["noise"]
+    use = replace(use, found=values)
     if not ours or use.task != AUTO:
         return use, ()
     undone = {
         name: value
-        for name, value in found.values.items()
-        if DAMAGES[name].family in UNASKED and value >= _CERTAIN.get(name, 0)
+        for name, value in values.items()
+        if DAMAGES[name].family in UNASKED and value >= certain.get(name, 0)
     }
     notes = tuple(
         f"{Diagnosis(values={name: value})}: --task {DAMAGES[name].family} takes it away"
-        for name, value in found.values.items()
+        for name, value in values.items()
         if name not in undone
     )
     if not undone:

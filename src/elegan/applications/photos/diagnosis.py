@@ -15,7 +15,7 @@ UNASKED = ("denoise", "deblur")
 """Families that are undone without being named: found with certainty, and undone without harm."""
 _CERTAIN = {"blur": 1.0}  # pixels: what looks less blurred may have moved, which is not undone
 _WEAK = 20.0  # of 255: noise below it is measured, for the look at a photo tells it badly
-_TEXTURE = 6.0  # of 255: what looks like less noise, and is not everywhere alike, may be fur
+_TEXTURE = 8.0  # of 255: what looks like less noise, and is not everywhere alike, may be fur
 _EVEN = 0.03  # deviation of a frame in which there is nothing to see, of a range of 1
 
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from elegan.common.pixels import to_uint8
+from elegan.models import TranslationModel
 from elegan.tasks.translation import save_rows
 
 ROOT = Path(__file__).parents[1]
@@ -110,3 +111,15 @@ def test_every_pair_is_measured_with_the_preset_that_is_meant_for_it(benchmark) 
     chosen = {network: sizes.preset_of(network) for network in sizes.PAIRS}
     assert chosen["residual"] == "robust"
     assert all(chosen[name] == name for name in ("article", "dcgan", "style"))
+
+
+def test_a_filler_begins_as_the_denoiser_that_is_told_of_some_noise(benchmark, tmp_path) -> None:
+    shipped = benchmark("train_shipped")
+    denoiser = TranslationModel.load("restore-noise", device="cpu", precision="float32")
+    folder = shipped.as_filler(denoiser.folder, tmp_path / "begin")
+    filler = TranslationModel.load(folder, device="cpu", precision="float32")
+    noisy = np.random.default_rng(0).integers(90, 160, (96, 96, 3), np.uint8)
+    expected = denoiser.apply(noisy, task="denoise", found={"noise": 15.0}).astype(int)
+    difference = np.abs(filler.apply(noisy).astype(int) - expected)
+    assert difference[36:-36, 36:-36].max() <= 1  # beyond a photo's edge nothing was told
+    assert np.abs(expected - noisy).mean() > 5

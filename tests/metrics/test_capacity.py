@@ -82,11 +82,11 @@ def test_spectral_norm_adds_no_activations() -> None:
 def test_a_field_is_at_most_the_image() -> None:
     small = ImageShape(resolution=16, channels=1)
     facts = capacity(
-        build_generator("attention", small, width=8, latent=8),
-        build_discriminator("attention", small, width=8, latent=8),
+        build_generator("style", small, width=8, latent=8),
+        build_discriminator("style", small, width=8, latent=8),
         small,
     )
-    assert facts["discriminator"]["receptive_field"] == 16  # attention sees everything
+    assert facts["discriminator"]["receptive_field"] == 16
 
 
 @pytest.mark.parametrize("name", sorted(PAIRS))

@@ -127,7 +127,7 @@ RECIPES = {
         ),
         NOISE,
         _restoring(
-            *("holes", "inpaint", 72_000, "fills holes, scratches and lettering"),
+            *("holes", "inpaint", 54_000, "fills holes, scratches and lettering"),
             *("--translate.holes", "20"),
             patch=96,
             rate="5e-4",

@@ -100,7 +100,7 @@ def test_who_names_the_damage_or_a_model_is_obeyed(shipped, monkeypatch) -> None
     assert diagnosed(shipped, PHOTO, named, masked=False) == (replace(named, found=told), ())
     filling, said = diagnosed(shipped, PHOTO, auto, masked=True)
     assert filling is not None
-    assert (filling.task, said) == ("inpaint", ())
+    assert (filling.task, said) == ("inpaint", ("mask -> restore-holes",))
     own = translators.model("restore")
     assert diagnosed(own, PHOTO, auto, masked=False) == (replace(auto, found=told), ())
     larger = translators.model("upscale", scale=2)

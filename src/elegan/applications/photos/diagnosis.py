@@ -42,7 +42,7 @@ def diagnosed(
     """
     ours = isinstance(model, Experts)
     if masked and use.task == AUTO and ours:
-        return replace(use, task="inpaint"), ()
+        return replace(use, task="inpaint"), (f"mask -> {model.expert('inpaint').name}",)
     if not ours and not set(model.told) & set(DAMAGES):
         return use, ()
     values, certain = dict(diagnose(image, quality=quality).values), _CERTAIN

@@ -137,7 +137,7 @@ def _way(facts: dict[str, Any]) -> str:
 
 def crops_seen(training: Mapping[str, Any]) -> str:
     """Returns what a shipped model's network saw, in which time, on what; the first run first."""
-    legs = [*([training["begun_with"]] if "begun_with" in training else []), training]
+    legs = [*training.get("begun_with", ()), training]
     return ", then ".join(
         f"{one['images']:,} crops in {one['seconds'] / 60:.0f} minutes"
         f" ({one.get('device', training['precision'])})"

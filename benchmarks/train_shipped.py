@@ -168,12 +168,10 @@ def ship(legs: list[Trained], recipe: Recipe, photos: Path) -> Path:
         "licence": LICENCE,
     }
     if len(legs) > 1:
-        first = legs[0]
-        facts["training"]["begun_with"] = {
-            "images": first.images,
-            "seconds": first.seconds,
-            "device": _device(first),
-        }
+        facts["training"]["begun_with"] = [
+            {"images": one.images, "seconds": one.seconds, "device": _device(one)}
+            for one in legs[:-1]
+        ]
     write_durably(folder / "model.json", json.dumps(facts, indent=2) + "\n")
     write_durably(folder / "README.md", card(legs, recipe, folder, photos))
     return folder

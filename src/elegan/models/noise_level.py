@@ -1,13 +1,9 @@
 """How noisy a photo is, by what a denoiser takes away from it."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from elegan.models.inference import white
-
-if TYPE_CHECKING:
-    from elegan.models.translation import TranslationModel
+from elegan.models.translation import TranslationModel
 
 _TOLD = 15.0  # of 255: more than weak noise has, so that all of it is taken away
 _MOST = 20.0  # where more is taken than was told, it is no weak noise
@@ -16,7 +12,7 @@ _WINDOW = 16
 _EVEN = 1.2  # times what is taken from calm windows may be taken from most
 
 
-def measured_noise(image: np.ndarray, denoiser: "TranslationModel") -> float | None:
+def measured_noise(image: np.ndarray, denoiser: TranslationModel) -> float | None:
     """Returns the deviation of weak noise, of a range of 255; None where none shows.
 
     A denoiser that is told of more noise than there is takes away the noise and some texture.

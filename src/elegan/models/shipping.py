@@ -32,8 +32,7 @@ def find_shipped(task: str, scale: float | None = None, family: str = "") -> Pat
     """Returns the folder of the model that serves a task by default.
 
     Of several the one with the next larger scale (by default the smallest), else the largest. Of
-    restorers the one that knows a family of damage, and fewest others. Of equals the one with the
-    shortest name.
+    restorers the one that knows a family of damage. Of equals the one with the shortest name.
 
     Raises:
         EleganError: none is shipped for that task.
@@ -51,4 +50,4 @@ def find_shipped(task: str, scale: float | None = None, family: str = "") -> Pat
     enough = {name: item for name, item in of_task.items() if item >= wanted}
     best = min(enough.values()) if enough else max(of_task.values())
     equals = [name for name, item in of_task.items() if item == best]
-    return saving.SHIPPED / min(equals, key=lambda name: (len(families[name]), len(name), name))
+    return saving.SHIPPED / min(equals, key=lambda name: (len(name), name))

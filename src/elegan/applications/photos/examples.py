@@ -136,9 +136,10 @@ class Damaged:
         shares = dict(zip(DAMAGES, strengths(damaged.parameters).tolist(), strict=True))
         if random.random() < _WHOLE:
             given, mask, shares = from_bytes(clean), np.zeros_like(mask), {}
-        if self._losing and random.random() < (_HOLED if self._staying else 1):
-            holed = degrade(given, self._losing, random, most=1)
-            given, mask = holed.image, np.maximum(mask, holed.mask)
+        share = _HOLED if len(self._losing) < len(self.kinds) else 1
+        if self._losing and random.random() < share:
+            more = degrade(given, self._losing, random, most=1)
+            given, mask = more.image, np.maximum(mask, more.mask)
         image = torch.from_numpy(spanned(given)).permute(2, 0, 1)[None]
         lost = torch.from_numpy(mask)[None, None]
         names = told_kinds(self.families)
@@ -157,10 +158,6 @@ class Damaged:
     @property
     def _losing(self) -> list[str]:
         return [kind for kind in self.kinds if kind in FAMILIES["inpaint"]]
-
-    @property
-    def _staying(self) -> list[str]:
-        return [kind for kind in self.kinds if kind not in self._losing]
 
     @property
     def _unasked(self) -> list[str]:

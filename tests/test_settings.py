@@ -81,6 +81,13 @@ def test_unknown_keys_and_wrong_types_are_refused(values: dict, words: str) -> N
         preset_settings("robust", "mnist", values)
 
 
+def test_a_run_from_before_a_setting_went_goes_on_where_it_was_off() -> None:
+    plain = preset_settings("robust", "mnist")
+    assert preset_settings("robust", "mnist", {"loss": {"reconstruction": 0.0}}) == plain
+    with pytest.raises(UsageError, match=r"Unknown setting 'loss\.reconstruction'"):
+        preset_settings("robust", "mnist", {"loss": {"reconstruction": 1.0}})
+
+
 def test_whole_numbers_are_numbers_and_null_is_allowed_where_it_means_something() -> None:
     settings = override(TrainSettings(data="x"), {"size": 2, "limit": None, "channels": 3})
     assert (settings.size, settings.limit, settings.channels) == (2, None, 3)

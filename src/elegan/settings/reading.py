@@ -11,6 +11,9 @@ from elegan.common.errors import UsageError, did_you_mean, lookup
 from elegan.settings.groups import TrainSettings
 from elegan.settings.presets import PRESETS
 
+_GONE = {"loss.reconstruction": 0}
+"""Settings that are no more, and their value in runs from before that went without them."""
+
 
 def preset_settings(
     preset: str, data: str, overrides: Mapping[str, Any] | None = None
@@ -34,6 +37,8 @@ def override(settings: Any, values: Mapping[str, Any], where: str = "") -> Any:
     known = {field.name: field for field in dataclasses.fields(settings)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
+        if key not in known and _GONE.get(where + key, ...) == value:
+            continue
         if key not in known:
             raise UsageError(
                 f"Unknown setting '{where}{key}'.{did_you_mean(key, known)}"

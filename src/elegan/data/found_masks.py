@@ -60,13 +60,17 @@ def _long(heights: np.ndarray, least: float) -> np.ndarray:
     return kept
 
 
-def connected(mask: np.ndarray) -> np.ndarray:
-    """Returns int [H, W]: a number that True pixels share where they touch, -1 elsewhere."""
+def connected(mask: np.ndarray, *, corners: bool = True) -> np.ndarray:
+    """Returns int [H, W]: a number that True pixels share where they touch, -1 elsewhere.
+
+    Args:
+        corners: whether pixels touch that share a corner alone.
+    """
     number = np.full((mask.shape[0] + 1, mask.shape[1] + 2), -1)
     rows, columns = np.nonzero(mask)
     number[rows, columns + 1] = parents = np.arange(len(rows))
     first, second = [], []
-    for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+    for down, right in ((0, 1), (1, 0), *(((1, -1), (1, 1)) if corners else ())):
         beside = number[rows + down, columns + 1 + right]
         first.append(parents[beside >= 0])
         second.append(beside[beside >= 0])

@@ -159,8 +159,11 @@ class TranslationModel:
             raise
         except UNREADABLE as error:
             raise unreadable(folder, error) from error
+        kind = TranslationModel
+        if "drawings" in config["recipe"]:
+            from elegan.models.drawings import DrawingModel as kind
         chosen = choose(device, precision)
-        return TranslationModel(placed(network, chosen), config, chosen, folder)
+        return kind(placed(network, chosen), config, chosen, folder)
 
     from_pretrained = load
 
@@ -176,7 +179,7 @@ class TranslationModel:
     def to(self, device: str) -> "TranslationModel":
         """Returns the same model on another device: "cpu", "cuda" or "auto"."""
         chosen = choose(device, "auto")
-        return TranslationModel(placed(self.network, chosen), self.config, chosen, self.folder)
+        return type(self)(placed(self.network, chosen), self.config, chosen, self.folder)
 
     def save_pretrained(self, folder: Path | str) -> Path:
         """Copies the model folder; see `saving.copy_model`."""
@@ -216,7 +219,7 @@ class TranslationModel:
         return self._like(network, strength=strength)
 
     def _like(self, network: nn.Module, **changes: float) -> "TranslationModel":
-        return TranslationModel(network, self.config, self.precision, self.folder, **changes)
+        return type(self)(network, self.config, self.precision, self.folder, **changes)
 
     def apply(self, image: np.ndarray, *, mask: np.ndarray | None = None, **use: Any) -> np.ndarray:
         """Applies the model to one image of any size.

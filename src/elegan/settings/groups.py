@@ -172,6 +172,9 @@ class TranslateSettings:
     """Task stylize: from B to A in place of A to B."""
     mirror: bool = True
     """Task stylize: mirror half of the crops; not where a side matters, as with text."""
+    flat: bool = False
+    """Task stylize from pairs: the inputs are line drawings, each area between lines gets one
+    colour, and the model takes drawings of any size."""
     depth: Count | None = None
     """Overrides the number of blocks of the generator."""
     adversarial_from: Share = 0.0

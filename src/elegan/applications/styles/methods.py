@@ -13,12 +13,14 @@ from elegan.data.batches import Batch
 from elegan.losses import charbonnier, patch_contrastive
 from elegan.metrics.extractors import extractor_for
 from elegan.models import TranslationModel
+from elegan.models.drawings import evened, facts_of_drawings
 from elegan.networks import TranslationShape, build_translator
 from elegan.networks.patch_discriminator import (
     ContrastiveTranslator,
     CycleTranslator,
     TwoDiscriminators,
 )
+from elegan.settings import TrainSettings
 from elegan.tasks.translation import TranslationTask, summed
 from elegan.training.task import Losses
 
@@ -31,6 +33,12 @@ class Paired(TranslationTask):
     name = "stylize"
     inputs_are_judged = True
 
+    def __init__(self, settings: TrainSettings, data: Any, *parts: Any) -> None:
+        self._drawings = None
+        if settings.translate.flat:
+            self._drawings = facts_of_drawings(whole_images(data.sources, _COMPARED))
+        super().__init__(settings, data, *parts)
+
     def _shape(self) -> TranslationShape:
         return TranslationShape(inputs=3, outputs=3)
 
@@ -40,7 +48,19 @@ class Paired(TranslationTask):
             "method": chosen.method,
             "direction": "B to A" if chosen.reverse else "A to B",
             "colours": "RGB in [-1, 1]",
+            **({"drawings": self._drawings} if self._drawings else {}),
         }
+
+    def generate(self, batch: Batch) -> Tensor:
+        return self._evened(super().generate(batch), batch.inputs)
+
+    def _made(self, inputs: Tensor) -> Tensor:
+        return self._evened(super()._made(inputs), inputs)
+
+    def _evened(self, made: Tensor, inputs: Any) -> Tensor:
+        if self._drawings is None:
+            return made
+        return evened(made, inputs, round(self._drawings["line"]))
 
 
 class _Unpaired(Paired):

@@ -27,7 +27,7 @@ METHODS = {"paired": Paired, "contrastive": Contrastive, "cycle": Cycle}
 """What `--method` names."""
 _PRESETS = {"contrastive": "stylize-unpaired", "cycle": "stylize-cycle"}
 _USED = {
-    "paired": FIDELITY,
+    "paired": (*FIDELITY, "flat"),
     "contrastive": ("contrastive", "identity"),
     "cycle": ("cycle", "identity", "pool"),
 }

@@ -1,0 +1,229 @@
+"""Line drawings in colours: each area that lines enclose gets one colour, at any size.
+
+A network that learnt from small drawings sees a small copy of the drawing, its lines as thick as in
+training. What it paints goes into two layers, of lines and of what lies between them; the drawing
+itself says, pixel by pixel, which is seen.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elegan.common.errors import EleganError
+from elegan.common.pixels import luma
+from elegan.data.degradations import resize_bicubic
+from elegan.data.found_masks import connected, dilate, running
+from elegan.data.transparency import spread_visible
+from elegan.models.inference import (
+    InferenceOptions,
+    composed,
+    reduced,
+    refuse_image,
+    refuse_options,
+    resampled,
+    to_pixels,
+    to_planes,
+    white,
+    with_colours_of,
+)
+from elegan.models.translation import TranslationModel
+
+_HALF = 0.5  # of the way from ink to paper
+_PURE = 0.25  # of ink in a pixel of paper, and of paper in one of ink
+_PAPER = 95  # percentile of brightness that is taken for paper
+_WORKED = 768  # longest side at which areas are told apart
+_BETWEEN = 0.25  # share of pixels neither dark nor light above which an image is no line drawing
+
+
+def areas(light: np.ndarray, gap: int = 0) -> np.ndarray:
+    """Numbers what lines enclose.
+
+    Lines need not quite meet: what is open is divided where a disc of radius `gap` does not pass,
+    then one of half of it (trapped balls; Zhang et al. 2009).
+
+    Args:
+        light: bool [h, w], False on lines.
+        gap: half of the widest gap that is closed, in pixels.
+
+    Returns:
+        int [h, w], 0 on lines and in what reaches the rim, else from 1 on.
+    """
+    number = connected(light, corners=False) + 1
+    number[np.isin(number, _on_rim(number))] = 0
+    for radius in (gap, gap // 2):
+        if radius == 0:
+            continue
+        free = light & (number == 0)
+        parts = connected(free & ~dilate(~free, radius), corners=False) + 1
+        while True:
+            before = np.count_nonzero(parts)
+            for axis in (0, 1):
+                wider = running(parts, 1, axis=axis, least=False)
+                parts = np.where(free & (parts == 0), wider, parts)
+            if np.count_nonzero(parts) == before:
+                break
+        parts[np.isin(parts, _on_rim(parts))] = 0
+        number = np.where(parts > 0, parts + number.max(), number)
+    return np.unique(np.append(number, 0), return_inverse=True)[1][:-1].reshape(light.shape)
+
+
+def _on_rim(number: np.ndarray) -> np.ndarray:
+    return np.unique(np.concatenate([number[0], number[-1], number[:, 0], number[:, -1]]))
+
+
+def evened(made: Tensor, drawings: Tensor, gap: int) -> Tensor:
+    """Gives each enclosed area of drawings the mean of what was painted there.
+
+    Args:
+        made: [N, C, h, w]; gradients flow through the means.
+        drawings: [N, 3, h, w] in [-1, 1].
+        gap: see `areas`.
+    """
+    light = (luma(drawings)[:, 0] > 1 - 2 * _PURE).cpu().numpy()
+    pairs = zip(made, light, strict=True)
+    return torch.stack([_evened(one, areas(item, gap)) for one, item in pairs])
+
+
+def _evened(made: Tensor, number: np.ndarray) -> Tensor:
+    """[C, h, w] and the number of each pixel's area -> the same with one colour an area."""
+    index = torch.from_numpy(number.reshape(-1)).to(made.device)
+    flat = made.flatten(1)
+    sums = flat.new_zeros(len(flat), int(number.max()) + 1).index_add(1, index, flat)
+    means = sums / torch.bincount(index, minlength=sums.shape[1]).clamp_min(1)
+    return torch.where(index > 0, means[:, index], flat).view_as(made)
+
+
+def line_width(light: np.ndarray) -> float:
+    """Returns how thick lines are in the mean, in pixels; 0 where there are none.
+
+    Twice their area by the length of their rims.
+
+    Args:
+        light: bool [h, w], False on lines.
+    """
+    rims = sum(np.count_nonzero(np.diff(light, axis=axis)) for axis in (0, 1))
+    # Of a line at an angle both ways count; in the mean of all angles 4 / pi times its length.
+    return 2 * np.count_nonzero(~light) / (rims * np.pi / 4) if rims else 0.0
+
+
+def facts_of_drawings(photos: Sequence[np.ndarray]) -> dict[str, float]:
+    """Returns the mean longest side and line width of drawings uint8 [h, w, 3], for the recipe."""
+    widths = [line_width(one.mean(axis=2) > 255 * _HALF) for one in photos]
+    return {
+        "side": float(np.mean([max(one.shape[:2]) for one in photos])),
+        "line": round(float(np.median(widths)), 2),
+    }
+
+
+class DrawingModel(TranslationModel):
+    """A stylizer that learnt to colour line drawings (`translate.flat`)."""
+
+    def windows(self, height: int, width: int, use: InferenceOptions) -> int:
+        return 1
+
+    def strips(
+        self,
+        image: np.ndarray,
+        *,
+        mask: np.ndarray | None = None,
+        use: InferenceOptions | None = None,
+    ) -> Iterator[np.ndarray]:
+        """See `TranslationModel.strips`.
+
+        Raises:
+            EleganError: the image is no line drawing.
+        """
+        use = use or InferenceOptions()
+        refuse_options(use, self.task, self.scale)
+        refuse_image(image, mask, self.scale)
+        ink, paper = _levels(image)
+        worked = _darkness(reduced(image, _WORKED), ink, paper)
+        top = 0
+        for layers in resampled([self._layers(worked)], worked.shape, image.shape[:2]):
+            rows = slice(top, top + len(layers))
+            top = rows.stop
+            dark = _darkness(image[rows], ink, paper)[..., None]
+            made = dark * layers[..., :3] + (1 - dark) * layers[..., 3:]
+            pixels = self._settled(made, image[rows], use)
+            if mask is not None:
+                pixels = composed(np.broadcast_to(image[rows], pixels.shape), pixels, mask[rows])
+            yield pixels
+        if use.on_window is not None:
+            use.on_window()
+
+    def _settled(self, made: np.ndarray, old: np.ndarray, use: InferenceOptions) -> np.ndarray:
+        """Rows of colours in 0..1 -> pixels of the type and, as asked, in the colours of the old."""
+        planes = torch.from_numpy(made).permute(2, 0, 1)[None] * 2 - 1
+        before = to_planes(old, torch.device("cpu")).expand_as(planes)
+        planes = torch.lerp(before, planes, self.share)
+        return to_pixels(
+            with_colours_of(planes, before) if use.preserve_colour else planes, old.dtype
+        )
+
+    def _layers(self, worked: np.ndarray) -> np.ndarray:
+        """Darkness [h, w] in 0..1 -> [h, w, 6] in 0..1: RGB of lines, and of what is between."""
+        facts: Any = self.recipe["drawings"]
+        factor = max(1.0, max(worked.shape) / facts["side"])
+        small = worked
+        if factor > 1:
+            missing = facts["line"] * factor - line_width(worked <= _HALF)
+            thick = np.maximum(worked, dilate(worked > _HALF, max(0, round(missing / 2))))
+            size = [max(1, round(side / factor)) for side in worked.shape]
+            small = resize_bicubic(thick, (size[0], size[1])).clip(0, 1)
+        made = self._painted(small)
+        lines, between = (
+            _enlarged(_spread(made, known), worked.shape)
+            for known in (small > 1 - _PURE, small < _PURE)
+        )
+        light = worked < _PURE
+        number = areas(light, round(facts["line"] * factor))
+        planes = torch.from_numpy(between).permute(2, 0, 1)
+        even = np.ascontiguousarray(_evened(planes, number).permute(1, 2, 0).numpy())
+        # Outside, beside lines, the small picture has mixed both sides.
+        far = light & (number == 0) & ~dilate(~light, round(facts["line"] * (factor - 1)))
+        outside = _spread(between, far)
+        between = np.where(number[..., None] > 0, even, outside)
+        return np.concatenate([lines, _spread(between, light)], axis=2)
+
+    @torch.inference_mode()
+    def _painted(self, small: np.ndarray) -> np.ndarray:
+        """Darkness [h, w] -> what the network paints, RGB float32 [h, w, 3] in 0..1."""
+        planes = to_planes(1 - small[..., None], self.precision.device)
+        with self.precision.autocast():
+            made = self.network(planes.expand(1, 3, -1, -1)).float()
+        return to_pixels(made, np.dtype(np.float32))
+
+
+def _levels(image: np.ndarray) -> tuple[float, float]:
+    """Returns the brightness of ink and of paper, in 0..1.
+
+    Raises:
+        EleganError: much of the image is neither.
+    """
+    gray = reduced(image, _WORKED).mean(axis=2, dtype=np.float32) / white(image.dtype)
+    paper = float(np.percentile(gray, _PAPER))
+    ink = min(float(gray.min()), paper - 0.1)
+    between = np.abs((gray - ink) / (paper - ink) - _HALF) < _HALF / 2
+    if between.mean() > _BETWEEN:
+        raise EleganError(
+            f"it is no line drawing: {between.mean():.0%} of it is neither dark nor light. Name"
+            " another style with --model"
+        )
+    return ink, paper
+
+
+def _darkness(image: np.ndarray, ink: float, paper: float) -> np.ndarray:
+    """[h, w, C] -> float32 [h, w], 0 where there is paper and 1 where there is ink."""
+    gray = image.mean(axis=2, dtype=np.float32) / np.float32(white(image.dtype))
+    return ((paper - gray) / (paper - ink)).clip(0, 1)
+
+
+def _spread(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return colours if not known.any() else spread_visible(colours, known.astype(np.float32))
+
+
+def _enlarged(colours: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return resize_bicubic(colours, size).clip(0, 1)

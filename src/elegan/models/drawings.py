@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from elegan.common.errors import EleganError
-from elegan.common.pixels import luma
 from elegan.data.degradations import resize_bicubic
 from elegan.data.found_masks import connected, dilate, running
 from elegan.data.transparency import spread_visible
@@ -35,7 +33,8 @@ _HALF = 0.5  # of the way from ink to paper
 _PURE = 0.25  # of ink in a pixel of paper, and of paper in one of ink
 _PAPER = 95  # percentile of brightness that is taken for paper
 _WORKED = 768  # longest side at which areas are told apart
-_BETWEEN = 0.25  # share of pixels neither dark nor light above which an image is no line drawing
+BETWEEN = 0.25
+"""Share of pixels neither dark nor light above which an image is no line drawing."""
 
 
 def areas(light: np.ndarray, gap: int = 0) -> np.ndarray:
@@ -74,26 +73,12 @@ def _on_rim(number: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([number[0], number[-1], number[:, 0], number[:, -1]]))
 
 
-def evened(made: Tensor, drawings: Tensor, gap: int) -> Tensor:
-    """Gives each enclosed area of drawings the mean of what was painted there.
-
-    Args:
-        made: [N, C, h, w]; gradients flow through the means.
-        drawings: [N, 3, h, w] in [-1, 1].
-        gap: see `areas`.
-    """
-    light = (luma(drawings)[:, 0] > 1 - 2 * _PURE).cpu().numpy()
-    pairs = zip(made, light, strict=True)
-    return torch.stack([_evened(one, areas(item, gap)) for one, item in pairs])
-
-
-def _evened(made: Tensor, number: np.ndarray) -> Tensor:
-    """[C, h, w] and the number of each pixel's area -> the same with one colour an area."""
-    index = torch.from_numpy(number.reshape(-1)).to(made.device)
-    flat = made.flatten(1)
-    sums = flat.new_zeros(len(flat), int(number.max()) + 1).index_add(1, index, flat)
-    means = sums / torch.bincount(index, minlength=sums.shape[1]).clamp_min(1)
-    return torch.where(index > 0, means[:, index], flat).view_as(made)
+def evened(colours: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Gives each area of float32 [h, w, C] its mean; [h, w] numbers them, 0 stays as it is."""
+    flat, index = colours.reshape(-1, colours.shape[2]), number.reshape(-1)
+    count = np.maximum(np.bincount(index), 1)
+    means = np.stack([np.bincount(index, plane) / count for plane in flat.T], axis=1)
+    return np.where(number[..., None] > 0, means[number], colours).astype(np.float32)
 
 
 def line_width(light: np.ndarray) -> float:
@@ -139,6 +124,19 @@ class DrawingModel(TranslationModel):
         use = use or InferenceOptions()
         refuse_options(use, self.task, self.scale)
         refuse_image(image, mask, self.scale)
+        between = share_between(image)
+        if between > BETWEEN:
+            raise EleganError(
+                f"it is no line drawing: {between:.0%} of it is neither dark nor light. Name"
+                " another style with --model"
+            )
+        yield from self.coloured(image, mask, use)
+
+    def coloured(
+        self, image: np.ndarray, mask: np.ndarray | None = None, use: InferenceOptions | None = None
+    ) -> Iterator[np.ndarray]:
+        """What `strips` yields, whatever the image shows."""
+        use = use or InferenceOptions()
         ink, paper = _levels(image)
         worked = _darkness(reduced(image, _WORKED), ink, paper)
         top = 0
@@ -155,7 +153,7 @@ class DrawingModel(TranslationModel):
             use.on_window()
 
     def _settled(self, made: np.ndarray, old: np.ndarray, use: InferenceOptions) -> np.ndarray:
-        """Rows of colours in 0..1 -> pixels of the type and, as asked, in the colours of the old."""
+        """Rows of colours in 0..1 -> pixels of the old ones' type, with their colours if asked."""
         planes = torch.from_numpy(made).permute(2, 0, 1)[None] * 2 - 1
         before = to_planes(old, torch.device("cpu")).expand_as(planes)
         planes = torch.lerp(before, planes, self.share)
@@ -180,8 +178,7 @@ class DrawingModel(TranslationModel):
         )
         light = worked < _PURE
         number = areas(light, round(facts["line"] * factor))
-        planes = torch.from_numpy(between).permute(2, 0, 1)
-        even = np.ascontiguousarray(_evened(planes, number).permute(1, 2, 0).numpy())
+        even = evened(between, number)
         # Outside, beside lines, the small picture has mixed both sides.
         far = light & (number == 0) & ~dilate(~light, round(facts["line"] * (factor - 1)))
         outside = _spread(between, far)
@@ -197,22 +194,17 @@ class DrawingModel(TranslationModel):
         return to_pixels(made, np.dtype(np.float32))
 
 
-def _levels(image: np.ndarray) -> tuple[float, float]:
-    """Returns the brightness of ink and of paper, in 0..1.
+def share_between(image: np.ndarray) -> float:
+    """Returns the share of pixels of [h, w, C] that are neither ink nor paper."""
+    gray = _darkness(reduced(image, _WORKED), *_levels(image))
+    return float((np.abs(gray - _HALF) < _HALF / 2).mean())
 
-    Raises:
-        EleganError: much of the image is neither.
-    """
+
+def _levels(image: np.ndarray) -> tuple[float, float]:
+    """Returns the brightness of ink and of paper, in 0..1."""
     gray = reduced(image, _WORKED).mean(axis=2, dtype=np.float32) / white(image.dtype)
     paper = float(np.percentile(gray, _PAPER))
-    ink = min(float(gray.min()), paper - 0.1)
-    between = np.abs((gray - ink) / (paper - ink) - _HALF) < _HALF / 2
-    if between.mean() > _BETWEEN:
-        raise EleganError(
-            f"it is no line drawing: {between.mean():.0%} of it is neither dark nor light. Name"
-            " another style with --model"
-        )
-    return ink, paper
+    return min(float(gray.min()), paper - 0.1), paper
 
 
 def _darkness(image: np.ndarray, ink: float, paper: float) -> np.ndarray:

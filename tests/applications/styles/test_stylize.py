@@ -1,18 +1,25 @@
 """Stylizing from pairs, by contrast of patches, and there and back."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny
 import tiny_photos
 import torch
+from PIL import Image
 
+from elegan.api import train_with
 from elegan.applications import TASKS
 from elegan.applications.styles.methods import mixed_with_past
 from elegan.common.distributed import World
 from elegan.common.errors import EleganError, UsageError
 from elegan.common.randomness import seed_default
 from elegan.losses import charbonnier
+from elegan.models.drawings import DrawingModel
+from elegan.models.translation import TranslationModel
 
 UNPAIRED = ("stylize-unpaired", "stylize-cycle")
 
@@ -263,3 +270,33 @@ def test_pools_follow_finite_steps_only_and_come_back_from_a_checkpoint() -> Non
     assert tiny.differences(task.state_dict(), other.state_dict()) == []
     other.load_state_dict({})
     assert other.state_dict() == {}
+
+
+# --- line drawings ----------------------------------------------------------------------------
+
+
+def test_a_run_on_drawings_gives_a_model_that_fills_areas(tmp_path: Path) -> None:
+    for index in range(4):
+        page = np.full((48, 48, 3), 255, np.uint8)
+        page[10:38, 10:38] = 0
+        page[12 : 36 - index, 12:36] = 255
+        for side, picture in (("A", page), ("B", np.where(page > 0, page, 90))):
+            (tmp_path / side).mkdir(exist_ok=True)
+            Image.fromarray(picture.astype(np.uint8)).save(tmp_path / side / f"{index}.png")
+    settings = tiny_photos.settings("stylize", translate={"flat": True})
+    run = train_with(replace(settings, data=str(tmp_path), out=str(tmp_path / "run"), images=4))
+    model = TranslationModel.load(run.path)
+    assert isinstance(model, DrawingModel)
+    assert model.recipe["drawings"]["side"] == 48
+    made = model.apply(np.asarray(Image.open(tmp_path / "A" / "0.png")))
+    assert len(np.unique(made[14:34, 14:34].reshape(-1, 3), axis=0)) == 1
+
+
+def test_what_is_no_drawing_is_refused_before_training() -> None:
+    with pytest.raises(UsageError, match=r"line drawings, but \d+ of \d+ inputs .* are none"):
+        _task("stylize", flat=True)
+
+
+def test_flat_areas_belong_to_pairs() -> None:
+    with pytest.raises(UsageError, match=r"--method cycle does not use --translate\.flat"):
+        TASKS["stylize"].check(tiny_photos.settings("stylize-cycle", translate={"flat": True}))

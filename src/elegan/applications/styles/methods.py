@@ -3,17 +3,18 @@
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from elegan.applications.styles.scoring import features_of, set_distance, whole_images
 from elegan.common.errors import UsageError
-from elegan.common.pixels import luma
+from elegan.common.pixels import luma, to_tensor, to_uint8
 from elegan.data.batches import Batch
 from elegan.losses import charbonnier, patch_contrastive
 from elegan.metrics.extractors import extractor_for
 from elegan.models import TranslationModel
-from elegan.models.drawings import evened, facts_of_drawings
+from elegan.models.drawings import BETWEEN, DrawingModel, facts_of_drawings, share_between
 from elegan.networks import TranslationShape, build_translator
 from elegan.networks.patch_discriminator import (
     ContrastiveTranslator,
@@ -34,10 +35,17 @@ class Paired(TranslationTask):
     inputs_are_judged = True
 
     def __init__(self, settings: TrainSettings, data: Any, *parts: Any) -> None:
-        self._drawings = None
-        if settings.translate.flat:
-            self._drawings = facts_of_drawings(whole_images(data.sources, _COMPARED))
         super().__init__(settings, data, *parts)
+        self._drawings = {}
+        if settings.translate.flat:
+            shown = whole_images(data.sources, _COMPARED)
+            others = sum(share_between(one) > BETWEEN for one in shown)
+            if others > len(shown) / 2:
+                raise UsageError(
+                    f"--translate.flat is for line drawings, but {others} of {len(shown)} inputs"
+                    " looked at are none. Leave it out, or turn the direction: --translate.reverse."
+                )
+            self._drawings = {"drawings": facts_of_drawings(shown)}
 
     def _shape(self) -> TranslationShape:
         return TranslationShape(inputs=3, outputs=3)
@@ -48,19 +56,23 @@ class Paired(TranslationTask):
             "method": chosen.method,
             "direction": "B to A" if chosen.reverse else "A to B",
             "colours": "RGB in [-1, 1]",
-            **({"drawings": self._drawings} if self._drawings else {}),
+            **self._drawings,
         }
 
-    def generate(self, batch: Batch) -> Tensor:
-        return self._evened(super().generate(batch), batch.inputs)
-
+    @torch.inference_mode()
     def _made(self, inputs: Tensor) -> Tensor:
-        return self._evened(super()._made(inputs), inputs)
+        if not self.settings.translate.flat:
+            return super()._made(inputs)
+        model: Any = self._model()
+        made = [np.concatenate(list(model.coloured(one))) for one in to_uint8(inputs)]
+        return to_tensor(np.stack(made), self.precision.device)
 
-    def _evened(self, made: Tensor, inputs: Any) -> Tensor:
-        if self._drawings is None:
-            return made
-        return evened(made, inputs, round(self._drawings["line"]))
+    def _model(self) -> TranslationModel:
+        """What the averaged generator would be as a model."""
+        network = self.translator(self.ema.network)
+        facts = {"task": self.name, "shape": asdict(self.shape), "recipe": self.recipe()}
+        kind = DrawingModel if self.settings.translate.flat else TranslationModel
+        return kind(network, facts, self.precision)
 
 
 class _Unpaired(Paired):
@@ -99,9 +111,7 @@ class _Unpaired(Paired):
         extractor = extractor_for(None)
         sides = (self.data.sources, self.data.targets)
         given, wanted = (whole_images(side, _COMPARED) for side in sides)
-        facts = {"task": self.name, "shape": asdict(self.shape), "recipe": self.recipe()}
-        network = self.translator(self.ema.network)
-        model = TranslationModel(network, facts, self.precision)
+        model = self._model()
         truth = features_of(wanted)
         made = set_distance(features_of([model.apply(image) for image in given]), truth)[0]
         inputs = set_distance(features_of(given), truth)[0]

@@ -106,6 +106,10 @@ def facts_of_drawings(photos: Sequence[np.ndarray]) -> dict[str, float]:
 class DrawingModel(TranslationModel):
     """A stylizer that learnt to colour line drawings (`translate.flat`)."""
 
+    @property
+    def opaque(self) -> bool:
+        return True
+
     def windows(self, height: int, width: int, use: InferenceOptions) -> int:
         return 1
 

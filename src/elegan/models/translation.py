@@ -116,6 +116,11 @@ class TranslationModel:
         return "method" in self.recipe
 
     @property
+    def opaque(self) -> bool:
+        """Whether it paints on what is transparent, too."""
+        return False
+
+    @property
     def reach(self) -> Reach:
         """How far the network looks, for tiling."""
         margin = max(self.network.margin, _BICUBIC_REACH)

@@ -281,14 +281,17 @@ def test_a_run_on_drawings_gives_a_model_that_fills_areas(tmp_path: Path) -> Non
         page[10:38, 10:38] = 0
         page[12 : 36 - index, 12:36] = 255
         for side, picture in (("A", page), ("B", np.where(page > 0, page, 90))):
-            (tmp_path / side).mkdir(exist_ok=True)
-            Image.fromarray(picture.astype(np.uint8)).save(tmp_path / side / f"{index}.png")
+            (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
+            file = tmp_path / "pairs" / side / f"{index}.png"
+            Image.fromarray(picture.astype(np.uint8)).save(file)
     settings = tiny_photos.settings("stylize", translate={"flat": True})
-    run = train_with(replace(settings, data=str(tmp_path), out=str(tmp_path / "run"), images=4))
+    run = train_with(
+        replace(settings, data=str(tmp_path / "pairs"), out=str(tmp_path / "run"), images=4)
+    )
     model = TranslationModel.load(run.path)
     assert isinstance(model, DrawingModel)
     assert model.recipe["drawings"]["side"] == 48
-    made = model.apply(np.asarray(Image.open(tmp_path / "A" / "0.png")))
+    made = model.apply(np.asarray(Image.open(tmp_path / "pairs" / "A" / "0.png")))
     assert len(np.unique(made[14:34, 14:34].reshape(-1, 3), axis=0)) == 1
 
 

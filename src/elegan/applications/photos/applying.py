@@ -47,7 +47,9 @@ def translate(images: Any, asked: Asked) -> Any:
         return _of_pixels(
             images,
             lambda array, alpha: _apply(model, array, alpha, use, repair, _cleaner(verb, asked)),
-            opaque=getattr(asked, "flatten", False) or getattr(asked, "mask", None) == "alpha",
+            opaque=model.opaque
+            or getattr(asked, "flatten", False)
+            or getattr(asked, "mask", None) == "alpha",
         )
     if isinstance(mask, np.ndarray):
         raise UsageError("A mask that is an array belongs to one image; for files name a file.")

@@ -127,7 +127,7 @@ class _Work:
 
     @property
     def flattens(self) -> bool:
-        return getattr(self.asked, "flatten", False)
+        return self.model.opaque or getattr(self.asked, "flatten", False)
 
     def one(self, source: Source) -> Outcome:
         """Works on one file; all but a full disk and a wish to stop becomes an outcome."""

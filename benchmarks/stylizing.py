@@ -5,8 +5,8 @@
 
 Where the true image is known, it is compared with the input, with the mean colour and the mean and
 deviation of the colours of the training targets, and with what each model makes; of one that fills
-areas also with what its network alone makes. Everywhere the kernel distance to the test targets says
-how far the images are like them as a set, beside real images against real ones.
+areas also with what its network alone makes. Everywhere the kernel distance to the test targets
+says how far the images are like them as a set, beside real images against real ones.
 """
 
 import os
@@ -167,7 +167,8 @@ def _ways(row: str, model: TranslationModel) -> dict[str, TranslationModel]:
 def leaking(image: np.ndarray, given: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
     """Returns how many pixels of lines are light in a coloured drawing, and how many there are."""
     line = (given.max(axis=2) < _BLACK) & (truth.max(axis=2) < _BLACK)
-    return np.count_nonzero((image.max(axis=2) > _LIGHT) & line), np.count_nonzero(line)
+    light = line & (image.max(axis=2) > _LIGHT)
+    return int(light.sum()), int(line.sum())
 
 
 def score(images: Images, pairs: PairSet, made: dict[str, list[np.ndarray]]) -> list[dict]:

@@ -25,6 +25,7 @@ from elegan.data.pictures import save_png
 from elegan.settings import from_json
 from elegan.training.loop import TrainingLoop
 from elegan.training.pace import Pace, measure_speed, settle_threads
+from elegan.training.run import headline
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +235,18 @@ def test_a_pace_counts_ticks_snapshots_and_scores() -> None:
     assert pace.images(4, settings) == 20  # where all else takes longer, a quarter still trains
 
 
+def test_ticks_and_snapshots_take_a_fifth_of_the_time_at_most() -> None:
+    settings = tiny.settings(ticks=40, snapshots=10, minutes=10)
+    pace = Pace(image=0.05, tick=5.0, snapshot=20.0)
+    fewer = pace.lightened(settings, None)
+    assert (fewer.ticks, fewer.snapshots) == (12, 3)  # 120 of 600 seconds, of 400 for all
+    assert pace.lightened(settings, 40_000) == settings  # 400 of 2,000 seconds
+    short = pace.lightened(settings, 1_000)
+    assert (short.ticks, short.snapshots) == (8, 2)
+    assert pace.lightened(tiny.settings(ticks=4, snapshots=0), 100).ticks == 4
+    assert pace.lightened(tiny.settings(ticks=4, snapshots=0), 100).snapshots == 0
+
+
 @pytest.mark.parametrize(
     ("speeds", "kept", "chosen"),
     [
@@ -424,3 +437,17 @@ def test_a_short_run_learns(tmp_path: Path) -> None:
     ]
     assert distances[-1] < 0.5 * distances[0]
     assert run.scores["precision"] > 0.3
+
+
+def test_the_last_line_says_variety_before_the_distance() -> None:
+    scores = {"FD-x": 5.2, "recall": 0.0, "floor": {"FD-x": 1.88, "recall": 0.81}}
+    said = "recall 0%, real images 81%; FD-x 5.2, real images 1.88 (lower is better)"
+    assert headline(scores) == said
+
+
+def test_a_run_too_short_to_draw_shapes_says_so_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tiny.settings(str(tiny.arrays(tmp_path)), out=str(tmp_path / "run")))
+    said = capsys.readouterr()
+    assert "images are a first look" in said.out + said.err

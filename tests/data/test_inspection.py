@@ -10,7 +10,8 @@ from PIL import Image
 from elegan.common.errors import EleganError, UsageError
 from elegan.data.dataset import colour_of
 from elegan.data.duplicates import exact_groups, near_groups, overlap
-from elegan.data.inspection import inspect
+from elegan.data.inspection import inspect, on_detail
+from elegan.data.opening import open_data
 
 
 def test_a_report_on_the_nasty_folder(nasty: Path, tmp_path: Path):
@@ -142,3 +143,19 @@ def test_white_on_transparency_is_an_alarm_and_another_ground_shows_it(tmp_path:
     assert found["duplicates"]["exact"] == 0
     with pytest.raises(UsageError, match="is no colour"):
         colour_of("blak")
+
+
+def test_large_squares_become_64_pixels_unless_asked_and_that_is_said(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for index in range(6):
+        pixels = random.integers(0, 255, (112, 112, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    data = open_data(str(tmp_path))
+    assert data.resolution == 64
+    said = on_detail(data.sizes, data.resolution)
+    assert said == [
+        "Half of the images are at least 112 pixels: --resolution 112 keeps more detail at about 3"
+        " times the cost a step."
+    ]
+    assert on_detail(data.sizes, 112) == []
+    assert open_data(str(tmp_path), resolution=112).resolution == 112

@@ -43,7 +43,7 @@ class Options:
         UsageError: a value is outside these.
     """
 
-    # Side in pixels, 16..256; None takes the common square size, else 64.
+    # Side in pixels, 16..256; None takes the common square size up to 64, else 64.
     resolution: int | None = None
     channels: int | None = None  # 1 (gray) or 3 (RGB); None takes 1 when every image is gray
     # "crop" the centre square, "pad" to a square with the background, or "stretch".
@@ -69,7 +69,7 @@ class Options:
         resolution = self.resolution or DEFAULT_RESOLUTION
         if self.resolution is None and len(sizes) == 1:
             width, height = next(iter(sizes))
-            if width == height and MIN_RESOLUTION <= width <= MAX_RESOLUTION:
+            if width == height and MIN_RESOLUTION <= width <= DEFAULT_RESOLUTION:
                 resolution = width
         return Target(
             resolution=resolution,

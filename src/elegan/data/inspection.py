@@ -173,15 +173,21 @@ def _on_sizes(sizes: dict[str, int], resolution: int, fit: str) -> list[str]:
             f"{wide} of {total} images are much wider or taller than square and lose their ends: "
             "--fit pad keeps them whole."
         )
-    sides = sorted(side for w, h, count in pairs for side in [min(w, h)] * count)
-    median = sides[len(sides) // 2]
-    if median >= 2 * resolution and resolution < MAX_RESOLUTION:
-        larger = min(2 * resolution, MAX_RESOLUTION)
-        said.append(
-            f"Half of the images are at least {median} pixels: --resolution {larger} keeps more "
-            f"detail at about {round((larger / resolution) ** 2)} times the cost a step."
-        )
-    return said
+    return said + on_detail(sizes, resolution)
+
+
+def on_detail(sizes: dict[str, int], resolution: int) -> list[str]:
+    """Says how to keep more detail, where most images have a quarter more pixels a side."""
+    shorter = {size: min(map(int, size.split("x"))) for size in sizes}
+    sides = sorted(side for size, side in shorter.items() for _ in range(sizes[size]))
+    median = sides[len(sides) // 2] if sides else 0
+    larger = min(median // 16 * 16, 2 * resolution, MAX_RESOLUTION)
+    if larger < 1.25 * resolution:
+        return []
+    return [
+        f"Half of the images are at least {median} pixels: --resolution {larger} keeps more "
+        f"detail at about {round((larger / resolution) ** 2)} times the cost a step."
+    ]
 
 
 def _on_duplicates(duplicates: dict[str, Any]) -> list[str]:

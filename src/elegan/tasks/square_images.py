@@ -1,5 +1,7 @@
 """What a generating run trains on: square images of one size, whole, and names that go together."""
 
+from dataclasses import replace
+
 import torch
 
 from elegan.augmentation import parse_kinds
@@ -8,6 +10,7 @@ from elegan.common.errors import EleganError, UsageError, lookup
 from elegan.data import ImageData, open_data
 from elegan.data.batches import Batches
 from elegan.data.dataset import colour_of
+from elegan.data.inspection import on_detail
 from elegan.losses import ADVERSARIAL
 from elegan.networks import PAIRS
 from elegan.settings import TrainSettings
@@ -61,7 +64,8 @@ def open_square_images(settings: TrainSettings) -> ImageData:
             f"--{needing[0]} needs labels, and {settings.data} has none."
             " Put the images into one subfolder a class."
         )
-    return data
+    more = on_detail(data.sizes, data.resolution) if settings.resolution is None else []
+    return replace(data, notes=(*data.notes, *more))
 
 
 def stream_square_images(

@@ -5,7 +5,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,8 @@ MakeTask = Callable[[], Task]
 _ENDLESS = 1 << 40  # images, of a run that is timed
 _TRIAL = 1.5  # seconds of steps at each number of threads
 _WORTH_MORE = 20.0  # seconds of steps; of shorter runs one cycle of steps is all that is timed
+_MEASURING = 0.2  # share of a run's time that ticks and snapshots may take
+_LEAST = 8, 2  # ticks and snapshots of the shortest run
 _CHANGE_FROM = 1.5  # times as fast as the number of threads that a resumed run began with
 
 
@@ -51,6 +53,21 @@ class Pace:
         """Returns how many images fit into the seconds; a quarter of these at least is training."""
         training = max(seconds - self._besides(settings), seconds / 4)
         return distributed.largest(max(settings.batch, int(training / self.image)))
+
+    def lightened(self, settings: TrainSettings, goal: int | None) -> TrainSettings:
+        """Returns settings with so few ticks and snapshots that they take a fifth of the time.
+
+        Args:
+            goal: images; None where the settings' minutes say when the run ends.
+        """
+        total = 60 * (settings.minutes or 0) if goal is None else goal * self.image
+        measured = settings.ticks * self.tick + settings.snapshots * self.snapshot
+        share = min(1.0, _MEASURING * total / measured) if measured else 1.0
+        ticks, snapshots = (
+            distributed.largest(max(min(most, least), int(most * share)))
+            for most, least in ((settings.ticks, _LEAST[0]), (settings.snapshots, _LEAST[1]))
+        )
+        return replace(settings, ticks=ticks, snapshots=snapshots)
 
     def _besides(self, settings: TrainSettings) -> float:
         return settings.ticks * self.tick + settings.snapshots * self.snapshot + self.rest

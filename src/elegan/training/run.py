@@ -28,7 +28,8 @@ from elegan.training.pace import from_epochs, measure_pace
 from elegan.training.run_folder import RunFolder, default_folder
 from elegan.training.task import Hooks, Task, TaskSpec
 
-_MAY_CHANGE = {"images", "epochs", "minutes", "out", "device"}  # between a run and its resumption
+# Between a run and its resumption; ticks and snapshots are settled when it begins.
+_MAY_CHANGE = {"images", "epochs", "minutes", "out", "device", "ticks", "snapshots"}
 
 
 def train(settings: TrainSettings, spec: TaskSpec, hooks: Hooks) -> None:
@@ -71,6 +72,8 @@ def plan(settings: TrainSettings, spec: TaskSpec) -> dict[str, Any]:
         pace = measure_pace(
             asked, batches, make_task, precision, task, goal=left, final_scores=spec.final_scores
         )
+    if not resumes:
+        settings = pace.lightened(settings, left)
     if left is None:
         left = pace.images(60 * (asked.minutes or 0), settings)
     return {
@@ -150,7 +153,7 @@ def _train_in(
                 " Begin anew with another --out; its model is still there."
             )
         kept = _threads_of(folder) if restored else None
-        _settle(loop, asked, make_task, kept=kept, final_scores=spec.final_scores)
+        _settle(loop, asked, make_task, spec, kept=kept)
         players = loop.task.generator.network, loop.task.discriminator.network
         if warning := caution(settings.batch, *players):
             console.say(warning)
@@ -180,9 +183,9 @@ def _settle(
     loop: TrainingLoop,
     asked: TrainSettings,
     make_task: Callable[[], Task],
+    spec: TaskSpec,
     *,
     kept: int | None,
-    final_scores: float,
 ) -> None:
     """Settles threads and stop, and says how long it will take.
 
@@ -202,8 +205,10 @@ def _settle(
         loop.task,
         goal=goal,
         kept=kept,
-        final_scores=final_scores,
+        final_scores=spec.final_scores,
     )
+    if not loop.images:
+        settings = pace.lightened(settings, goal)
     if goal is None:
         passed = time.perf_counter() - loop.began
         more = pace.images(60 * (asked.minutes or 0) - passed, settings)
@@ -216,6 +221,12 @@ def _settle(
     console.say(f"{verb} {loop.stop:,} images, about {expected} -> {loop.folder.path}")
     console.say(f"{data.name}: {data.summary}; {loop.precision.reason}")
     console.say(pace.reason)
+    enough = spec.enough(data) if spec.enough and not loop.images else 0
+    if loop.stop < enough:
+        console.say(
+            f"{loop.stop:,} images are a first look: shapes that can be recognised come from about"
+            f" {enough:,} on, {duration(pace.seconds(enough, settings))} here"
+        )
 
 
 @contextlib.contextmanager
@@ -362,13 +373,16 @@ def _finish(loop: TrainingLoop, spec: TaskSpec, hooks: Hooks) -> None:
 
 
 def headline(scores: Mapping[str, Any]) -> str:
-    """Returns the one figure to look at first beside what it is to be read against, or ""."""
+    """Returns the figures to look at first beside what it is to be read against, or ""."""
     if "test_accuracy" in scores:
         return f"{scores['test_accuracy']:.1%} of the test images named rightly"
     floor = scores.get("floor", {})
     for distance in (name for name in floor if name.startswith("FD-")):
-        real = floor[distance]
-        return f"{distance} {scores[distance]:.3g}, real images {real:.3g} (lower is better)"
+        variety = ""
+        if "recall" in floor:
+            variety = f"recall {scores['recall']:.0%}, real images {floor['recall']:.0%}; "
+        real = f"{floor[distance]:.3g} (lower is better)"
+        return f"{variety}{distance} {scores[distance]:.3g}, real images {real}"
     rows = scores.get("rows", [{}])
     metric = next((name for name in ("psnr", "kid") if name in rows[0]), None)
     if metric is None:

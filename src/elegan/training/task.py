@@ -156,6 +156,7 @@ class TaskSpec:
         from_images: whether what it delivers takes images, not noise.
         final_scores: how many times the first quick score of a run the scores at its end take, to
             tell how long a run will last (timed once for each task; a guess for other data).
+        enough: data -> images from which on what is made is worth looking at.
         train, plan: in place of `run.train` and `run.plan`, of a task that is several runs one
             after another; its stream and build are never called.
     """
@@ -173,6 +174,7 @@ class TaskSpec:
     commands: Sequence[tuple[str, str]] = ()
     from_images: bool = False
     final_scores: float = 4.0
+    enough: Callable[[Any], int] | None = None
     train: "Callable[[TrainSettings, TaskSpec, Hooks], None] | None" = None
     plan: "Callable[[TrainSettings, TaskSpec], dict[str, Any]] | None" = None
 

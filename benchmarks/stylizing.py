@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from figures import publish, table
 from photo_sheets import sheet
+from PIL import Image, ImageDraw
 from runs import Trained, parser, train, trained_with
 from style_sheets import progress
 
@@ -32,6 +33,7 @@ from elegan.models.drawings import DrawingModel
 
 _SHOWN = 8  # rows of a sheet
 _SIDE = 64  # to which the extractor reduces larger images
+_PAGES = (1200, 240), (1000, 255), (600, 255)  # side of a drawing in pixels, and its paper
 _BLACK, _LIGHT = 40, 80  # of 255: below and above these a line is black, and has become light
 _EXACT = 60.0  # dB that an image equal to the truth counts, as some drawings are their own colours
 
@@ -220,6 +222,31 @@ def draw(images: Images, pairs: PairSet, made: dict[str, list[np.ndarray]], out:
     sheet(rows, heads, out, shown=112)
 
 
+def drawings() -> list[np.ndarray]:
+    """Returns a face, a house and a cat in lines, uint8 [S, S, 3], on paper and screen."""
+    pages = [Image.new("L", (side, side), paper) for side, paper in _PAGES]
+    face, house, cat = (ImageDraw.Draw(page) for page in pages)
+    face.ellipse((200, 250, 1000, 1050), outline=40, width=9)
+    for left in (400, 740):
+        face.ellipse((left, 500, left + 60, 600), fill=40)
+    face.arc((380, 550, 820, 900), 20, 160, fill=40, width=9)
+    house.line((150, 900, 150, 500, 400, 250, 650, 500, 650, 900, 150, 900), fill=0, width=12)
+    house.line((150, 500, 650, 500), fill=0, width=12)
+    for box in ((340, 650, 460, 900), (210, 580, 300, 670), (850, 650, 890, 900)):
+        house.rectangle(box, outline=0, width=12)
+    for box in ((730, 80, 930, 280), (750, 440, 980, 690)):
+        house.ellipse(box, outline=0, width=12)
+    cat.ellipse((100, 150, 500, 550), outline=0, width=4)
+    cat.line((130, 230, 110, 60, 230, 165), fill=0, width=4)
+    cat.line((370, 165, 490, 60, 470, 230), fill=0, width=4)
+    for left in (210, 360):
+        cat.ellipse((left, 300, left + 30, 340), fill=0)
+    cat.polygon((285, 390, 315, 390, 300, 410), outline=0)
+    for left in (250, 300):
+        cat.arc((left, 380, left + 50, 450), 0, 180, fill=0, width=4)
+    return [np.asarray(page.convert("RGB")) for page in pages]
+
+
 def main() -> None:
     """Runs what the command line asks for."""
     flags = parser(__doc__)
@@ -245,6 +272,10 @@ def main() -> None:
         made = translations(pairs, images.open(options.data, "train"), models)
         rows += score(images, pairs, made)
         draw(images, pairs, made, options.out / f"{figure}-{images.name}.jpg")
+    if not options.longer:
+        shipped = TranslationModel.load("line-art")
+        rows_shown = [[page, shipped.apply(page)] for page in drawings()]
+        sheet(rows_shown, ["drawing", "line-art"], options.out / "line-art.jpg", shown=240)
     for case in cases:
         if case.progress:
             progress(runs[case.name].path, options.out / f"{figure}-{case.name}-progress.jpg")

@@ -182,11 +182,10 @@ class DrawingModel(TranslationModel):
         )
         light = worked < _PURE
         number = areas(light, round(facts["line"] * factor))
-        even = evened(between, number)
-        # Outside, beside lines, the small picture has mixed both sides.
-        far = light & (number == 0) & ~dilate(~light, round(facts["line"] * (factor - 1)))
-        outside = _spread(between, far)
-        between = np.where(number[..., None] > 0, even, outside)
+        between = evened(between, number)
+        outside = light & (number == 0)
+        if outside.any():  # one ground, where the network may have guessed shapes
+            between[outside] = np.median(between[outside], axis=0)
         return np.concatenate([lines, _spread(between, light)], axis=2)
 
     @torch.inference_mode()

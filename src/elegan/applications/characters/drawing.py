@@ -24,7 +24,8 @@ _IRIS = (
 _ALL_OF_IRIS = ("iris", "iris-dark", "iris-line", "iris-light", "pupil")
 _GLINTS = ((-0.36, -0.38, 0.32, 0.27), (0.4, 0.42, 0.17, 0.14))
 _NEAR_LINES = ("skin>skin-line", "skin-shade>skin-line")
-_CREASE = ("skin>crease", "skin-shade>crease")
+CREASE = ("skin>crease", "skin-shade>crease")
+UNDER_LID = ("white>white-shade", "iris>iris-dark")
 
 
 def draw(plan: Plan) -> Sketch:
@@ -91,7 +92,7 @@ def _face(sketch: Sketch, plan: Plan, turn: float) -> None:
         for side in (-1, 1):
             x, y = side * 0.62 + 0.06 * turn, 0.56
             radii = (0.2, 0.1) if level == 2 else (0.16, 0.075)
-            sketch.within(_ellipse((x, y), radii), "skin>blush", "skin-shade>blush-shade")
+            sketch.within(ellipse((x, y), radii), "skin>blush", "skin-shade>blush-shade")
             for step in (-0.08, 0.0, 0.08) if level == 2 else ():
                 mark = [(x + step + 0.025, y - 0.045), (x + step - 0.025, y + 0.045)]
                 changes = "blush>crease", "blush-shade>crease"
@@ -116,7 +117,7 @@ def _nose(sketch: Sketch, turn: float, draw: float) -> None:
         sketch.brush(line, *changes, width=0.95 * LINE, taper=(0.1, 0.5))
     else:
         dab = [(x + lean, y - 0.06), (x + 2 * lean, y + 0.02, 1), (x - 0.6 * lean, y + 0.035, 1)]
-        sketch.within(dab, *_CREASE)
+        sketch.within(dab, *CREASE)
     sketch.key_points["nose"] = (x + lean, y + 0.02)
 
 
@@ -183,11 +184,6 @@ def _eye(
     def put_all(knots: Sequence[Knot]) -> list[Knot]:
         return [(*put(x, y), *corner) for x, y, *corner in knots]
 
-    def own(*changes: str) -> list[str]:
-        """Changes of inks that each eye has for itself."""
-        pairs = [change.split(">") for change in changes]
-        return [f"{old}-{side}>{new}-{side}" for old, new in pairs]
-
     if wide < _OPEN_ENOUGH or (mood.wink and side == "left"):
         knots = shapes.CLOSED_EYES[mood.closed]
         sketch.shape(put_all(knots), f"lash-{side}", eye)
@@ -210,31 +206,50 @@ def _eye(
     sketch.shape(put_all(whole), f"lash-{side}", eye)
     white = [(inner_x + 0.02, inner_y + 0.01, 1), *upper]
     white += [(outer_x - 0.005, outer_y + 0.02, 1), *lower]
-    sketch.within(put_all(white), *own("lash>white"))
+    sketch.within(put_all(white), *own(side, "lash>white"))
     x, y = put(-0.01, 0.012)
     x, y = x + gaze[0], y + gaze[1]
     across = shape.iris[0] * abs(size[0]) * mood.iris
     down = shape.iris[1] * size[1] * mood.iris
 
-    def oval(right: float, low: float, width: float, height: float) -> list[Knot]:
-        return _ellipse((x + right * across, y + low * down), (width * across, height * down))
-
-    for number, (*share, changes) in enumerate(_IRIS):
-        part = "" if number else f"iris-{side}"
-        sketch.within(oval(*share), *own(*changes), part=part)
+    iris(sketch, side, (x, y), (across, down))
     lid = put_all([shape.inner, *upper, shape.outer])
     width = 0.15 * abs(sketch.frames[HEAD, 0, 0]) * size[1]
-    under = own("white>white-shade", "iris>iris-dark")
-    sketch.brush(lid, *under, width=width, taper=(0.6, 0.6))
-    for share in _GLINTS:
-        sketch.within(oval(*share), *own(*(f"{ink}>glint" for ink in _ALL_OF_IRIS)))
+    sketch.brush(lid, *own(side, *UNDER_LID), width=width, taper=(0.6, 0.6))
+    glints(sketch, side, (x, y), (across, down))
     crease = put_all([(u, v - 0.155 - 0.03 * (1 - wide)) for u, v in upper])
-    sketch.brush(crease, *_CREASE, width=0.9 * LINE, taper=(0.0, 0.2))
+    sketch.brush(crease, *CREASE, width=0.9 * LINE, taper=(0.0, 0.2))
     corners = {f"{eye}-inner": put(*shape.inner), f"{eye}-outer": put(*shape.outer)}
     sketch.key_points |= {**corners, eye: (x, y)}
 
 
-def _ellipse(place: Point, radii: Point) -> list[Knot]:
+def own(side: str, *changes: str) -> list[str]:
+    """Changes of inks that each eye has for itself."""
+    pairs = [change.split(">") for change in changes]
+    return [f"{old}-{side}>{new}-{side}" for old, new in pairs]
+
+
+def iris(sketch: Sketch, side: str, place: Point, radii: Point) -> None:
+    """Adds an iris with its shade and pupil, seen on the white of its eye."""
+    for number, (*share, changes) in enumerate(_IRIS):
+        part = "" if number else f"iris-{side}"
+        sketch.within(_on_iris(share, place, radii), *own(side, *changes), part=part)
+
+
+def glints(sketch: Sketch, side: str, place: Point, radii: Point) -> None:
+    """Adds the lights on an iris."""
+    for share in _GLINTS:
+        changes = own(side, *(f"{ink}>glint" for ink in _ALL_OF_IRIS))
+        sketch.within(_on_iris(share, place, radii), *changes)
+
+
+def _on_iris(share: Sequence[float], place: Point, radii: Point) -> list[Knot]:
+    right, low, width, height = share
+    middle = place[0] + right * radii[0], place[1] + low * radii[1]
+    return ellipse(middle, (width * radii[0], height * radii[1]))
+
+
+def ellipse(place: Point, radii: Point) -> list[Knot]:
     """Returns eight knots of an ellipse, clockwise from its top."""
     (x, y), (across, down) = place, radii
     return [

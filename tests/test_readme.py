@@ -100,7 +100,14 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / place).mkdir(parents=True)
         for index, image in enumerate(tiny.pixels(4, 40, 3, seed=len(place))):
             Image.fromarray(image).save(tmp_path / place / f"{index}.png")
-    photo, drawing = tiny.pixels(2, 48, 3)
+    drawing = np.full((48, 48, 3), 255, np.uint8)
+    drawing[8:40, 8:40] = 0
+    drawing[10:38, 10:38] = 255
+    for place, page in (("drawings/A", drawing), ("drawings/B", drawing // 2)):
+        (tmp_path / place).mkdir(parents=True)
+        for index in range(4):
+            Image.fromarray(page).save(tmp_path / place / f"{index}.png")
+    (photo,) = tiny.pixels(1, 48, 3)
     Image.fromarray(photo).save("photo.jpg")
     Image.fromarray(drawing).save("drawing.png")
     Image.fromarray(np.uint8(255) * (photo[..., 0] > 150)).save("holes.png")

@@ -281,12 +281,14 @@ class Character:
     """The same seed gives the same characters."""
     attribute: Names = field(default_factory=dict)
     """NAME=VALUE, such as hair=pink; may be repeated."""
+    size: Annotated[int, Limit(least=16, most=4096)] | None = None
+    """Side of the pictures in pixels, which are drawn from the curves; by default 512."""
     stages: bool = False
-    """Also pictures of the feature map, the key points and the outline."""
+    """Also pictures of the feature map, the key points, the outline and what the network paints."""
     transparent: bool = False
     """On nothing in place of white."""
     svg: bool = False
-    """Also the outlines as SVG, filled with flat colours."""
+    """Also the drawing as SVG; of a model with a style of its own the outlines in flat colours."""
     sprite_sheet: bool = False
     """Also all characters in one picture."""
     gif: bool = False

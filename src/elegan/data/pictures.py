@@ -82,8 +82,11 @@ def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> None:
 
 
 def save_gif(frames: Sequence[Image.Image], out: Path | BinaryIO, milliseconds: int = 60) -> None:
-    """Writes an animated GIF that loops, each frame so many milliseconds long."""
-    more = {"save_all": True, "append_images": list(frames[1:]), "loop": 0}
+    """Writes an animated GIF that loops, each frame so many milliseconds long.
+
+    Of frames with opacity, RGBA, what is less than half opaque is transparent.
+    """
+    more = {"save_all": True, "append_images": list(frames[1:]), "loop": 0, "disposal": 2}
     frames[0].save(out, format="GIF", duration=milliseconds, **more)
 
 

@@ -144,7 +144,8 @@ def router(studio: Any, models: Models, turns: Turns, sets: Sets) -> APIRouter:
         points = _points(asked)
 
         def act() -> Response:
-            image = _model(models, asked.model).from_points(points).image
+            model = _model(models, asked.model)
+            image = model.finished(model.from_points(points))
             shown = image if asked.transparent else on_white(image)
             return Response(png_bytes(shown), media_type="image/png")
 

@@ -12,7 +12,6 @@ from elegan.applications.characters.sketch import BODY, HEAD, LINE, Sketch, fram
 
 SCALE = 0.245  # of a head unit, in canvas units
 MIDDLE = (0.5, 0.46)
-_OPEN_ENOUGH = 0.05  # an eye that is less open is drawn closed
 _IRIS = (
     (0.0, 0.0, 1.0, 1.0, ("white>iris-line",)),
     (0.0, 0.0, 0.86, 0.88, ("iris-line>iris",)),
@@ -184,7 +183,7 @@ def _eye(
     def put_all(knots: Sequence[Knot]) -> list[Knot]:
         return [(*put(x, y), *corner) for x, y, *corner in knots]
 
-    if wide < _OPEN_ENOUGH or (mood.wink and side == "left"):
+    if mood.closes(side):
         knots = shapes.CLOSED_EYES[mood.closed]
         sketch.shape(put_all(knots), f"lash-{side}", eye)
         corners, middle = put_all([knots[0][:2], knots[4][:2]]), 0.5 * (knots[2][1] + knots[7][1])

@@ -1,7 +1,7 @@
 """From maps to outlines: which maps are valid, and curves that are fitted to them."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,11 +26,14 @@ _SETTLED = 0.01  # share by which a round must better the fit, lest it be the la
 _OFFSETS = 8  # starts that are tried between two points
 
 
-def fault_of_maps(amodal: np.ndarray) -> str | None:
+def fault_of_maps(amodal: np.ndarray, irises: Sequence[str] = ()) -> str | None:
     """Says why maps [P, H, W] are no valid character, or None where they are.
 
     Valid maps have one face, and two eyes and a mouth whose middles lie inside it, the left eye on
     the left; a map counts from half of its peak on, so that a thin lash counts at any resolution.
+
+    Args:
+        irises: that must be there, each with its middle in its eye.
     """
     pieces = _pieces(amodal[INDEX["face"]])
     if not pieces or pieces[0].area < 0.01:
@@ -49,6 +52,10 @@ def fault_of_maps(amodal: np.ndarray) -> str | None:
             return f"{name} outside the face"
     if middles["eye-left"][0] >= middles["eye-right"][0]:
         return "eyes in the wrong order"
+    for name in irises:
+        found, eye = _pieces(amodal[INDEX[name]]), _pieces(amodal[INDEX[INSIDE[name]]])
+        if not found or not _within(eye[0].rim, *found[0].middle):
+            return f"no {name}"
     return None
 
 

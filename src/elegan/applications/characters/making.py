@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from elegan.applications.characters.model import Character, CharacterModel
+from elegan.applications.characters.model import SIZE, Character, CharacterModel
 from elegan.applications.characters.parts import COLOURS, INDEX
 from elegan.applications.characters.planes import (
     colours_of_parts,
@@ -21,6 +21,8 @@ from elegan.applications.characters.planes import (
 )
 from elegan.applications.characters.points import as_colour, read_points, write_points
 from elegan.applications.characters.points import svg as svg_text
+from elegan.applications.characters.portrait import portrait
+from elegan.applications.characters.vector import svg as svg_of_sketch
 from elegan.common.errors import EleganError, UsageError, lookup
 from elegan.common.files import write_durably, write_files, written_whole
 from elegan.data.pictures import grid, save_gif, save_png
@@ -94,6 +96,7 @@ def make_characters(
     attributes: Mapping[str, str] | None = None,
     palette: str | Path | Mapping[str, Any] | None = None,
     points: str | Path | None = None,
+    size: int | None = None,
     stages: bool = False,
     transparent: bool = False,
     svg: bool = False,
@@ -107,9 +110,11 @@ def make_characters(
         palette: "lock" gives all the colours of the first; else colours by slot, or a JSON file
             with these or of a character's points.
         points: a file of points, edited or not, that is rendered in place of a draw.
+        size: of the pictures, see `CharacterModel.finished`.
         stages: also pictures of the feature map, the key points and the outline.
         transparent: keep the opacity; else characters stand on white.
-        svg: also the outlines, filled with flat colours, free of any resolution.
+        svg: also as SVG, free of any resolution: the drawing; of a model with a style of its own
+            the outlines, filled with flat colours.
         sprite_sheet: also all characters in one picture, and where each lies.
         gif: also a film from each to the next and back to the first.
 
@@ -139,15 +144,18 @@ def make_characters(
         made = model.generate(n, seed=seed, attributes=attributes, palette=given, watch=watch)
         names = tuple(f"{seed}-{number:04d}" for number in range(n))
     files: _Files = {}
-    for name, character in zip(names, made, strict=True):
-        files |= _of_one(character, name, stages=stages, transparent=transparent, svg=svg)
+    shown = [_shown(model.finished(one, size), transparent) for one in made]
+    for name, character, image in zip(names, made, shown, strict=True):
+        files |= _of_one(character, name, image, stages=stages)
+        if svg:
+            files[f"{name}.svg"] = partial(_write_svg, model, character, size)
     if points is not None:  # rendered beside its file, which stays as the person edited it
         own = Path(points).resolve()
         files = {name: write for name, write in files.items() if (out / name).resolve() != own}
     if sprite_sheet:
-        files |= _sheet(made, names, transparent)
+        files |= _sheet(np.stack(shown), names, transparent)
     if gif:
-        files["interpolation.gif"] = partial(_film, model, made)
+        files["interpolation.gif"] = partial(_film, model, made, size, transparent)
     try:
         written = write_files(out, files)
     except OSError as error:
@@ -193,8 +201,8 @@ def _palette(palette: str | Path | Mapping[str, Any]) -> dict[str, tuple[int, in
     return found
 
 
-def _of_one(made: Character, name: str, *, stages: bool, transparent: bool, svg: bool) -> _Files:
-    outlines, image = made.points.outlines, _shown(made, transparent)
+def _of_one(made: Character, name: str, image: np.ndarray, *, stages: bool) -> _Files:
+    outlines = made.points.outlines
     files: _Files = {
         f"{name}.png": partial(save_png, image),
         f"{name}.points.json": lambda path: write_points(path, made.points),
@@ -204,22 +212,28 @@ def _of_one(made: Character, name: str, *, stages: bool, transparent: bool, svg:
         pictures = {
             "2-points": picture_of_points(outlines, facial, _STAGE_SIZE),
             "3-outline": picture_of_outlines(outlines, _STAGE_SIZE),
-            "4-character": _enlarged(image),
+            "4-character": _enlarged(on_white(made.image)),
         }
         if made.planes is not None:
             pictures = {"1-maps": _enlarged(picture_of_planes(made.planes)), **pictures}
         for stage, picture in pictures.items():
             files[f"{name}-{stage}.png"] = partial(save_png, picture)
-    if svg:
-        palette = np.array([made.points.palette[slot] for slot in COLOURS], np.uint8)
-        flat = np.rint(colours_of_parts(palette) * 255).astype(np.uint8)
-        named = {part: f"#{bytes(flat[index]).hex()}" for part, index in INDEX.items()}
-        files[f"{name}.svg"] = lambda path: write_durably(path, svg_text(outlines, named))
     return files
 
 
-def _shown(made: Character, transparent: bool) -> np.ndarray:
-    return made.image if transparent else on_white(made.image)
+def _write_svg(model: CharacterModel, made: Character, size: int | None, path: Path) -> None:
+    palette = np.array([made.points.palette[slot] for slot in COLOURS], np.uint8)
+    if model.draws:
+        text = svg_of_sketch(portrait(made.points), palette, size or SIZE)
+    else:
+        flat = np.rint(colours_of_parts(palette) * 255).astype(np.uint8)
+        named = {part: f"#{bytes(flat[index]).hex()}" for part, index in INDEX.items()}
+        text = svg_text(made.points.outlines, named)
+    write_durably(path, text)
+
+
+def _shown(image: np.ndarray, transparent: bool) -> np.ndarray:
+    return image if transparent else on_white(image)
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:
@@ -227,9 +241,8 @@ def _enlarged(picture: np.ndarray) -> np.ndarray:
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def _sheet(made: Sequence[Character], names: Sequence[str], transparent: bool) -> _Files:
+def _sheet(images: np.ndarray, names: Sequence[str], transparent: bool) -> _Files:
     """All pictures side by side without gaps, and where each lies."""
-    images = np.stack([_shown(character, transparent) for character in made])
     columns = min(_MAX_COLUMNS, len(images))
     size = images.shape[1]
     tone = 0 if transparent else 255
@@ -246,8 +259,15 @@ def _sheet(made: Sequence[Character], names: Sequence[str], transparent: bool) -
     }
 
 
-def _film(model: CharacterModel, made: Sequence[Character], path: Path) -> None:
+def _film(
+    model: CharacterModel,
+    made: Sequence[Character],
+    size: int | None,
+    transparent: bool,
+    path: Path,
+) -> None:
     stops = [character.points for character in made]
-    frames = [Image.fromarray(on_white(frame.image)) for frame in model.film(stops)]
+    pictures = (model.finished(frame, size) for frame in model.film(stops))
+    frames = [Image.fromarray(_shown(picture, transparent)) for picture in pictures]
     with written_whole(path) as temporary:
         save_gif(frames, temporary)

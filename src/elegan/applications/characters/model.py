@@ -1,5 +1,6 @@
 """A trained model of characters: maps from noise, points on them, curves, fillings, pictures."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,10 +17,13 @@ from elegan.applications.characters.parts import (
     COLOURS,
     EYE,
     HAIR,
+    INDEX,
+    INSIDE,
     KEY_POINTS,
     PARTS,
     SKIN,
     from_oklch,
+    plan_character,
 )
 from elegan.applications.characters.planes import (
     INPUTS,
@@ -36,12 +40,18 @@ from elegan.applications.characters.points import (
     as_colour,
     blended,
 )
+from elegan.applications.characters.portrait import portrait
+from elegan.applications.characters.renderer import DRAWN, painted
+from elegan.applications.characters.shapes import EXPRESSIONS
 from elegan.common.errors import EleganError, UsageError
 from elegan.models.saving import UNREADABLE, find_model, load_part, read_config
 from elegan.models.shipping import shipped_of
 from elegan.networks import TranslationShape, Translator, build_translator
 
+SIZE = 512
+"""Of a drawing, in pixels a side."""
 ATTEMPTS = 16  # draws of maps for one character before it is given up
+_PALETTES, _NEAREST = 512, 3  # that colours are compared with, and taken the mean of
 _STEP = 100_003  # numbers of a character's attempts lie so far apart
 _NAMED_COLOURS = {
     "hair-colour": ("hair", HAIR),
@@ -178,9 +188,10 @@ class CharacterModel:
         """Draws maps until they are valid; else the last are used, as far as they go."""
         for attempt in range(ATTEMPTS):
             planes, codes = self.maps.draw([number + attempt * _STEP], seed=seed, asked=asked)
-            valid = fault_of_maps(planes[0, : len(PARTS)]) is None
+            attributes = {**self.maps.values_of(codes[0]), **asked}
+            irises = self._close_eyes(planes[0], attributes)
+            valid = fault_of_maps(planes[0, : len(PARTS)], irises) is None
             if valid or attempt + 1 == ATTEMPTS:
-                attributes = {**self.maps.values_of(codes[0]), **asked}
                 made = self.from_planes(planes[0], attributes=attributes, palette=palette)
                 if made is not None:
                     return replace(made, valid=valid, attempts=attempt + 1)
@@ -189,6 +200,16 @@ class CharacterModel:
             f" {', '.join(REQUIRED)} that can be drawn, {ATTEMPTS} times. Train the stage maps"
             " longer, or take another --seed."
         )
+
+    def _close_eyes(self, planes: np.ndarray, attributes: Mapping[str, str]) -> tuple[str, ...]:
+        """Takes irises out of eyes that the expression closes; returns those that must be there."""
+        mood = EXPRESSIONS.get(attributes.get("expression", "")) if self.draws else None
+        if mood is None:
+            return ()
+        closed = [f"iris-{side}" for side in ("left", "right") if mood.closes(side)]
+        for name in closed:
+            planes[INDEX[name]] = 0
+        return tuple(name for name in INSIDE if name not in closed)
 
     def from_planes(
         self,
@@ -204,8 +225,12 @@ class CharacterModel:
         # Colours as given, else as asked for by name, else as read from the flat planes.
         attributes = attributes or {}
         read, is_read = read_palette(planes)
-        colours = dict(_FALLBACK)
-        colours |= {slot: as_colour(read[i]) for i, slot in enumerate(COLOURS) if is_read[i]}
+        usual = np.array([_FALLBACK[slot] for slot in COLOURS], np.uint8)
+        read = np.where(is_read[:, None], read, usual)
+        if self.draws:
+            read = _seen_before(read)
+        colours: dict[str, tuple[int, int, int]] = {}
+        colours |= zip(COLOURS, map(as_colour, read), strict=True)
         for name, (slot, table) in _NAMED_COLOURS.items():
             if attributes.get(name) in table:
                 colours[slot] = as_colour(from_oklch(np.array(table[attributes[name]])))
@@ -243,11 +268,50 @@ class CharacterModel:
         inputs = torch.from_numpy(render_inputs(visible, lines, palette))[None]
         return from_premultiplied(self.render(inputs)[0].permute(1, 2, 0).numpy())
 
+    @property
+    def draws(self) -> bool:
+        """Whether it knows the renderer's characters, which can be drawn at any size."""
+        return self.config["maps"]["data"]["name"] == DRAWN
+
+    def finished(self, made: Character, size: int | None = None) -> np.ndarray:
+        """The picture uint8 [S, S, 4]: drawn from the curves, or what the third stage painted.
+
+        Args:
+            size: of the drawing; by default `SIZE` where characters can be drawn, else none is.
+
+        Raises:
+            UsageError: a size is asked for, and the model has a style of its own.
+        """
+        if self.draws:
+            palette = np.array([made.points.palette[slot] for slot in COLOURS], np.uint8)
+            return painted(portrait(made.points), palette, size or SIZE)
+        if size not in (None, self.resolution):
+            raise UsageError(
+                "--size is for characters in the renderer's style. This model paints in its own, at"
+                f" {self.resolution} pixels: leave --size out."
+            )
+        return made.image
+
     def film(self, stops: Sequence[CharacterPoints], frames: int = 12) -> Iterator[Character]:
         """Yields characters on the way from each of `stops` to the next, and back to the first."""
         for start, end in zip(stops, [*stops[1:], stops[0]], strict=True):
             for frame in range(frames):
                 yield self.from_points(blended(start, end, frame / frames))
+
+
+def _seen_before(palette: np.ndarray) -> np.ndarray:
+    """Moves each colour of a palette uint8 [6, 3] between the nearest of those learnt from."""
+    known = _palettes()
+    apart = ((known - palette.astype(np.float64)) ** 2).sum(axis=2)
+    nearest = np.argsort(apart, axis=0)[:_NEAREST]
+    return np.rint(np.take_along_axis(known, nearest[..., None], axis=0).mean(axis=0))
+
+
+@functools.cache
+def _palettes() -> np.ndarray:
+    """Palettes that the renderer draws for training, float64 [N, 6, 3]."""
+    plans = (plan_character(0, index, split="train") for index in range(_PALETTES))
+    return np.stack([plan.palette for plan in plans]).astype(np.float64)
 
 
 def _shipped() -> Path:

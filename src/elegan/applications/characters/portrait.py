@@ -20,11 +20,11 @@ from elegan.applications.characters.drawing import (
 from elegan.applications.characters.points import CharacterPoints
 from elegan.applications.characters.sketch import LINE, Sketch
 
+SIDES = ("left", "right")
 _CANVAS = np.array([[[1.0, 0, 0], [0, 1.0, 0]]] * 2)
 _WIDE = 2.1  # head units from side to side of a face
 _LASH, _RIM = 0.09, 0.02  # of an open eye, above and below its white, in head units
 _THIN = 0.085  # a mouth of a lesser mean height, in head units, is a line
-_SHUT = 0.1  # an eye of a lesser mean height is shut
 _HAIR = ("front-hair", "front-hair-shade", "front-hair-light")
 
 
@@ -50,7 +50,6 @@ class Head:
         ]
 
 
-SIDES = ("left", "right")
 _HARMONICS = {"mouth": 4, "eye": 6, "brow": 3}
 """What is kept of outlines of small parts, of which maps know no more."""
 
@@ -87,7 +86,7 @@ def _body(sketch: Sketch, head: Head, outlines: dict[str, np.ndarray]) -> None:
         top = float(outlines["clothes"][:, 1].min())
         radii = 0.62 * head.unit, 0.34 * head.unit
         sketch.within(ellipse((x, top), radii), "clothes>trim")
-    below = outlines["face"] + (0, 0.2 * head.unit)
+    below = outlines["face"] + np.array([0, 0.2 * head.unit])
     sketch.within(_knots(below), *(f"{ink}>{ink}-shade" for ink in ("neck", "clothes", "trim")))
 
 
@@ -131,15 +130,18 @@ def _eye(
     """An eye with lash, white, iris and glints; or lashes alone, where it has no iris."""
     name, unit = f"eye-{side}", head.unit
     outline = outlines[name]
-    sketch.shape(_knots(outline), f"lash-{side}", name)
     if f"iris-{side}" not in outlines:
+        mood = shapes.EXPRESSIONS.get(points.attributes.get("expression", ""))
+        lash = outline if mood is None else _shut(outline, side, mood.closed)
+        sketch.shape(_knots(lash), f"lash-{side}", name)
         return
+    sketch.shape(_knots(outline), f"lash-{side}", name)
     middle = outline.mean(axis=0)
     half = np.ptp(outline, axis=0) / 2
     # The white leaves a thick lash above and a thin rim below, and ends before the corners.
     up = ((middle[1] - outline[:, 1]) / half[1]).clip(-1, 1)[:, None]
     margin = np.where(up > 0, _LASH * up, _RIM * up) * unit
-    white = middle + (outline - middle) * (0.9, 1) + margin * (0, 1)
+    white = middle + (outline - middle) * np.array([0.9, 1]) + margin * np.array([0, 1])
     sketch.within(_knots(white), *own(side, "lash>white"))
     ball = outlines[f"iris-{side}"]
     place = _place(points, name)
@@ -148,21 +150,29 @@ def _eye(
     lid = white[white[:, 1] < middle[1]]
     lid = lid[lid[:, 0].argsort()]
     if len(lid) > 1:
-        sketch.brush(
-            _knots(lid), *own(side, *UNDER_LID), width=0.15 * unit, taper=(0.6, 0.6)
-        )
+        sketch.brush(_knots(lid), *own(side, *UNDER_LID), width=0.15 * unit, taper=(0.6, 0.6))
     glints(sketch, side, place, (wide, high))
     above = outline[outline[:, 1] < middle[1]]
-    above = above[above[:, 0].argsort()][2:-2] - (0, 0.07 * unit)
+    above = above[above[:, 0].argsort()][2:-2] - np.array([0, 0.07 * unit])
     if len(above) > 1:
         sketch.brush(_knots(above), *CREASE, width=0.9 * LINE, taper=(0.1, 0.1))
+
+
+def _shut(outline: np.ndarray, side: str, kind: str) -> np.ndarray:
+    """The lash of a closed eye as wide as an outline, which is soft and thick where maps are."""
+    knots = np.array([knot[:2] for knot in shapes.CLOSED_EYES[kind]])
+    knots = knots * np.array([1 if side == "right" else -1, 1])
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    scale = (high[0] - low[0]) / np.ptp(knots[:, 0])
+    middle = (knots.min(axis=0) + knots.max(axis=0)) / 2
+    return (knots - middle) * scale + (low + high) / 2
 
 
 def _front_hair(sketch: Sketch, head: Head, outline: np.ndarray) -> None:
     knots = _knots(outline)
     shaded = [f"{ink}>{ink}-shade" for ink in ("skin", "blush")]
     shaded += [f"white-{side}>white-shade-{side}" for side in SIDES]
-    sketch.within(_knots(outline + (0, 0.09 * head.unit)), *shaded)
+    sketch.within(_knots(outline + np.array([0, 0.09 * head.unit])), *shaded)
     sketch.shape(knots, "front-hair", "front-hair", line_ink="front-hair-line")
     sketch.within(head.put(shapes.LINES["low hair"]), "front-hair>front-hair-shade")
     sketch.within(head.put(shapes.LINES["shine"]), "front-hair>front-hair-light")

@@ -31,6 +31,8 @@ from elegan.applications.characters.sketch import (
 from elegan.common.errors import UsageError
 from elegan.data import cache
 
+DRAWN = "drawn"
+"""The name of a set that the renderer drew."""
 VERSION = 1  # a change of what the renderer draws raises it
 SAMPLES = 4  # a side in each pixel
 _BAND = 1 << 10  # pixels whose inks are counted at a time, so that the counts stay in the cache
@@ -65,11 +67,7 @@ def render(plan: Plan, size: int, samples: int = SAMPLES) -> Character:
     """Renders a square image of so many pixels a side, and counts samples a side in each."""
     side = size * samples
     sketch = draw(plan)
-    regions, tables, parts = _regions(sketch, side)
-    canvas = np.zeros((side, side), np.uint8)
-    for region, table in zip(regions, tables, strict=True):
-        below = canvas[region.place]
-        np.copyto(below, table[below], where=region.inside)
+    regions, parts, canvas = _inked(sketch, side)
     image, visible, lines = _counted(canvas, colours(plan.palette), size, samples)
     amodal = np.zeros((len(PARTS), size, size), np.float32)
     outlines: list[np.ndarray | None] = [None] * len(PARTS)
@@ -92,12 +90,46 @@ def render(plan: Plan, size: int, samples: int = SAMPLES) -> Character:
     )
 
 
+def painted(sketch: Sketch, palette: np.ndarray, size: int, samples: int = SAMPLES) -> np.ndarray:
+    """Paints a sketch with a palette uint8 [6, 3]: uint8 [size, size, 4]."""
+    canvas = _inked(sketch, size * samples)[2]
+    return _counted(canvas, colours(palette), size, samples)[0]
+
+
+def _inked(
+    sketch: Sketch, side: int
+) -> tuple[list[Region], dict[int, tuple[int, np.ndarray]], np.ndarray]:
+    """The regions and parts of `_regions`, and the number of the ink at each sample, uint8."""
+    regions, tables, parts = _regions(sketch, side)
+    canvas = np.zeros((side, side), np.uint8)
+    for region, table in zip(regions, tables, strict=True):
+        below = canvas[region.place]
+        np.copyto(below, table[below], where=region.inside)
+    return regions, parts, canvas
+
+
 def _regions(
     sketch: Sketch, side: int
 ) -> tuple[list[Region], list[np.ndarray], dict[int, tuple[int, np.ndarray]]]:
     """The samples that each layer paints, and with what table: two for a layer with a line.
 
     Also the number and the polygon [M, 2], in canvas units, of each part's whole region.
+    """
+    polygons, ways, tables, parts = polygons_of(sketch)
+    sizes = np.array([len(polygon) for polygon in polygons])
+    points = np.concatenate(polygons) * side
+    return fill_all(points, sizes, np.array(ways), side, side), tables, parts
+
+
+Polygons = tuple[list[np.ndarray], list[float], list[np.ndarray], dict[int, tuple[int, np.ndarray]]]
+
+
+def polygons_of(sketch: Sketch) -> Polygons:
+    """What each layer fills: two polygons [M, 2] in canvas units for one with a line.
+
+    Returns:
+        The polygons, which way each runs (1 clockwise to the eye), their tables, and `_regions`'
+        parts.
     """
     layers = sketch.layers
     lines = polylines([layer.knots for layer in layers], [layer.width == 0 for layer in layers])
@@ -134,10 +166,8 @@ def _regions(
         if layer.inner is not None:
             found.append((inner[start:end], turn, layer.inner))
         start = end
-    polygons, ways, tables = zip(*found, strict=True)
-    sizes = np.array([len(polygon) for polygon in polygons])
-    points = np.concatenate(polygons) * side
-    return fill_all(points, sizes, np.array(ways), side, side), list(tables), parts
+    polygons, ways, tables = (list(one) for one in zip(*found, strict=True))
+    return polygons, ways, tables, parts
 
 
 @functools.lru_cache(maxsize=8)
@@ -246,7 +276,7 @@ def _draw(count: int, resolution: int, split: str, seed: int) -> CharacterSet:
     columns = {name: np.array([row[name] for row in attributes]) for name in ATTRIBUTES}
     return CharacterSet(
         **arrays,
-        name="drawn",
+        name=DRAWN,
         split=split,
         names=tuple(f"{seed}-{index:06d}" for index in range(count)),
         known=np.ones(len(PARTS), bool),

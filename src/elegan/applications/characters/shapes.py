@@ -14,6 +14,7 @@ from elegan.applications.characters.curves import Knot, Point, mirrored, whole
 
 _TABLES = json.loads(Path(__file__).with_name("shapes.json").read_text(encoding="utf-8"))
 
+OPEN_ENOUGH = 0.05  # an eye that is less open is drawn closed
 EYE_PLACE = (0.47, 0.2)  # of the right eye
 BROW_PLACE = (0.47, -0.22)
 MOUTH_PLACE = (0.0, 0.76)
@@ -86,6 +87,10 @@ class Expression(NamedTuple):
     slant: float = 0.0
     iris: float = 1.0
     blush: int = 0
+
+    def closes(self, side: str) -> bool:
+        """Whether the eye on that side is closed, and has no iris."""
+        return self.open < OPEN_ENOUGH or (self.wink and side == "left")
 
 
 class Fringe(NamedTuple):

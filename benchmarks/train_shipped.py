@@ -117,6 +117,10 @@ def _denoising(name: str, images: int, rate: str, begin: Recipe | None = None) -
     return _restoring(name, "denoise", images, about, batch=16, rate=rate, begin=begin)
 
 
+def _drying(name: str, images: int, rate: str, begin: Recipe | None = None) -> Recipe:
+    return _restoring(name, "derain", images, "takes away rain", patch=96, rate=rate, begin=begin)
+
+
 TWICE = _upscaling(2, 96, 320_000, "1e-3", "0.85", faithful=True)
 FOUR = _upscaling(4, 128, 16_000, "5e-4", "1", begin=TWICE)
 PLAIN = _denoising("noise-plain", 200_000, "1e-3")
@@ -139,7 +143,7 @@ RECIPES = {
             filling=True,
         ),
         _restoring(*("blur", "deblur", 40_000, "sharpens what is out of focus or moved"), patch=96),
-        _restoring(*("rain", "derain", 70_000, "takes away rain"), patch=96),
+        _drying("rain", 90_000, "7e-4", _drying("rain-first", 70_000, "1e-3")),
         Recipe(
             name="line-art",
             flags=("--task", "stylize", "--translate.flat"),

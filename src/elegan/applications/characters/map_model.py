@@ -1,7 +1,8 @@
 """The first stage as a model, and the folders in which stages and whole models are saved."""
 
+import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,14 @@ class MapModel:
     def side(self) -> int:
         """Of the maps, in pixels."""
         return self.network.shape.resolution
+
+    def linear(self) -> "MapModel":
+        """Returns the linear model that the network began with, without what it learnt."""
+        network = copy.deepcopy(self.network)
+        for part in (network.to_patches, network.tint[-1]):
+            for weight in part.parameters():
+                nn.init.zeros_(weight)
+        return replace(self, network=network)
 
     def code_of(self, asked: Mapping[str, str], random: np.random.Generator) -> int:
         """Returns a code with the attributes asked for (full names), the others as in the data."""

@@ -40,7 +40,7 @@ from elegan.applications.characters.points import (
     as_colour,
     blended,
 )
-from elegan.applications.characters.portrait import portrait
+from elegan.applications.characters.portrait import SIDES, portrait
 from elegan.applications.characters.renderer import DRAWN, painted
 from elegan.applications.characters.shapes import EXPRESSIONS
 from elegan.common.errors import EleganError, UsageError
@@ -189,8 +189,7 @@ class CharacterModel:
         for attempt in range(ATTEMPTS):
             planes, codes = self.maps.draw([number + attempt * _STEP], seed=seed, asked=asked)
             attributes = {**self.maps.values_of(codes[0]), **asked}
-            irises = self._close_eyes(planes[0], attributes)
-            valid = fault_of_maps(planes[0, : len(PARTS)], irises) is None
+            valid = self.fault(planes[0], attributes) is None
             if valid or attempt + 1 == ATTEMPTS:
                 made = self.from_planes(planes[0], attributes=attributes, palette=palette)
                 if made is not None:
@@ -201,15 +200,17 @@ class CharacterModel:
             " longer, or take another --seed."
         )
 
-    def _close_eyes(self, planes: np.ndarray, attributes: Mapping[str, str]) -> tuple[str, ...]:
-        """Takes irises out of eyes that the expression closes; returns those that must be there."""
+    def fault(self, planes: np.ndarray, attributes: Mapping[str, str]) -> str | None:
+        """Says why planes [15, M, M] are no valid character, or None where they are.
+
+        Irises are taken out of eyes that the expression closes, and must be in the others.
+        """
         mood = EXPRESSIONS.get(attributes.get("expression", "")) if self.draws else None
-        if mood is None:
-            return ()
-        closed = [f"iris-{side}" for side in ("left", "right") if mood.closes(side)]
+        closed = [] if mood is None else [f"iris-{one}" for one in SIDES if mood.closes(one)]
         for name in closed:
             planes[INDEX[name]] = 0
-        return tuple(name for name in INSIDE if name not in closed)
+        irises = [] if mood is None else [name for name in INSIDE if name not in closed]
+        return fault_of_maps(planes[: len(PARTS)], irises)
 
     def from_planes(
         self,

@@ -1,6 +1,7 @@
 """Scores of characters: maps, points and pictures beside those of held-out characters."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,11 +117,12 @@ def score(
 ) -> dict[str, Any]:
     """Scores a model on characters whose parts it has not seen, with each stage swapped for truth.
 
-    - `maps`: the share of drawn maps that are valid, beside that of true maps.
+    - `maps`: the share of drawn maps that are valid, beside that of true maps and by expression.
     - `points`: on true maps: NME and PCK@.05 of facial points, IoU of filled outlines for each
       part, beside that of the network's own, not fitted to the maps (`network`), and that of the
       true outlines' 32 points (`ceiling`).
-    - `stages`: rows of where maps, points and picture come from ("truth", "model", "flat"); PSNR
+    - `stages`: rows of where maps, points and picture come from ("truth", "model", "linear",
+      "drawn", "flat"); PSNR
       on white and IoU of what is seen where there is a true picture, the Fréchet distance to other
       true pictures, and `seen_again` with that of true pictures as its ceiling.
 
@@ -141,10 +143,11 @@ def score(
     step = truth.resolution // side
     cells = (count, len(PARTS), side, step, side, step)
     small = (truth.whole_parts() / np.float32(255)).reshape(cells).mean(axis=(3, 5))
-    drawn, _ = model.maps.draw(range(n), seed=seed)
     found = [dict(model.find_points(maps)[0].outlines) for maps in small]
-    valid = [planes for planes in drawn if fault_of_maps(planes[: len(PARTS)]) is None]
+    valid, shares = _valid(model, n, seed)
     rows = [*_true_rows(model, truth, found), *_drawn_rows(model, valid)]
+    linear = replace(model, maps=model.maps.linear())
+    rows += _drawn_rows(linear, _valid(linear, n, seed)[0], "linear")[:1]
     for name, images in (baselines or {}).items():
         names = {"maps": "", "points": "", "picture": name}
         rows.append({**names, "images": images, "count": len(images)})
@@ -161,10 +164,30 @@ def score(
         "data": data,
         "characters": count,
         "drawn": n,
-        "maps": {"valid": len(valid) / len(drawn), "valid_of_truth": float(real_valid)},
+        "maps": {
+            "valid": len(valid) / n,
+            "valid_of_truth": float(real_valid),
+            "valid_of_expressions": shares,
+        },
         "points": _points(model, truth, small, found),
         "stages": rows,
     }
+
+
+def _valid(
+    model: CharacterModel, n: int, seed: int
+) -> tuple[list[tuple[np.ndarray, dict[str, str]]], dict[str, float]]:
+    """Draws maps; returns the valid ones with their attributes, and their share by expression."""
+    drawn, codes = model.maps.draw(range(n), seed=seed)
+    told = [model.maps.values_of(code) for code in codes]
+    good = [model.fault(*pair) is None for pair in zip(drawn, told, strict=True)]
+    by_expression: dict[str, list[bool]] = {}
+    for attributes, is_good in zip(told, good, strict=True):
+        if "expression" in attributes:
+            by_expression.setdefault(attributes["expression"], []).append(is_good)
+    pairs = zip(drawn, told, good, strict=True)
+    shares = {name: float(np.mean(found)) for name, found in sorted(by_expression.items())}
+    return [(planes, attributes) for planes, attributes, is_good in pairs if is_good], shares
 
 
 def _points(
@@ -211,9 +234,12 @@ def _true_rows(
     return rows
 
 
-def _drawn_rows(model: CharacterModel, valid: list[np.ndarray]) -> list[dict[str, Any]]:
+def _drawn_rows(
+    model: CharacterModel, valid: list[tuple[np.ndarray, dict[str, str]]], maps: str = "model"
+) -> list[dict[str, Any]]:
     """Rows of characters made of valid maps that the model drew."""
-    made = [character for planes in valid if (character := model.from_planes(planes)) is not None]
+    found = [model.from_planes(planes, attributes=told) for planes, told in valid]
+    made = [character for character in found if character is not None]
     if len(made) < 2:
         return []
     masks = [fill_outlines(character.points.outlines, model.resolution) for character in made]
@@ -224,7 +250,10 @@ def _drawn_rows(model: CharacterModel, valid: list[np.ndarray]) -> list[dict[str
         "model": np.stack([character.image for character in made]),
         "flat": _flat(seen, own),
     }
-    return [_row("model", "model", name, images, seen, own) for name, images in pictures.items()]
+    if model.draws:
+        sharp = np.stack([model.finished(character, model.resolution) for character in made])
+        pictures = {"drawn": sharp, **pictures}
+    return [_row(maps, "model", name, images, seen, own) for name, images in pictures.items()]
 
 
 def _row(

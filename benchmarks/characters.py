@@ -29,7 +29,7 @@ from elegan.data.pictures import grid, save_png
 from elegan.metrics.neighbours import nearest, small_pixels
 
 _NEIGHBOURS, _ROWS, _CELL = 8, 4, 192
-_MANY, _ACROSS, _SMALL = 64, 8, 112
+_MANY, _ACROSS, _SMALL = 64, 8, 96
 
 
 def trained(model: CharacterModel) -> str:
@@ -136,7 +136,7 @@ def many(model: CharacterModel, seed: int, path: Path) -> None:
     made = model.generate(_MANY, seed=seed)
     images = np.stack([on_white(model.finished(one, _SMALL)) for one in made])
     sheet = grid(images, _ACROSS, gap=0)
-    Image.fromarray(sheet).save(path, quality=88)
+    Image.fromarray(sheet).save(path, quality=80)
 
 
 def _enlarged(image: np.ndarray) -> np.ndarray:

@@ -33,7 +33,8 @@ from elegan.common.files import save_tensors, sha256, write_durably
 from elegan.models import TranslationModel
 from elegan.models.saving import SHIPPED
 
-CHARACTERS = "characters"
+CHARACTERS, ICONS = "characters", "icons"
+FONT_LICENCE = "SIL Open Font License 1.1"
 FILLED_AT = 15 / 50  # of the full strength of noise: a filler takes photos for so noisy
 SIDE = 512  # of the middle of each test photo
 _TESTED = f"the middle {SIDE} pixels of the 8 test photos of the collection"
@@ -280,13 +281,17 @@ def main() -> None:
     """Runs what the command line asks for."""
     flags = parser(__doc__, images=0)
     flags.set_defaults(runs=Path("runs/shipped"))
-    flags.add_argument("names", nargs="+", choices=sorted((*RECIPES, CHARACTERS)))
-    flags.add_argument("--photos", type=Path, help="the archive")
+    flags.add_argument("names", nargs="+", choices=sorted((*RECIPES, CHARACTERS, ICONS)))
+    flags.add_argument("--photos", type=Path, help="the archive; of icons what icons.py writes")
     options: Any = flags.parse_args()
     for name in options.names:
         print(f"{name}: commit {commit()}", file=sys.stderr)
         if name == CHARACTERS:
             print(ship_characters(options.runs, options.images or characters_shipped.IMAGES))
+            continue
+        if name == ICONS:
+            icons = options.photos or Path("icons.zip")
+            print(ship_icons(options.runs, icons, options.images or 376_628))
             continue
         recipe = RECIPES[name]
         photos = options.photos or Path(os.environ.get("ELEGAN_DATA", ".")) / recipe.photos
@@ -335,6 +340,45 @@ def as_filler(source: Path, folder: Path) -> Path:
     }
     facts.pop("discriminator", None)
     write_durably(folder / "model.json", json.dumps(facts, indent=2) + "\n")
+    return folder
+
+
+def ship_icons(runs: Path, icons: Path, images: int) -> Path:
+    """Trains a generator of icons, writes it and its discriminator; returns the folder."""
+    flags = ("--resolution", "64", "--network.clusters", "0")
+    run = train(runs, ICONS, str(icons), images, flags)
+    source, folder = run.path / "model", SHIPPED / ICONS
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = json.loads((source / "model.json").read_text(encoding="utf-8"))
+    for part in (facts, facts["discriminator"]):
+        kind = part["tensors"].partition("-")[0]
+        part.update(_saved(load_file(source / part["tensors"]), folder, kind))
+    facts["training"] = {**facts["training"], "device": _device(run), "licence": FONT_LICENCE}
+    write_durably(folder / "model.json", json.dumps(facts, indent=2) + "\n")
+    scores = run.scores
+    rows = [
+        [name, f"{scores[name]:.3g}", f"{scores['floor'][name]:.3g}"]
+        for name in ("precision", "recall", "FD-random")
+    ]
+    text = [
+        f"# {ICONS}",
+        "",
+        "Draws icons of 64 pixels. Runs on fewer than 1,000 images in colour begin with it.",
+        "",
+        f"- Trained with `{_command(run, icons)}`, commit {run.facts['commit']}, on"
+        f" {_device(run)}: {run.images:,} images in {run.seconds / 60:.0f} minutes.",
+        "- Data: the emoji of Debian's fonts-noto-color-emoji that are one code point, without"
+        f" animals (`benchmarks/icons.py`): Noto Emoji by Google, {FONT_LICENCE}.",
+        "- Weights: the same licence as elegan (MIT), half precision, generator and discriminator.",
+        "- What it draws is made to begin with, not to be looked at.",
+        "",
+        f"Against {scores['counts']['reference']:,} training images, beside one half of these"
+        " against the other.",
+        "",
+        table(["", ICONS, "real images"], rows),
+        "",
+    ]
+    write_durably(folder / "README.md", "\n".join(text))
     return folder
 
 

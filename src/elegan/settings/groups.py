@@ -225,7 +225,9 @@ class TransferSettings:
     """Beginning from trained weights, and keeping some of them as they are."""
 
     source: str | None = None
-    """A run or model folder whose tensors are taken where name and shape agree (also --from)."""
+    """A run, a model folder or the name of a shipped model, whose tensors are taken where name and
+    shape agree (also --from). Task generate: by default, of fewer than 1,000 images, a shipped one
+    of the same networks; nothing for none."""
     freeze: str = ""
     """Stages that stay as they begin, such as D:3 or D:3,G:1, counted from the input of each
     network (also --freeze)."""

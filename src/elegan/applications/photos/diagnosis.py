@@ -7,7 +7,7 @@ import numpy as np
 from elegan.models.damage import DAMAGES, Diagnosis, diagnose
 from elegan.models.experts import Experts
 from elegan.models.inference import InferenceOptions, white
-from elegan.models.noise_level import measured_noise
+from elegan.models.measured import measured_noise, measured_rain
 from elegan.models.restoring import AUTO
 from elegan.models.translation import TranslationModel
 
@@ -51,6 +51,8 @@ def diagnosed(
         measured = measured_noise(image, model.expert("denoise"))
         certain = certain | {"noise": 0.0 if measured else _TEXTURE}
         values["noise"] = measured or values["noise"]
+    if ours and "derain" in use.task and model.share:
+        values["rain"] = measured_rain(image, values.get("rain", 0.0), model.expert("derain"))
     use = replace(use, found=values)
     if not ours or use.task != AUTO:
         return use, ()

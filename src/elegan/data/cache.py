@@ -26,7 +26,7 @@ from elegan.data.dataset import Verdict
 
 STALE_SECONDS = 24 * 3600
 _KEY = re.compile(r"[0-9a-f]{64}")
-FORMAT = 3  # a change of how images are decoded or stored raises it
+FORMAT = 4  # a change of how images are sized, decoded or stored raises it
 
 
 def content_key(*parts: object) -> str:

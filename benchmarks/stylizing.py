@@ -1,7 +1,8 @@
-"""Stylizing: from pairs (facades, line art to colours) and without (apples and tomatoes).
+"""Stylizing: from pairs (facades, line art to colours) and without (apples and tomatoes, line art).
 
     python benchmarks/stylizing.py
-    python benchmarks/stylizing.py --longer     three of the presets as they are, on an accelerator
+    python benchmarks/stylizing.py --of stylizing-longer    three presets as they are, more crops
+    python benchmarks/stylizing.py --of line-art            what is shipped
 
 Where the true image is known, it is compared with the input, with the mean colour and the mean and
 deviation of the colours of the training targets, and with what each model makes; of one that fills
@@ -92,25 +93,54 @@ FRUITS = Images(
 )
 _PAIRS, _FILLED = "model, from pairs", "model, from pairs, areas filled"
 _ONE_WAY, _BOTH_WAYS = "model, unpaired, contrastive", "model, unpaired, cycle-consistent"
+_SMALL = ("--network.generator-width", "16", "--translate.depth", "4", "--translate.patch", "72")
+_UNET = ("--network.name", "unet")
 CASES = (
     Case(
-        name="lines-flat",
+        name="lines-contrastive",
         of=LINES,
-        row=_FILLED,
-        crops=60_000,
-        flags=("--preset", "stylize", "--translate.flat"),
+        row=_ONE_WAY,
+        crops=3500,
+        flags=("--preset", "stylize-unpaired", *_UNET),
+        progress=True,
+    ),
+    Case(
+        name="lines-cycle",
+        of=LINES,
+        row=_BOTH_WAYS,
+        crops=900,
+        flags=("--preset", "stylize-cycle", *_UNET),
+    ),
+    Case(
+        name="lines-paired",
+        of=LINES,
+        row=_PAIRS,
+        crops=6000,
+        flags=("--preset", "stylize"),
         progress=True,
     ),
     Case(
         name="facades",
         of=FACADES,
         row=_PAIRS,
-        crops=13_000,
-        flags=(
-            *("--preset", "stylize", "--translate.reverse"),
-            *("--translate.patch", "256", "--batch", "1"),
-        ),
+        crops=2000,
+        flags=("--preset", "stylize", "--translate.reverse"),
         progress=True,
+    ),
+    Case(
+        name="fruits-contrastive",
+        of=FRUITS,
+        row=_ONE_WAY,
+        crops=3000,
+        flags=("--preset", "stylize-unpaired", *_SMALL),
+        progress=True,
+    ),
+    Case(
+        name="fruits-cycle",
+        of=FRUITS,
+        row=_BOTH_WAYS,
+        crops=500,
+        flags=("--preset", "stylize-cycle", *_SMALL),
     ),
 )
 LONGER = (
@@ -136,6 +166,17 @@ LONGER = (
         flags=("--preset", "stylize-cycle"),
     ),
 )
+DRAWINGS = (
+    Case(
+        name="lines-flat",
+        of=LINES,
+        row=_FILLED,
+        crops=60_000,
+        flags=("--preset", "stylize", "--translate.flat"),
+        progress=True,
+    ),
+)
+FIGURES = {"stylizing": CASES, "stylizing-longer": LONGER, "line-art": DRAWINGS}
 
 
 def translations(
@@ -250,13 +291,13 @@ def drawings() -> list[np.ndarray]:
 def main() -> None:
     """Runs what the command line asks for."""
     flags = parser(__doc__)
-    flags.add_argument("--longer", action="store_true", help="three models, trained for longer")
+    flags.add_argument("--of", choices=list(FIGURES), default="stylizing", help="the figure")
     flags.add_argument("--images", type=int, help="crops that each run sees, for a trial")
     flags.add_argument("--only", nargs="*", default=[], help="train these cases only; no figure")
     flags.add_argument("--limit", type=int, help="so many test images only")
     flags.add_argument("--data", type=Path, default=Path(os.environ.get("ELEGAN_DATA", ".")))
     options = flags.parse_args()
-    figure, cases = ("stylizing-longer", LONGER) if options.longer else ("stylizing", CASES)
+    figure, cases = options.of, FIGURES[options.of]
     chosen = [case for case in cases if not options.only or case.name in options.only]
     if not chosen:
         sys.exit(f"No such case. Known: {', '.join(case.name for case in cases)}.")
@@ -272,7 +313,7 @@ def main() -> None:
         made = translations(pairs, images.open(options.data, "train"), models)
         rows += score(images, pairs, made)
         draw(images, pairs, made, options.out / f"{figure}-{images.name}.jpg")
-    if not options.longer:
+    if cases is DRAWINGS:
         shipped = TranslationModel.load("line-art")
         rows_shown = [[page, shipped.apply(page)] for page in drawings()]
         sheet(rows_shown, ["drawing", "line-art"], options.out / "line-art.jpg", shown=240)

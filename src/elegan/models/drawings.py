@@ -131,8 +131,8 @@ class DrawingModel(TranslationModel):
         between = share_between(image)
         if between > BETWEEN:
             raise EleganError(
-                f"it is no line drawing: {between:.0%} of it is neither dark nor light. Another style"
-                " takes a model of your own: `elegan train DATA --task stylize`, then --model RUN"
+                f"it is no line drawing: {between:.0%} of it is neither dark nor light. Another"
+                " style takes a model of your own: `elegan train DATA --task stylize`, then --model RUN"
             )
         yield from self.coloured(image, mask, use)
 

@@ -132,7 +132,7 @@ class DrawingModel(TranslationModel):
         if between > BETWEEN:
             raise EleganError(
                 f"it is no line drawing: {between:.0%} of it is neither dark nor light. Another"
-                " style takes a model of your own: `elegan train DATA --task stylize`, then --model RUN"
+                " style takes a model of your own: `elegan train DATA --task stylize`, --model RUN"
             )
         yield from self.coloured(image, mask, use)
 

@@ -11,7 +11,7 @@ from typing import Any
 from figures import publish, table
 from runs import Trained, parser, picture, short, train, trained_with
 
-IMAGES = 120_000  # in about 20 minutes of a core
+IMAGES = 60_000  # in ten to fifteen minutes of a core
 ARMS = {"from nothing": "nothing", "from icons": "icons"}
 """What a row is called -> what `--from` names."""
 SIDE = ("--resolution", "64")

@@ -94,7 +94,7 @@ def test_a_preview_is_cut_into_its_examples(benchmark, tmp_path) -> None:
 
 def test_every_figure_of_a_page_is_published_by_a_script() -> None:
     scripts = [path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*.py")]
-    named = r'(?:publish\(\s*|figure, \w+ = \(|else \(?|name = )"([\w-]+)"'
+    named = r'(?:publish\(\s*|FIGURES = \{|[A-Z]+, |else \(?|name = )"([\w-]+)"'
     published = {name for script in scripts for name in re.findall(named, script)}
     pages = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]
     shown = {

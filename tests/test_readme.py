@@ -96,7 +96,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     photos.mkdir()
     for index, image in enumerate(tiny.pixels(12, 80, 3)):
         Image.fromarray(image[: 50 + index]).save(photos / f"{index}.png")
-    for place in ("pairs/A", "pairs/B", "apples", "tomatoes"):
+    for place in ("pairs/A", "pairs/B", "apples", "tomatoes", "animals"):
         (tmp_path / place).mkdir(parents=True)
         for index, image in enumerate(tiny.pixels(4, 40, 3, seed=len(place))):
             Image.fromarray(image).save(tmp_path / place / f"{index}.png")

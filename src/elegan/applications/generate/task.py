@@ -57,5 +57,5 @@ GENERATE = TaskSpec(
     score_run=score_run,
     usage="elegan generate {run} -n 100 --out samples.png",
     commands=FROM_NOISE,
-    enough=lambda data: 20_000 if data.channels == 1 else 100_000,
+    enough=lambda data: 20_000 if data.channels == 1 else 50_000,
 )

@@ -11,9 +11,11 @@ from typing import Any
 from figures import publish, table
 from runs import Trained, parser, picture, short, train, trained_with
 
+import elegan
+
 IMAGES = 60_000  # in ten to fifteen minutes of a core
-ARMS = {"from nothing": "nothing", "from icons": "icons"}
-"""What a row is called -> what `--from` names."""
+ARMS = {"from nothing": ("nothing", ()), "from icons": ("icons", ("--from", "icons"))}
+"""What a row is called -> the name of its folder and its flags."""
 SIDE = ("--resolution", "64")
 SHOWN = ("recall", "precision", "coverage", "FD-random", "near_copies_pixels")
 
@@ -24,12 +26,22 @@ def describe(runs: dict[str, Trained]) -> str:
     rows = [[name, *_cells(run.scores)] for name, run in runs.items()]
     rows.append(["one half of the real images against the other", *_cells(first.scores["floor"])])
     head = ["begun", "recall", "precision", "coverage", "FD-random", "copies in pixels"]
+    quick = {
+        name: [
+            (event["images"], next(iter(event["scores"].values())))
+            for event in elegan.Run(run.path).events
+            if event["event"] == "snapshot"
+        ]
+        for name, run in runs.items()
+    }
+    moments = ["images seen", *(f"{seen:,}" for seen, _ in quick[next(iter(quick))])]
+    way = [[name, *(f"{value:.2f}" for _, value in found)] for name, found in quick.items()]
     minutes = " and ".join(f"{run.seconds / 60:.0f}" for run in runs.values())
     count = first.scores["counts"]["reference"]
     return (
-        f"{table(head, rows)}\n\nPreset robust, 64 pixels, {first.images:,} images seen of the same"
-        f" {count} in {minutes} minutes, seed 0; as many samples."
-        f" {trained_with(list(runs.values()))}"
+        f"{table(head, rows)}\n\n{table(moments, way)}\n\nQuick FD-random on the way. Preset"
+        f" robust, 64 pixels, {first.images:,} images seen of the same {count} in {minutes} minutes,"
+        f" seed 0; as many samples. {trained_with(list(runs.values()))}"
     )
 
 
@@ -39,17 +51,15 @@ def _cells(scores: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     """Runs what the command line asks for."""
-    flags = parser(__doc__, images=IMAGES)
-    flags.add_argument("data", help="a folder or an archive of pictures in colour")
-    options = flags.parse_args()
+    asked = parser(__doc__, images=IMAGES)
+    asked.add_argument("data", help="a folder or an archive of pictures in colour")
+    options = asked.parse_args()
     runs = {
-        name: train(
-            options.runs, f"few-{base}", options.data, options.images, (*SIDE, "--from", base)
-        )
-        for name, base in ARMS.items()
+        row: train(options.runs, f"few-{name}", options.data, options.images, (*SIDE, *flags))
+        for row, (name, flags) in ARMS.items()
     }
-    for base, run in zip(ARMS.values(), runs.values(), strict=True):
-        picture(run.path, options.out / f"few-{base}.png", ["-n", "48"])
+    for (name, _), run in zip(ARMS.values(), runs.values(), strict=True):
+        picture(run.path, options.out / f"few-{name}.png", ["-n", "32"])
     rows = {name: {key: run.scores[key] for key in SHOWN} for name, run in runs.items()}
     publish("few-colour", describe(runs), {"rows": rows}, options.out)
 

@@ -363,7 +363,8 @@ def ship_icons(runs: Path, icons: Path, images: int) -> Path:
     text = [
         f"# {ICONS}",
         "",
-        "Draws icons of 64 pixels. Runs on fewer than 1,000 images in colour begin with it.",
+        "Draws icons of 64 pixels. Short runs on few images in colour can begin with it: `--from"
+        f" {ICONS}`.",
         "",
         f"- Trained with `{_command(run, icons)}`, commit {run.facts['commit']}, on"
         f" {_device(run)}: {run.images:,} images in {run.seconds / 60:.0f} minutes.",

@@ -226,8 +226,7 @@ class TransferSettings:
 
     source: str | None = None
     """A run, a model folder or the name of a shipped model, whose tensors are taken where name and
-    shape agree (also --from). Task generate: by default, of fewer than 1,000 images, a shipped one
-    of the same networks; nothing for none."""
+    shape agree (also --from)."""
     freeze: str = ""
     """Stages that stay as they begin, such as D:3 or D:3,G:1, counted from the input of each
     network (also --freeze)."""

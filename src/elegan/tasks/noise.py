@@ -144,16 +144,12 @@ class NoiseTask:
             say(f"the discriminator sees images augmented: {kinds}, {self.settings.augment.mode}")
         if self.shape.clusters:
             say(f"images are put into {self.shape.clusters} clusters by what they look like")
-        if (source := self.source(say)) is not None:
+        if self.settings.transfer.source is not None:
             networks = self.generator.network, self.discriminator.network
-            begin_from(source, *networks, say, self.classes)
+            begin_from(self.settings.transfer.source, *networks, say, self.classes)
         if self.shape.clusters:
             self._find_clusters()
         self.ema.network.load_state_dict(self.generator.network.state_dict())
-
-    def source(self, say: Callable[[str], None]) -> str | None:
-        """Returns the model whose weights a new run begins with, None for none."""
-        return self.settings.transfer.source
 
     @torch.no_grad()
     def _find_clusters(self) -> None:

@@ -1,11 +1,7 @@
 """The task `generate`: noise in, images out, of the classes that are asked for."""
 
-from collections.abc import Callable
-from dataclasses import asdict
-
 from elegan.metrics.scores import format_scores
 from elegan.models import Model
-from elegan.models.shipping import shipped_models
 from elegan.settings import TrainSettings
 from elegan.tasks.checks import refuse_classifying
 from elegan.tasks.noise import FROM_NOISE, NoiseTask
@@ -13,31 +9,12 @@ from elegan.tasks.sample_scores import score, score_run
 from elegan.tasks.square_images import check, open_square_images, stream_square_images
 from elegan.training.task import TaskSpec
 
-FEW = 1000
-"""Images from which on a run begins from nothing."""
-NOTHING = "nothing"
-"""What `--from` says where fewer shall, too."""
-_BUILT = ("network", "shape", "sizes")
-
 
 class Generate(NoiseTask):
     """A generator and a discriminator of one registered pair, unconditional or conditional."""
 
     name = "generate"
     takes_loss_flags = True
-
-    def source(self, say: Callable[[str], None]) -> str | None:
-        """What is named; for few images, by default a shipped generator of the same networks."""
-        named = self.settings.transfer.source
-        if named is not None:
-            return None if named == NOTHING else named
-        if self.batches.training_count < FEW:
-            built = (self.settings.network.name, asdict(self.shape), self.sizes[0])
-            for name, facts in shipped_models().items():
-                if facts["task"] == self.name and built == tuple(facts[key] for key in _BUILT):
-                    say(f"few images: begun from the shipped '{name}' (if not: --from {NOTHING})")
-                    return name
-        return None
 
 
 def _check(settings: TrainSettings) -> None:

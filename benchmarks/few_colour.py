@@ -40,8 +40,8 @@ def describe(runs: dict[str, Trained]) -> str:
     count = first.scores["counts"]["reference"]
     return (
         f"{table(head, rows)}\n\n{table(moments, way)}\n\nQuick FD-random on the way. Preset"
-        f" robust, 64 pixels, {first.images:,} images seen of the same {count} in {minutes} minutes,"
-        f" seed 0; as many samples. {trained_with(list(runs.values()))}"
+        f" robust, 64 pixels, {first.images:,} images seen of the same {count} in {minutes}"
+        f" minutes, seed 0; as many samples. {trained_with(list(runs.values()))}"
     )
 
 

@@ -141,8 +141,9 @@ class DrawingModel(TranslationModel):
     ) -> Iterator[np.ndarray]:
         """What `strips` yields, whatever the image shows."""
         use = use or InferenceOptions()
-        ink, paper = _levels(image)
-        worked = _darkness(reduced(image, _WORKED), ink, paper)
+        small = reduced(image, _WORKED)
+        ink, paper = _levels(small)
+        worked = _darkness(small, ink, paper)
         top = 0
         for layers in resampled([self._layers(worked)], worked.shape, image.shape[:2]):
             rows = slice(top, top + len(layers))
@@ -199,13 +200,14 @@ class DrawingModel(TranslationModel):
 
 def share_between(image: np.ndarray) -> float:
     """Returns the share of pixels of [h, w, C] that are neither ink nor paper."""
-    gray = _darkness(reduced(image, _WORKED), *_levels(image))
-    return float((np.abs(gray - _HALF) < _HALF / 2).mean())
+    small = reduced(image, _WORKED)
+    dark = _darkness(small, *_levels(small))
+    return float((np.abs(dark - _HALF) < _HALF / 2).mean())
 
 
 def _levels(image: np.ndarray) -> tuple[float, float]:
     """Returns the brightness of ink and of paper, in 0..1."""
-    gray = reduced(image, _WORKED).mean(axis=2, dtype=np.float32) / white(image.dtype)
+    gray = image.mean(axis=2, dtype=np.float32) / white(image.dtype)
     paper = float(np.percentile(gray, _PAPER))
     return min(float(gray.min()), paper - 0.1), paper
 

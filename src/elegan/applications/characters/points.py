@@ -207,8 +207,8 @@ def blended(start: CharacterPoints, end: CharacterPoints, share: float) -> Chara
         ends = start.outlines.get(name), end.outlines.get(name)
         if ends[0] is not None and ends[1] is not None and len(ends[0]) == len(ends[1]):
             outlines[name] = (1 - share) * ends[0] + share * ends[1]
-        elif (nearest := ends[share >= 0.5]) is not None:
-            outlines[name] = nearest
+        elif (nearer := ends[share >= 0.5]) is not None:
+            outlines[name] = nearer
     for name, outer in INSIDE.items():
         if outer not in outlines:
             outlines.pop(name, None)
@@ -216,7 +216,12 @@ def blended(start: CharacterPoints, end: CharacterPoints, share: float) -> Chara
     for slot in COLOURS:
         pair = np.array([start.palette[slot], end.palette[slot]], np.float64)
         palette[slot] = as_colour(np.rint(pair[0] * (1 - share) + pair[1] * share))
-    return CharacterPoints(outlines, palette=palette)
+    both = start.key_points.keys() & end.key_points.keys()
+    key_points = {
+        name: (1 - share) * start.key_points[name] + share * end.key_points[name] for name in both
+    }
+    nearest = (start, end)[share >= 0.5]
+    return CharacterPoints(outlines, key_points, palette, nearest.attributes)
 
 
 def svg_path(points: np.ndarray, scale: float = 1.0) -> str:

@@ -28,6 +28,10 @@ _THIN = 0.085  # a mouth of a lesser mean height, in head units, is a line
 _HAIR = ("front-hair", "front-hair-shade", "front-hair-light")
 
 
+_HARMONICS = {"mouth": 4, "eye": 6, "brow": 3}
+"""What is kept of outlines of small parts, of which maps know no more."""
+
+
 class Head:
     """Where a character's head lies on the canvas.
 
@@ -48,10 +52,6 @@ class Head:
             (self.middle[0] + self.unit * x, self.middle[1] + self.unit * y, *corner)
             for x, y, *corner in knots
         ]
-
-
-_HARMONICS = {"mouth": 4, "eye": 6, "brow": 3}
-"""What is kept of outlines of small parts, of which maps know no more."""
 
 
 def portrait(points: CharacterPoints) -> Sketch:
@@ -188,10 +188,12 @@ def _front_hair(sketch: Sketch, head: Head, outline: np.ndarray) -> None:
 
 
 def _place(points: CharacterPoints, name: str) -> tuple[float, float]:
-    """A key point, or the middle of the part of that name."""
+    """A key point; without it, of an eye the middle of its iris or, if closed, of its lash."""
     place = points.key_points.get(name)
     if place is None:
-        place = points.outlines[name.replace("eye", "iris")].mean(axis=0)
+        outline = points.outlines.get(name.replace("eye", "iris"), points.outlines.get(name))
+        assert outline is not None
+        place = outline.mean(axis=0)
     return float(place[0]), float(place[1])
 
 
